@@ -33,8 +33,8 @@ class Seq {
   return s.raw() - first.raw() < length;
 }
 
-/// A place in one direction's stream, counted without wrapping: 0 is the first octet of data, -1 the
-/// SYN, and a FIN stands right behind the last octet. Here `<` is true order.
+/// A place in one direction's stream, counted without wrapping: 0 is the first octet of data, -1
+/// the SYN, and a FIN stands right behind the last octet. Here `<` is true order.
 using Offset = std::int64_t;
 
 /// Octets [begin, end) of a stream.

@@ -11,7 +11,14 @@ namespace lastack::wire {
 
 /// The control bits of a TCP header, in wire order (RFC 9293 §3.1, RFC 3168 for ECE and CWR).
 enum class Flag : std::uint8_t {
-  fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20, ece = 0x40, cwr = 0x80,
+  fin = 0x01,
+  syn = 0x02,
+  rst = 0x04,
+  psh = 0x08,
+  ack = 0x10,
+  urg = 0x20,
+  ece = 0x40,
+  cwr = 0x80,
 };
 
 class Flags {

@@ -1,0 +1,134 @@
+// What an acceptable acknowledgment does: the window, the round-trip time, recovery, our FIN.
+#include <algorithm>
+
+#include "tcp/arrival.hpp"
+#include "tcp/connection.hpp"
+
+namespace lastack::tcp {
+
+using wire::Flag;
+
+void Connection::take_ack(const Arrival& a, Effects& fx) {
+  if (tcb_.timers.mode == Retransmission::persist) {  // it is alive: go on asking (§3.8.6.1)
+    tcb_.timers.unanswered = 0;
+    tcb_.progress = a.now;
+  }
+  take_sack(a);
+  if (a.ack > tcb_.snd.una) {
+    acknowledged(a, fx);
+  } else if (is_duplicate(a)) {
+    recover(tcb_.recovery.duplicate(tcb_.snd.una, tcb_.snd.max), 0);
+  }
+  update_window(a, fx);
+  if (tcb_.state == State::syn_rcvd) {
+    enter(Event::acks_syn, fx, a.now);
+    if (tcb_.close_waits) send_fin(fx, a.now);
+  }
+  const bool waits_for_fin_ack = tcb_.state == State::fin_wait_1 || tcb_.state == State::closing ||
+                                 tcb_.state == State::last_ack;
+  if (waits_for_fin_ack && fin_acked()) enter(Event::acks_fin, fx, a.now);
+}
+
+/// New data is acknowledged: snd.una moves.
+void Connection::acknowledged(const Arrival& a, Effects& fx) {
+  auto& snd = tcb_.snd;
+  const Offset before = snd.una;
+  snd.una = a.ack;
+  snd.nxt = std::max(snd.nxt, snd.una);
+  fx.acked = {std::max<Offset>(before, 0), std::min(snd.una, snd.end)};
+  if (!fx.acked.empty()) fx.ready |= kWritable;
+
+  measure(a);
+  auto& timers = tcb_.timers;
+  timers.backoff = 0;
+  timers.unanswered = 0;
+  tcb_.progress = a.now;
+  if (snd.una < snd.max) {
+    arm_retransmission(Retransmission::timeout, a.now);  // RFC 6298 §5.3
+  } else {
+    arm_retransmission(Retransmission::off, a.now);  // §5.2
+  }
+  if (before < 0) {
+    std::visit([&](auto& c) { c.start(snd.mss, tcb_.syn_lost); }, tcb_.congestion);
+  }
+  const RecoveryStep step = tcb_.recovery.acknowledged(snd.una);
+  recover(step, static_cast<std::uint32_t>(std::max<Offset>(fx.acked.size(), 0)));
+}
+
+/// RFC 6298 §3: a segment sent once is timed by us; where it was sent again only the peer's echo
+/// can tell which copy arrived (RFC 7323 §4).
+void Connection::measure(const Arrival& a) {
+  if (tcb_.timed.end >= 0) {
+    if (tcb_.snd.una < tcb_.timed.end) return;
+    tcb_.rtt.sample(a.now - tcb_.timed.sent);
+    tcb_.timed.end = -1;
+    return;
+  }
+  if (!tcb_.timestamps || a.header.options.ts_ecr == 0) return;
+  const std::uint32_t elapsed = timestamp(a.now) - a.header.options.ts_ecr;
+  if (elapsed < 0x80000000U) tcb_.rtt.sample(std::chrono::milliseconds(elapsed));
+}
+
+/// §3.10.7.4, fifth: a window taken only from a segment at least as new as the last that set it.
+void Connection::update_window(const Arrival& a, Effects&) {
+  auto& snd = tcb_.snd;
+  const bool newer = snd.wl1 < a.seq || (snd.wl1 == a.seq && snd.wl2 <= a.ack);
+  if (!newer) return;
+  const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
+  snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);
+  snd.max_wnd = std::max(snd.max_wnd, snd.wnd);
+  snd.wl1 = a.seq;
+  snd.wl2 = a.ack;
+  if (snd.wnd > 0 && tcb_.timers.mode == Retransmission::persist) {
+    tcb_.timers.backoff = 0;
+    tcb_.probe = false;
+    arm_retransmission(Retransmission::off, a.now);
+  }
+}
+
+/// RFC 5681 §2: nothing new in it, and something of ours is out.
+bool Connection::is_duplicate(const Arrival& a) const {
+  const auto& snd = tcb_.snd;
+  const std::uint32_t window = std::uint32_t{a.header.window} << snd.scale;
+  return a.payload == 0 && !a.has(Flag::syn) && !a.has(Flag::fin) && a.ack == snd.una &&
+         snd.una < snd.max && window == snd.wnd && window > 0 &&
+         tcb_.timers.mode == Retransmission::timeout;
+}
+
+/// Tells the controller what recovery made of the ACK, and notes what is to be sent again.
+void Connection::recover(RecoveryStep step, std::uint32_t acked) {
+  const std::uint32_t mss = tcb_.snd.mss;
+  const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
+  std::visit(
+      [&](auto& controller) {
+        switch (step) {
+          case RecoveryStep::none:
+            if (acked > 0) controller.on_ack(acked, mss);
+            break;
+          case RecoveryStep::duplicate: break;
+          case RecoveryStep::fast_retransmit: controller.on_fast_retransmit(out, mss); break;
+          case RecoveryStep::inflate: controller.on_duplicate_ack(mss); break;
+          case RecoveryStep::partial: controller.on_partial_ack(acked, mss); break;
+          case RecoveryStep::recovered: controller.on_recovered(out, mss); break;
+        }
+      },
+      tcb_.congestion);
+  if (step == RecoveryStep::fast_retransmit || step == RecoveryStep::partial) {
+    tcb_.retransmit_first = true;
+    tcb_.timed.end = -1;  // Karn: what is sent again is not timed
+  }
+}
+
+/// RFC 2018 §3: blocks that lie within what was sent and is not acknowledged; others say nothing.
+void Connection::take_sack(const Arrival& a) {
+  if (!tcb_.sack) return;
+  const auto& options = a.header.options;
+  for (std::size_t i = 0; i < options.sack_count; ++i) {
+    const Offset left = tcb_.snd.una + distance(seq_of(tcb_.snd.una), options.sack[i].left);
+    const Offset right = tcb_.snd.una + distance(seq_of(tcb_.snd.una), options.sack[i].right);
+    if (left <= tcb_.snd.una || right <= left || right > tcb_.snd.max) continue;
+    tcb_.recovery.sacked({left, right});
+  }
+}
+
+}  // namespace lastack::tcp

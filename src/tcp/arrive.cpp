@@ -1,0 +1,260 @@
+// SEGMENT ARRIVES in the synchronised states and SYN_RCVD: §3.10.7.4, check by check in its order.
+#include <algorithm>
+
+#include "tcp/arrival.hpp"
+#include "tcp/connection.hpp"
+
+namespace lastack::tcp {
+
+using wire::Flag;
+
+namespace {
+
+constexpr Duration kTimestampLife = 24 * 24h;  // RFC 7323 §5.5
+
+}  // namespace
+
+void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
+  if (!check_timestamp(a, fx)) return;  // RFC 7323 §5.3 puts this before the sequence check
+  if (!check_sequence(a, fx)) return;
+  if (!check_rst(a, fx)) return;
+  if (!check_syn(a, fx)) return;
+  if (!check_ack(a, fx)) return;
+  check_urgent(a, fx);
+  if (!take_text(a, fx)) return;
+  take_fin(a, fx);
+}
+
+/// PAWS. Also the place where a SYN may take over from TIME_WAIT, since neither an old timestamp
+/// nor a number outside the window may stop it.
+bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
+  if (tcb_.state == State::time_wait &&
+      may_reuse(a.header, ack_field(), tcb_.timestamps, tcb_.ts.recent)) {
+    enter(Event::reuse, fx, a.now);
+    return false;
+  }
+  if (!tcb_.timestamps || a.has(Flag::rst)) return true;
+  if (!a.header.options.has(wire::TcpOptions::kTimestamps)) {
+    fx.drop = Drop::no_timestamp;  // RFC 7323 §3.2
+    return false;
+  }
+  const bool valid = a.now - tcb_.ts.recent_at < kTimestampLife;
+  if (valid && older(a.header.options.ts_val, tcb_.ts.recent)) {
+    fx.drop = Drop::paws;
+    refuse_sequence(a, fx);
+    return false;
+  }
+  return true;
+}
+
+/// §3.10.7.4, first: is any of it new? Cuts the segment to the window.
+bool Connection::check_sequence(Arrival& a, Effects& fx) {
+  const Range window{tcb_.rcv.nxt, tcb_.rcv.edge};
+  const std::uint32_t length = segment_length(a.header, a.payload);
+  if (!acceptable(a.seq, length, window)) {
+    // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
+    if (!window.empty() || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {
+      fx.drop = a.seq < tcb_.rcv.nxt ? Drop::old_duplicate : Drop::outside_window;
+      refuse_sequence(a, fx);
+      return false;
+    }
+    fx.drop = Drop::outside_window;
+    tcb_.ack_now = true;
+  }
+  a.text = {std::max(a.text.begin, window.begin), std::min(a.text.end, window.end)};
+  a.fin = a.fin && window.begin <= a.fin_at && a.fin_at < window.end;
+
+  tcb_.heard = a.now;
+  tcb_.timers.keepalives = 0;
+  if (tcb_.timestamps && a.header.options.has(wire::TcpOptions::kTimestamps) &&
+      a.seq <= tcb_.rcv.acked) {  // RFC 7323 §4.3
+    tcb_.ts.recent = a.header.options.ts_val;
+    tcb_.ts.recent_at = a.now;
+  }
+  return true;
+}
+
+/// An unacceptable segment is answered with an ACK, unless it is a RST. Those without octets are
+/// counted against the challenge budget, so that two ends can't answer each other for ever.
+void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
+  if (a.has(Flag::rst)) {
+    fx.drop = Drop::rst_outside_window;
+    return;
+  }
+  if (tcb_.state == State::time_wait && a.has(Flag::fin) && a.fin_at + 1 == tcb_.rcv.nxt) {
+    tcb_.timers.state = a.now + 2 * settings().msl;  // §3.10.7.4, eighth: the FIN again
+  }
+  if (segment_length(a.header, a.payload) > 0 || challenge(a.now)) tcb_.ack_now = true;
+}
+
+/// Whether one more challenge ACK may be sent now (RFC 5961 §7).
+bool Connection::challenge(TimePoint now) {
+  const auto second = static_cast<std::uint32_t>(now.time_since_epoch() / 1s);
+  if (second != tcb_.challenge_second) {
+    tcb_.challenge_second = second;
+    tcb_.challenges = 0;
+  }
+  if (tcb_.challenges >= settings().challenge_acks_per_second) return false;
+  ++tcb_.challenges;
+  return true;
+}
+
+/// §3.10.7.4, second, as RFC 5961 §3 has it: only the exact sequence number resets.
+bool Connection::check_rst(const Arrival& a, Effects& fx) {
+  if (!a.has(Flag::rst)) return true;
+  if (a.seq != tcb_.rcv.nxt) {
+    fx.drop = Drop::rst_not_exact;
+    if (challenge(a.now)) tcb_.ack_now = true;
+    return false;
+  }
+  if (tcb_.state == State::time_wait) {
+    // DEVIATES: RFC 1337 §3: a late RST must not end TIME_WAIT; RFC 9293 lets it.
+    if (settings().rst_ends_time_wait) {
+      enter(Event::rst_time_wait, fx, a.now);
+    } else {
+      fx.drop = Drop::rst_in_time_wait;
+    }
+    return false;
+  }
+  const bool passive = tcb_.state == State::syn_rcvd && tcb_.origin == Origin::passive;
+  const Error error = tcb_.state == State::syn_rcvd ? Error::refused : Error::reset;
+  fail(passive ? Event::rst_passive : Event::rst, error, fx, a.now);
+  return false;
+}
+
+/// §3.10.7.4, fourth; in a synchronised state RFC 5961 §4: challenge, never reset.
+bool Connection::check_syn(const Arrival& a, Effects& fx) {
+  if (!a.has(Flag::syn)) return true;
+  if (tcb_.state == State::syn_rcvd && tcb_.origin == Origin::passive) {
+    fail(Event::syn_passive, Error::reset, fx, a.now);
+    return false;
+  }
+  fx.drop = Drop::syn_in_window;
+  if (challenge(a.now)) tcb_.ack_now = true;
+  return false;
+}
+
+/// §3.10.7.4, fifth.
+bool Connection::check_ack(const Arrival& a, Effects& fx) {
+  if (!a.has(Flag::ack)) {
+    fx.drop = Drop::no_ack;
+    return false;
+  }
+  if (tcb_.state == State::syn_rcvd && (a.ack <= tcb_.snd.una || a.ack > tcb_.snd.max)) {
+    fx.drop = Drop::ack_unsent;
+    fx.reset = {.wanted = true, .with_ack = false, .seq = a.header.ack, .ack = {}};
+    return false;
+  }
+  if (a.ack > tcb_.snd.max) {
+    fx.drop = Drop::ack_unsent;
+    if (challenge(a.now)) tcb_.ack_now = true;
+    return false;
+  }
+  if (a.ack < tcb_.snd.una - Offset{tcb_.snd.max_wnd}) {  // RFC 5961 §5
+    fx.drop = Drop::ack_too_old;
+    if (challenge(a.now)) tcb_.ack_now = true;
+    return false;
+  }
+  take_ack(a, fx);
+  return tcb_.state != State::closed;
+}
+
+/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3).
+void Connection::check_urgent(const Arrival& a, Effects& fx) {
+  if (!a.has(Flag::urg) || !traits(tcb_.state).may_receive_data) return;
+  const Offset up = a.seq + a.header.urgent;
+  if (up <= tcb_.rcv.up) return;
+  tcb_.rcv.up = up;
+  fx.ready |= kUrgent;
+}
+
+/// §3.10.7.4, seventh.
+bool Connection::take_text(const Arrival& a, Effects& fx) {
+  if (a.text.empty()) return true;
+  if (!traits(tcb_.state).may_receive_data) {
+    fx.drop = Drop::after_fin;
+    return true;
+  }
+  const Range fresh{std::max(a.text.begin, tcb_.rcv.nxt), std::min(a.text.end, tcb_.rcv.fin)};
+  if (fresh.empty()) {
+    fx.drop = Drop::after_fin;
+    tcb_.ack_now = true;
+    return true;
+  }
+  const bool shut_both = tcb_.discarding && settings().shut_rdwr_resets_new_data;
+  if (traits(tcb_.state).closing && (tcb_.orphan || shut_both)) {
+    fx.drop = Drop::unreadable;  // RFC 1122 4.2.2.13: nobody will ever read it
+    reset_peer(fx);
+    fail(Event::orphan_data, Error::aborted, fx, a.now);
+    return false;
+  }
+  const bool in_order = fresh.begin == tcb_.rcv.nxt;
+  owe_ack(a, fresh, in_order);
+  if (!take_in_order(fresh, fx)) return true;
+  if (tcb_.discarding) {
+    fx.drop = Drop::discarded;
+  } else {
+    fx.accepted = fresh;
+    fx.accepted_from =
+        static_cast<std::uint32_t>(fresh.begin - a.seq) - (a.has(Flag::syn) ? 1U : 0U);
+  }
+  return true;
+}
+
+/// Moves rcv.nxt over `fresh` and what lay behind it, or notes it as out of order. False where
+/// there is no room to note it.
+bool Connection::take_in_order(Range fresh, Effects& fx) {
+  auto& rcv = tcb_.rcv;
+  if (fresh.begin > rcv.nxt) {
+    if (tcb_.out_of_order.ensure().add(fresh)) return true;
+    fx.drop = Drop::reassembly_full;
+    return false;
+  }
+  const Offset before = rcv.nxt;
+  rcv.nxt = fresh.end;
+  if (tcb_.out_of_order) {
+    rcv.nxt = tcb_.out_of_order->covered_until(rcv.nxt);
+    tcb_.out_of_order->drop_before(rcv.nxt);
+    if (tcb_.out_of_order->empty()) tcb_.out_of_order.reset();
+  }
+  if (tcb_.discarding) {
+    rcv.read = rcv.nxt;
+  } else {
+    fx.readable = {before, rcv.nxt};
+    fx.ready |= kReadable;
+  }
+  return true;
+}
+
+/// Every second full-sized segment at once, others later (RFC 9293 §3.8.6.3); what is out of order
+/// or fills a gap at once, so that the peer's recovery sees it (RFC 5681 §4.2).
+void Connection::owe_ack(const Arrival& a, Range fresh, bool in_order) {
+  auto& rcv = tcb_.rcv;
+  const auto size = static_cast<std::uint16_t>(std::min<std::uint32_t>(a.payload, rcv.mss));
+  rcv.largest = std::max(rcv.largest, size);
+  const Offset owed = fresh.end - std::max<Offset>(rcv.acked, 0);
+  if (!in_order || tcb_.out_of_order || owed >= 2 * Offset{rcv.largest}) {
+    tcb_.ack_now = true;
+  } else if (tcb_.timers.delayed_ack == kNever) {
+    tcb_.timers.delayed_ack = a.now + settings().delayed_ack;
+  }
+}
+
+/// §3.10.7.4, eighth. A FIN ahead of missing octets waits until they are there.
+void Connection::take_fin(const Arrival& a, Effects& fx) {
+  auto& rcv = tcb_.rcv;
+  if (!traits(tcb_.state).may_receive_data) return;
+  if (a.fin) {
+    tcb_.ack_now = true;
+    const bool behind_all =
+        !tcb_.out_of_order || tcb_.out_of_order->ranges().back().end <= a.fin_at;
+    if (rcv.fin == ReceiveVariables::kNoFin && behind_all) rcv.fin = a.fin_at;
+  }
+  if (rcv.nxt != rcv.fin) return;
+  rcv.nxt += 1;
+  tcb_.ack_now = true;
+  fx.ready |= kReadable | kPeerClosed;
+  enter(Event::fin, fx, a.now);
+}
+
+}  // namespace lastack::tcp

@@ -1,0 +1,72 @@
+// SEGMENT ARRIVES in SYN_SENT: §3.10.7.3.
+#include <algorithm>
+
+#include "tcp/arrival.hpp"
+#include "tcp/connection.hpp"
+#include "tcp/handshake.hpp"
+
+namespace lastack::tcp {
+
+using wire::Flag;
+
+void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload,
+                                     Effects& fx, TimePoint now) {
+  const bool has_ack = header.flags.has(Flag::ack);
+  const bool acks_syn = has_ack && tcb_.snd.max >= 0 && header.ack == seq_of(0);
+  if (has_ack && !acks_syn) {  // first: nothing but our SYN is out
+    fx.drop = Drop::ack_unsent;
+    if (!header.flags.has(Flag::rst)) fx.reset = reset_for(header, payload);
+    return;
+  }
+  if (header.flags.has(Flag::rst)) {  // second
+    if (acks_syn) {
+      fail(Event::rst, Error::refused, fx, now);
+    } else {
+      fx.drop = Drop::rst_without_ack;
+    }
+    return;
+  }
+  if (!header.flags.has(Flag::syn)) {  // fifth
+    fx.drop = Drop::not_syn;
+    return;
+  }
+  tcb_.irs = header.seq;  // fourth
+  tcb_.heard = now;
+  tcb_.snd.wnd = tcb_.snd.max_wnd = header.window;
+  tcb_.snd.wl1 = -1;
+  agree_on_options(header);
+  tcb_.ts.recent_at = now;
+  if (!acks_syn) {
+    tcb_.snd.wl2 = -1;
+    tcb_.snd.nxt = -1;  // our SYN goes out again, with an ACK of theirs
+    enter(Event::syn, fx, now);
+    return;
+  }
+  Arrival a{.header = header,
+            .now = now,
+            .payload = 0,
+            .seq = -1,
+            .ack = 0,
+            .text = {},
+            .fin = false,
+            .fin_at = 0};
+  acknowledged(a, fx);
+  tcb_.snd.wl2 = 0;
+  tcb_.ack_now = true;
+  enter(Event::syn_ack, fx, now);
+  // DEVIATES: §3.10.7.3 queues text and FIN that come with a SYN. They are left unacknowledged, so
+  // the peer sends them again: nothing of a SYN is kept before the handshake is over.
+}
+
+void Connection::agree_on_options(const wire::TcpHeader& syn) {
+  const Agreement agreed = agree(syn.options, settings(), tcb_.rcv.mss, tcb_.snd.mss);
+  tcb_.snd.mss = agreed.send_mss;
+  tcb_.snd.scale = agreed.send_scale;
+  tcb_.rcv.scale = agreed.receive_scale;
+  tcb_.window_scaling = agreed.window_scaling;
+  tcb_.timestamps = agreed.timestamps;
+  tcb_.sack = agreed.sack;
+  if (agreed.timestamps) tcb_.ts.recent = syn.options.ts_val;
+}
+
+}  // namespace lastack::tcp

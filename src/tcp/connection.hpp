@@ -1,0 +1,184 @@
+// One TCP connection as a value: RFC 9293 in doors.
+//
+// A Connection holds no octets, no clock and no pointer to whoever owns it. Everything that happens
+// to it comes through a door, with the time; what follows from it is the returned Effects, and what
+// is to be sent is pulled with transmit(). The same inputs give the same outputs, a copy goes its
+// own way, and two connections can be compared.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+
+#include "base/time.hpp"
+#include "tcp/effects.hpp"
+#include "tcp/outgoing.hpp"
+#include "tcp/settings.hpp"
+#include "tcp/tcb.hpp"
+#include "wire/tcp_header.hpp"
+
+namespace lastack::tcp {
+
+struct SynRcvd;
+struct Arrival;
+
+/// What OPEN needs from the host.
+struct Open {
+  Seq iss;                          ///< RFC 6528
+  std::uint32_t ts_offset = 0;      ///< a random start for our timestamps (RFC 7323 §5.4)
+  std::uint16_t mss = 1460;         ///< largest segment the path takes: MTU less fixed headers
+  std::uint16_t default_mss = 536;  ///< where the peer names none: 536 over IPv4, 1220 over IPv6
+  std::shared_ptr<const Settings> settings;
+};
+
+/// An ICMP error about a segment of ours (RFC 9293 §3.9.2.2, RFC 5927).
+struct IcmpError {
+  enum class Kind : std::uint8_t { soft, hard, too_big } kind = Kind::soft;
+  Error error = Error::unreachable;  ///< what a hard error during the handshake means to the user
+  Seq seq;                           ///< sequence number of the quoted segment
+  std::uint16_t mss = 0;             ///< too_big: the largest segment that would pass
+};
+
+class Connection {
+ public:
+  /// CLOSED, with nothing open.
+  Connection() = default;
+  /// The full connection that a SYN_RCVD record grows into; give it the segment that made it grow.
+  Connection(const SynRcvd& record, std::shared_ptr<const Settings> settings, TimePoint now);
+
+  // --- Doors. Each says what it brought about; after any of them call transmit() until it returns
+  // nothing, then look at next_deadline().
+
+  /// A segment whose checksum is right and that is addressed to us; `payload` is its length in
+  /// octets. (§3.10.7)
+  Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now);
+  /// Call at next_deadline() or later; earlier it does nothing. (§3.10.8)
+  Effects timer_expired(TimePoint now);
+  Effects icmp_arrives(const IcmpError& icmp, TimePoint now);
+
+  /// Active OPEN (§3.10.1): CLOSED → SYN_SENT. Error::exists where it is open already.
+  std::expected<Effects, Error> open(const Open& how, TimePoint now);
+  /// `octets` more were put into the send stream (§3.10.2); with `urgent` they end in urgent data
+  /// (RFC 6093). Error::closing after CLOSE, Error::not_open when there is no connection.
+  std::expected<Effects, Error> send(std::uint32_t octets, TimePoint now, bool urgent = false);
+  /// `octets` more were read by the user (§3.10.3): the window may open.
+  Effects receive(std::uint32_t octets, TimePoint now);
+  /// CLOSE (§3.10.4): no more to send; receiving goes on. Error::closing when that was said before.
+  std::expected<Effects, Error> close(TimePoint now);
+  /// SHUT_RD: what is buffered is discarded, and so is what still arrives; it is acknowledged, and
+  /// the window stays open.
+  Effects discard_receive(TimePoint now);
+  /// The last reference is gone. Closes what is still open: with RST where received octets were
+  /// never read (RFC 1122 4.2.2.13), with FIN otherwise.
+  Effects orphan(TimePoint now);
+  /// ABORT (§3.10.5): RST where the peer must learn of it, then CLOSED.
+  Effects abort(TimePoint now);
+
+  /// The next segment to send, or nothing. `most` bounds its payload in octets: give the MSS where
+  /// the link cannot cut, up to 64 KiB where it can.
+  std::optional<Outgoing> transmit(TimePoint now, std::uint32_t most = 0xffff);
+  /// When timer_expired() is due; kNever for no deadline.
+  [[nodiscard]] TimePoint next_deadline() const;
+
+  // --- Looking in.
+  [[nodiscard]] State state() const { return tcb_.state; }
+  [[nodiscard]] const Tcb& tcb() const { return tcb_; }
+  [[nodiscard]] const Settings& settings() const;
+  /// Octets received in order that the user has not read.
+  [[nodiscard]] std::uint32_t unread() const;
+  /// Other settings from now on, as setsockopt() brings about.
+  void set_settings(std::shared_ptr<const Settings> settings, TimePoint now);
+
+  friend bool operator==(const Connection&, const Connection&) = default;
+
+ private:
+  friend struct ConnectionForTest;  // lets a test start from a state that takes days to reach
+
+  // connection.cpp: the state, and what entering it means
+  void enter(Event event, Effects& fx, TimePoint now);
+  void entered(State state, Effects& fx, TimePoint now);
+  void fail(Event event, Error error, Effects& fx, TimePoint now);
+  void reset_peer(Effects& fx) const;
+  void send_fin(Effects& fx, TimePoint now);
+
+  // arrive_syn_sent.cpp: §3.10.7.3
+  void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload, Effects& fx,
+                           TimePoint now);
+  void agree_on_options(const wire::TcpHeader& syn);
+  // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
+  void arrives_synchronized(Arrival& a, Effects& fx);
+  bool check_timestamp(const Arrival& a, Effects& fx);
+  bool check_sequence(Arrival& a, Effects& fx);
+  bool check_rst(const Arrival& a, Effects& fx);
+  bool check_syn(const Arrival& a, Effects& fx);
+  bool check_ack(const Arrival& a, Effects& fx);
+  void check_urgent(const Arrival& a, Effects& fx);
+  bool take_text(const Arrival& a, Effects& fx);
+  void take_fin(const Arrival& a, Effects& fx);
+  void refuse_sequence(const Arrival& a, Effects& fx);
+  bool take_in_order(Range fresh, Effects& fx);
+  bool challenge(TimePoint now);
+  void owe_ack(const Arrival& a, Range fresh, bool in_order);
+
+  // acknowledge.cpp: what an acceptable ACK does
+  void take_ack(const Arrival& a, Effects& fx);
+  void acknowledged(const Arrival& a, Effects& fx);
+  void measure(const Arrival& a);
+  void update_window(const Arrival& a, Effects& fx);
+  bool is_duplicate(const Arrival& a) const;
+  void recover(RecoveryStep step, std::uint32_t acked);
+  void take_sack(const Arrival& a);
+
+  // transmit.cpp
+  std::optional<Outgoing> transmit_syn(TimePoint now);
+  std::optional<Outgoing> transmit_first_again(TimePoint now);
+  std::optional<Outgoing> transmit_text(TimePoint now, std::uint32_t most);
+  std::optional<Outgoing> transmit_probe(TimePoint now);
+  std::optional<Outgoing> transmit_ack(TimePoint now);
+  Outgoing segment(Range payload, bool fin, Why why, TimePoint now);
+  void fill_syn_options(wire::TcpOptions& options) const;
+  void fill_options(wire::TcpOptions& options, TimePoint now) const;
+  std::uint16_t advertise();
+  [[nodiscard]] std::uint32_t payload_limit() const;
+  [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
+  [[nodiscard]] Offset congestion_edge() const;
+  [[nodiscard]] bool may_send_fin(Offset at) const;
+  void sent(Offset from, Offset to, TimePoint now);
+  void mind_persist(TimePoint now);
+
+  // timer.cpp
+  void arm_retransmission(Retransmission mode, TimePoint now);
+  void retransmission_due(Effects& fx, TimePoint now);
+  void state_timer_due(Effects& fx, TimePoint now);
+  void keepalive_due(Effects& fx, TimePoint now);
+  [[nodiscard]] TimePoint keepalive_deadline() const;
+  [[nodiscard]] TimePoint user_deadline() const;
+  [[nodiscard]] Duration rto() const;
+
+  // window.cpp: the window we offer
+  [[nodiscard]] Offset window_edge() const;
+  void offer_window(TimePoint now);
+
+  [[nodiscard]] Seq seq_of(Offset at) const {
+    return tcb_.iss + 1 + static_cast<std::uint32_t>(at);
+  }
+  [[nodiscard]] Seq ack_field() const {
+    return tcb_.irs + 1 + static_cast<std::uint32_t>(tcb_.rcv.nxt);
+  }
+  [[nodiscard]] std::uint32_t timestamp(TimePoint now) const;
+  [[nodiscard]] std::uint32_t in_flight() const {
+    return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
+  }
+  [[nodiscard]] bool fin_acked() const {
+    return tcb_.fin_queued && tcb_.snd.una == tcb_.snd.end + 1;
+  }
+
+  Tcb tcb_;
+};
+
+/// The RST that answers a segment for which there is no connection (§3.10.7.1); not wanted where
+/// the segment is a RST itself.
+[[nodiscard]] Reset reset_for(const wire::TcpHeader& header, std::uint32_t payload);
+
+}  // namespace lastack::tcp

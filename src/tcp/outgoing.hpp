@@ -1,0 +1,36 @@
+// What transmit() returns: a header, and which octets of the stream go with it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/sequence.hpp"
+#include "base/time.hpp"
+#include "wire/tcp_header.hpp"
+
+namespace lastack::tcp {
+
+/// Why a segment is sent; views tell people, nothing below depends on it.
+enum class Why : std::uint8_t {
+  handshake,
+  data,
+  fin,
+  acknowledgment,
+  window_update,
+  timeout,          ///< sent again: the retransmission timer ran out
+  fast_retransmit,  ///< sent again: duplicate ACKs
+  probe,            ///< the peer's window is closed
+  keepalive,
+};
+
+/// A segment to be sent. Ports are the caller's to fill in; `payload` names octets of the send
+/// stream, which the caller has. Where payload.size() > mss, the link below must cut it into
+/// segments of `mss` octets (FIN and PSH on the last).
+struct Outgoing {
+  wire::TcpHeader header;
+  Range payload;
+  std::uint16_t mss = 0;
+  Why why = Why::data;
+  std::uint8_t attempt = 0;  ///< how often the timer has run out for this, 0 for the first time
+};
+
+}  // namespace lastack::tcp

@@ -1,0 +1,45 @@
+// What may be chosen about a connection. Many connections share one of these.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.hpp"
+
+namespace lastack::tcp {
+
+struct Settings {
+  std::uint32_t receive_buffer = 256 * 1024;  ///< octets; the largest window we offer
+  std::uint32_t send_buffer = 256 * 1024;     ///< octets; kept by those who hold the bytes
+
+  bool nagle = true;  ///< RFC 9293 §3.7.4
+  bool window_scaling = true;
+  bool timestamps = true;
+  bool sack = true;
+
+  Duration rto_initial = 1s;  ///< RFC 6298 §2.1
+  /// DEVIATES: RFC 6298 §2.4 asks for 1 s; 200 ms is what Linux and most hosts use.
+  Duration rto_min = 200ms;
+  Duration rto_max = 60s;        ///< RFC 6298 §2.5: at least 60 s
+  std::uint8_t syn_retries = 7;  ///< 183 s in all; RFC 9293 MUST-23: at least 3 minutes
+  std::uint8_t retries = 15;     ///< R2; at least 100 s (RFC 9293 §3.8.3)
+  Duration delayed_ack = 40ms;   ///< below 500 ms (RFC 9293 MUST-59)
+  Duration msl = 30s;            ///< TIME_WAIT lasts twice this
+  Duration fin_timeout = 60s;    ///< FIN_WAIT_2 of an orphan
+  Duration user_timeout{0};      ///< RFC 5482; 0: the retransmission limit alone decides
+
+  bool keepalive = false;  ///< RFC 9293 §3.8.4: off by default (MUST-25)
+  Duration keepalive_idle = 7200s;
+  Duration keepalive_interval = 75s;
+  std::uint8_t keepalive_probes = 9;
+
+  std::uint8_t challenge_acks_per_second = 10;  ///< RFC 5961 §7, for each connection
+
+  // Where Linux differs from BSD; `--profile linux` turns all three on.
+  bool rst_ends_time_wait = false;         ///< RFC 9293; off is RFC 1337
+  bool shut_rd_keeps_buffered = false;     ///< SHUT_RD leaves what is buffered readable
+  bool shut_rdwr_resets_new_data = false;  ///< after SHUT_RDWR new data is answered with RST
+
+  friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+}  // namespace lastack::tcp

@@ -1,0 +1,126 @@
+#include "tcp/syn_rcvd.hpp"
+
+#include "tcp/arrival.hpp"
+#include "tcp/rtt.hpp"
+
+namespace lastack::tcp {
+
+using wire::Flag;
+
+SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
+                                       const Settings& settings, TimePoint now) {
+  Step step;
+  Effects& fx = step.fx;
+  const bool rst = header.flags.has(Flag::rst);
+  const bool stamped = header.options.has(wire::TcpOptions::kTimestamps);
+  if (agreed.timestamps && !rst && !stamped) {
+    fx.drop = Drop::no_timestamp;
+    return step;
+  }
+  const bool paws = agreed.timestamps && !rst && older(header.options.ts_val, ts_recent);
+  const Offset seq = distance(irs + 1, header.seq);
+  const std::uint32_t length = segment_length(header, payload);
+  if (paws || !acceptable(seq, length, {0, receive_window})) {
+    fx.drop = rst       ? Drop::rst_outside_window
+              : paws    ? Drop::paws
+              : seq < 0 ? Drop::old_duplicate
+                        : Drop::outside_window;
+    if (!rst && (length > 0 || challenge(settings, now))) ack_now = true;
+    return step;
+  }
+  if (rst) {
+    check_rst(seq, settings, now, fx);
+  } else if (header.flags.has(Flag::syn)) {
+    fx.error = Error::reset;
+    state = take(state, Event::syn_passive, fx);
+  } else if (!header.flags.has(Flag::ack)) {
+    fx.drop = Drop::no_ack;
+  } else if (syn_ack_due && retransmissions == 0) {
+    fx.drop = Drop::ack_unsent;  // our SYN has not gone out yet
+  } else if (header.ack != iss + 1) {
+    fx.drop = Drop::ack_unsent;
+    fx.reset = {.wanted = true, .with_ack = false, .seq = header.ack, .ack = {}};
+  } else {
+    step.grows = true;
+  }
+  return step;
+}
+
+/// RFC 5961 §3: exactly at rcv.nxt, or it is challenged.
+void SynRcvd::check_rst(Offset seq, const Settings& settings, TimePoint now, Effects& fx) {
+  if (seq != 0) {
+    fx.drop = Drop::rst_not_exact;
+    if (challenge(settings, now)) ack_now = true;
+    return;
+  }
+  fx.error = Error::refused;
+  state = take(state, Event::rst_passive, fx);
+}
+
+bool SynRcvd::challenge(const Settings& settings, TimePoint now) {
+  const auto second = static_cast<std::uint32_t>(now.time_since_epoch() / 1s);
+  if (second != challenge_second) {
+    challenge_second = second;
+    challenges = 0;
+  }
+  if (challenges >= settings.challenge_acks_per_second) return false;
+  ++challenges;
+  return true;
+}
+
+Effects SynRcvd::timer_expired(const Settings& settings, TimePoint now) {
+  Effects fx;
+  if (deadline > now) return fx;
+  if (retransmissions >= settings.syn_retries) {
+    fx.error = Error::timed_out;
+    state = take(state, Event::gave_up, fx);
+    deadline = kNever;
+    return fx;
+  }
+  ++retransmissions;
+  syn_ack_due = true;
+  deadline = kNever;
+  return fx;
+}
+
+Effects SynRcvd::abort() {
+  Effects fx;
+  fx.error = Error::aborted;
+  fx.reset = {.wanted = true, .with_ack = true, .seq = iss + 1, .ack = irs + 1};
+  state = take(state, Event::abort, fx);
+  deadline = kNever;
+  return fx;
+}
+
+std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint now) {
+  if (state != State::syn_rcvd || (!syn_ack_due && !ack_now)) return std::nullopt;
+  const std::uint32_t ts_val = static_cast<std::uint32_t>(now.time_since_epoch() / 1ms) + ts_offset;
+  Outgoing out;
+  auto& header = out.header;
+  header.ack = irs + 1;
+  header.seq = syn_ack_due ? iss : iss + 1;
+  header.window = receive_window;
+  out.attempt = retransmissions;
+  if (syn_ack_due) {
+    header.flags = Flag::syn | Flag::ack;
+    header.options = syn_options(agreed, mss, ts_val, ts_recent);
+    out.why = retransmissions > 0 ? Why::timeout : Why::handshake;
+    const RttLimits limits{settings.rto_initial, settings.rto_min, settings.rto_max};
+    deadline = now + RttEstimator{}.rto(limits, retransmissions);
+    if (retransmissions == 0) sent = now;
+  } else {
+    header.flags = Flag::ack;
+    header.window = static_cast<std::uint16_t>((receive_window + (1 << agreed.receive_scale) - 1) >>
+                                               agreed.receive_scale);
+    if (agreed.timestamps) {
+      header.options.present = wire::TcpOptions::kTimestamps;
+      header.options.ts_val = ts_val;
+      header.options.ts_ecr = ts_recent;
+    }
+    out.why = Why::acknowledgment;
+  }
+  syn_ack_due = ack_now = false;
+  return out;
+}
+
+}  // namespace lastack::tcp

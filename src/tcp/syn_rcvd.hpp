@@ -1,0 +1,61 @@
+// SYN_RCVD of a passive OPEN, kept small: until the handshake is over a peer costs this much.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/sequence.hpp"
+#include "base/time.hpp"
+#include "tcp/connection.hpp"
+#include "tcp/effects.hpp"
+#include "tcp/handshake.hpp"
+#include "tcp/outgoing.hpp"
+#include "tcp/settings.hpp"
+#include "wire/tcp_header.hpp"
+
+namespace lastack::tcp {
+
+/// A record, not a connection: nobody holds it and no octet is kept. Its doors are those of
+/// Connection that can matter here, and answer as a Connection in SYN_RCVD would.
+struct SynRcvd {
+  State state = State::syn_rcvd;
+  bool ack_now = false;
+  bool syn_ack_due = true;
+  std::uint8_t retransmissions = 0;
+  std::uint8_t challenges = 0;
+  Agreement agreed;
+  Seq iss;
+  Seq irs;
+  std::uint32_t ts_recent = 0;
+  std::uint32_t ts_offset = 0;
+  std::uint32_t challenge_second = 0;
+  std::uint16_t mss = 0;             ///< what we announce
+  std::uint16_t window = 0;          ///< of the peer's SYN
+  std::uint16_t receive_window = 0;  ///< what we offer
+  TimePoint deadline = kNever;       ///< of the next SYN,ACK
+  TimePoint sent{};                  ///< when the first one went out
+
+  struct Step {
+    Effects fx;
+    /// The handshake is complete: make a Connection of this and give it the same segment.
+    bool grows = false;
+  };
+
+  Step segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
+                       const Settings& settings, TimePoint now);
+  Effects timer_expired(const Settings& settings, TimePoint now);
+  /// The listener has gone, or its queue is given up: RST.
+  Effects abort();
+  std::optional<Outgoing> transmit(const Settings& settings, TimePoint now);
+  [[nodiscard]] TimePoint next_deadline() const { return deadline; }
+
+  friend bool operator==(const SynRcvd&, const SynRcvd&) = default;
+
+ private:
+  bool challenge(const Settings& settings, TimePoint now);
+  void check_rst(Offset seq, const Settings& settings, TimePoint now, Effects& fx);
+};
+
+static_assert(sizeof(SynRcvd) <= 128);
+
+}  // namespace lastack::tcp

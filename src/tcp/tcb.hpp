@@ -1,0 +1,128 @@
+// The transmission control block: every value that makes up one connection (RFC 9293 §3.3.1).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/box.hpp"
+#include "base/sequence.hpp"
+#include "base/time.hpp"
+#include "tcp/congestion/controller.hpp"
+#include "tcp/effects.hpp"
+#include "tcp/range_set.hpp"
+#include "tcp/recovery.hpp"
+#include "tcp/rtt.hpp"
+#include "tcp/settings.hpp"
+#include "tcp/state.hpp"
+
+namespace lastack::tcp {
+
+/// Which OPEN made the connection: decides what RST and SYN do in SYN_RCVD (§3.10.7.4).
+enum class Origin : std::uint8_t { active, passive };
+
+/// Send sequence variables. Offsets count from our ISS: -1 is the SYN, `end` is where a FIN stands.
+struct SendVariables {
+  Offset una = -1;  ///< oldest offset not acknowledged
+  Offset nxt = -1;  ///< next to be sent; goes back to una when the timer runs out
+  Offset max = -1;  ///< highest ever sent: what an ACK may acknowledge
+  Offset end = 0;   ///< octets the user has handed over
+  Offset wl1 = 0;   ///< seg.seq of the last window update, an offset of the peer's stream
+  Offset wl2 = 0;   ///< seg.ack of the last window update
+  Offset up = 0;    ///< urgent pointer: the octet behind the urgent data; 0 for none
+  std::uint32_t wnd = 0;
+  std::uint32_t max_wnd = 0;  ///< largest window the peer has offered (RFC 5961 §5, SWS)
+  std::uint16_t mss = 536;    ///< largest segment the peer and the path take, options included
+  std::uint8_t scale = 0;     ///< shift of the windows we receive
+
+  friend bool operator==(const SendVariables&, const SendVariables&) = default;
+};
+
+/// Receive sequence variables. Offsets count from the peer's ISS, as above.
+struct ReceiveVariables {
+  Offset nxt = 0;
+  Offset read = 0;    ///< what the user has read, or had discarded
+  Offset edge = 0;    ///< right edge of the window we have offered: never moves back
+  Offset acked = -1;  ///< last offset acknowledged: Last.ACK.sent of RFC 7323
+  Offset fin = kNoFin;
+  Offset up = 0;              ///< the peer's urgent pointer; 0 for none
+  std::uint16_t mss = 0;      ///< largest we announced
+  std::uint16_t largest = 0;  ///< largest segment seen: what "full-sized" means for delayed ACKs
+  std::uint8_t scale = 0;     ///< shift of the windows we offer
+
+  static constexpr Offset kNoFin = INT64_MAX;
+  friend bool operator==(const ReceiveVariables&, const ReceiveVariables&) = default;
+};
+
+/// Timestamps (RFC 7323 §3, §5).
+struct Timestamps {
+  std::uint32_t recent = 0;  ///< TS.Recent
+  std::uint32_t offset = 0;  ///< added to our clock, one for each connection
+  TimePoint recent_at{};     ///< when TS.Recent was taken: it is void after 24 days (§5.5)
+  friend bool operator==(const Timestamps&, const Timestamps&) = default;
+};
+
+/// What the one retransmission timer is for at present.
+enum class Retransmission : std::uint8_t { off, timeout, persist };
+
+/// Deadlines; kNever where not set.
+struct Timers {
+  TimePoint retransmission = kNever;
+  TimePoint delayed_ack = kNever;
+  TimePoint state = kNever;  ///< 2 MSL in TIME_WAIT, fin_timeout in FIN_WAIT_2
+  Retransmission mode = Retransmission::off;
+  std::uint8_t backoff = 0;     ///< doublings of the timeout
+  std::uint8_t unanswered = 0;  ///< expiries since the peer was last heard
+  std::uint8_t keepalives = 0;  ///< keepalive probes since then
+  friend bool operator==(const Timers&, const Timers&) = default;
+};
+
+/// One round trip being timed (RFC 6298 §3): the offset whose acknowledgment ends it.
+struct TimedSegment {
+  Offset end = -1;  ///< -1: none
+  TimePoint sent{};
+  friend bool operator==(const TimedSegment&, const TimedSegment&) = default;
+};
+
+struct Tcb {
+  State state = State::closed;
+  Origin origin = Origin::active;
+  Error error = Error::none;  ///< why it ended, once CLOSED; a soft ICMP error before
+
+  bool fin_queued : 1 = false;        ///< the user has closed: a FIN stands at snd.end
+  bool close_waits : 1 = false;       ///< CLOSE in SYN_RCVD with data pending (§3.10.4)
+  bool orphan : 1 = false;            ///< nobody holds it any more
+  bool discarding : 1 = false;        ///< SHUT_RD
+  bool window_scaling : 1 = false;    ///< agreed on
+  bool timestamps : 1 = false;        ///< agreed on
+  bool sack : 1 = false;              ///< agreed on
+  bool ack_now : 1 = false;           ///< an ACK is owed at once
+  bool window_update : 1 = false;     ///< ... because the window has opened
+  bool retransmit_first : 1 = false;  ///< send the segment at snd.una again
+  bool probe : 1 = false;             ///< send into the closed window
+  bool keepalive : 1 = false;         ///< send a keepalive probe
+  bool syn_lost : 1 = false;          ///< our SYN had to be sent again
+  std::uint8_t challenges = 0;        ///< challenge ACKs sent in the second `challenge_second`
+
+  Seq iss;
+  Seq irs;
+  SendVariables snd;
+  ReceiveVariables rcv;
+  Timestamps ts;
+  Timers timers;
+  TimedSegment timed;
+  RttEstimator rtt;
+  Controller congestion;
+  Recovery recovery;
+  Box<RangeSet> out_of_order;  ///< what lies beyond rcv.nxt
+
+  TimePoint heard{};     ///< when the last acceptable segment came (keepalive)
+  TimePoint sent{};      ///< when the last octet went out (RFC 5681 §4.1)
+  TimePoint progress{};  ///< since when the oldest unacknowledged octet waits (user timeout)
+  std::uint32_t challenge_second = 0;
+
+  std::shared_ptr<const Settings> settings;  ///< shared, never changed; null for the defaults
+
+  friend bool operator==(const Tcb& a, const Tcb& b);
+};
+
+}  // namespace lastack::tcp

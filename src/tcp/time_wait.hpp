@@ -1,0 +1,56 @@
+// TIME_WAIT without a connection: what has to be remembered for 2 MSL, and no more.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/sequence.hpp"
+#include "base/time.hpp"
+#include "tcp/connection.hpp"
+#include "tcp/effects.hpp"
+#include "tcp/outgoing.hpp"
+#include "tcp/settings.hpp"
+#include "wire/tcp_header.hpp"
+
+namespace lastack::tcp {
+
+/// Its doors answer as those of a Connection in TIME_WAIT would.
+class TimeWait {
+ public:
+  /// From a connection in TIME_WAIT that nobody holds, or whose holders have read everything.
+  explicit TimeWait(const Connection& connection);
+
+  Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
+                          const Settings& settings, TimePoint now);
+  Effects timer_expired(TimePoint now);
+  std::optional<Outgoing> transmit(TimePoint now);
+  [[nodiscard]] TimePoint next_deadline() const { return deadline_; }
+  [[nodiscard]] State state() const { return state_; }
+  /// Our next sequence number: a connection that takes over starts beyond it (RFC 6191 §2).
+  [[nodiscard]] Seq snd_nxt() const { return snd_nxt_; }
+  friend bool operator==(const TimeWait&, const TimeWait&) = default;
+
+ private:
+  bool challenge(const Settings& settings, TimePoint now);
+  void refuse_sequence(const wire::TcpHeader& header, std::uint32_t payload,
+                       const Settings& settings, Effects& fx, TimePoint now);
+
+  TimePoint deadline_ = kNever;
+  TimePoint ts_recent_at_{};
+  Seq snd_nxt_;
+  Seq rcv_nxt_;
+  std::uint32_t ts_recent_ = 0;
+  std::uint32_t ts_offset_ = 0;
+  std::uint32_t window_ = 0;  ///< octets we last offered
+  std::uint32_t max_wnd_ = 0;
+  std::uint32_t challenge_second_ = 0;
+  std::uint8_t scale_ = 0;
+  std::uint8_t challenges_ = 0;
+  State state_ = State::time_wait;
+  bool timestamps_ : 1 = false;
+  bool ack_now_ : 1 = false;
+};
+
+static_assert(sizeof(TimeWait) <= 64);
+
+}  // namespace lastack::tcp

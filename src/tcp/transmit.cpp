@@ -1,0 +1,242 @@
+// What to send next: pulled, one segment at a time (§3.10.2, §3.8.6.2.1, §3.7.4).
+#include <algorithm>
+
+#include "tcp/connection.hpp"
+#include "tcp/handshake.hpp"
+
+namespace lastack::tcp {
+
+using wire::Flag;
+using wire::TcpOptions;
+
+namespace {
+
+constexpr std::uint32_t kTimestampOctets = 12;  // with the two NOPs that align it
+
+/// Blocks that fit: three beside timestamps, else four (RFC 2018 §3).
+std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
+
+}  // namespace
+
+std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
+  if (tcb_.state == State::closed || tcb_.state == State::listen) return std::nullopt;
+  if (tcb_.snd.nxt < 0) return transmit_syn(now);
+  if (auto again = transmit_first_again(now)) return again;
+  if (auto text = transmit_text(now, most)) return text;
+  if (auto probe = transmit_probe(now)) return probe;
+  mind_persist(now);
+  return transmit_ack(now);
+}
+
+std::optional<Outgoing> Connection::transmit_syn(TimePoint now) {
+  const bool first = tcb_.snd.max < 0;
+  Outgoing out;
+  out.why = tcb_.timers.unanswered > 0 ? Why::timeout : Why::handshake;
+  out.attempt = tcb_.timers.unanswered;
+  auto& header = out.header;
+  header.seq = tcb_.iss;
+  header.flags = Flag::syn;
+  if (tcb_.state != State::syn_sent) {
+    header.flags |= Flag::ack;
+    header.ack = ack_field();
+    tcb_.rcv.acked = tcb_.rcv.nxt;
+    tcb_.ack_now = false;
+  }
+  header.window =
+      static_cast<std::uint16_t>(std::min<Offset>(tcb_.rcv.edge - tcb_.rcv.nxt, 0xffff));
+  const bool offers = tcb_.state == State::syn_sent;
+  const Agreement offer{.send_mss = 0,
+                        .send_scale = 0,
+                        .receive_scale = tcb_.rcv.scale,
+                        .window_scaling = offers ? settings().window_scaling : tcb_.window_scaling,
+                        .timestamps = offers ? settings().timestamps : tcb_.timestamps,
+                        .sack = offers ? settings().sack : tcb_.sack};
+  header.options = syn_options(offer, tcb_.rcv.mss, timestamp(now), tcb_.ts.recent);
+  tcb_.snd.nxt = 0;
+  tcb_.snd.max = std::max<Offset>(tcb_.snd.max, 0);
+  tcb_.sent = now;
+  if (first) tcb_.timed = {.end = 0, .sent = now};
+  if (tcb_.timers.mode == Retransmission::off) arm_retransmission(Retransmission::timeout, now);
+  return out;
+}
+
+/// Fast retransmit: the first unacknowledged segment, and only as far as the peer's first SACK.
+std::optional<Outgoing> Connection::transmit_first_again(TimePoint now) {
+  auto& snd = tcb_.snd;
+  if (!tcb_.retransmit_first || snd.una >= snd.nxt || snd.una < 0) return std::nullopt;
+  tcb_.retransmit_first = false;
+  Offset end = std::min({snd.una + payload_limit(), snd.nxt, snd.end});
+  if (const auto& held = tcb_.recovery.scoreboard())
+    end = std::min(end, held->next_begin(snd.una, end));
+  const bool fin = tcb_.fin_queued && end == snd.end && snd.nxt > snd.end;
+  arm_retransmission(Retransmission::timeout, now);  // RFC 6582 §3.2: for a partial ACK
+  return segment({snd.una, end}, fin, Why::fast_retransmit, now);
+}
+
+/// New octets, or after a timeout those from snd.una on; a FIN rides on the last of them.
+std::optional<Outgoing> Connection::transmit_text(TimePoint now, std::uint32_t most) {
+  auto& snd = tcb_.snd;
+  if (!traits(tcb_.state).synchronized || snd.nxt > snd.end) return std::nullopt;
+  const bool again = snd.nxt < snd.max;
+  if (snd.una == snd.max && now - tcb_.sent > rto()) {
+    std::visit([&](auto& c) { c.on_idle(snd.mss); }, tcb_.congestion);
+  }
+  const std::uint32_t octets = worth_sending(again ? std::min(most, payload_limit()) : most);
+  const Offset from = snd.nxt;
+  const bool fin = may_send_fin(from + octets);
+  if (octets == 0 && !fin) return std::nullopt;
+
+  Why why = octets > 0 ? Why::data : Why::fin;
+  if (again) why = Why::timeout;
+  Outgoing out = segment({from, from + octets}, fin, why, now);
+  sent(from, from + octets + (fin ? 1 : 0), now);
+  tcb_.probe = false;
+  return out;
+}
+
+/// How many octets from snd.nxt on are worth a segment now; 0 for none (§3.8.6.2.1, Nagle §3.7.4).
+std::uint32_t Connection::worth_sending(std::uint32_t most) const {
+  const auto& snd = tcb_.snd;
+  const bool again = snd.nxt < snd.max;
+  const Offset edge = again ? snd.una + snd.wnd : std::min(snd.una + snd.wnd, congestion_edge());
+  const Offset pending = snd.end - snd.nxt;
+  const Offset octets = std::min({pending, edge - snd.nxt, Offset{most}});
+  if (octets <= 0) return 0;
+  const Offset mss = payload_limit();
+  const Offset whole = octets - octets % mss;
+  const bool all = octets == pending;
+  const bool small_goes = again || tcb_.probe || tcb_.fin_queued || !settings().nagle ||
+                          snd.up > snd.nxt || (snd.nxt == snd.una && whole == 0);
+  if (all && small_goes) return static_cast<std::uint32_t>(octets);
+  if (whole > 0) return static_cast<std::uint32_t>(whole);
+  // Less than a segment fits: wait for room, unless it is half of all the room there ever was.
+  const bool half = Offset{snd.max_wnd} <= 2 * octets;
+  return (half && !all) || again || tcb_.probe ? static_cast<std::uint32_t>(octets) : 0;
+}
+
+/// How far the congestion window lets snd.nxt go, with limited transmit (RFC 3042).
+Offset Connection::congestion_edge() const {
+  const std::uint32_t cwnd = std::visit([](const auto& c) { return c.cwnd(); }, tcb_.congestion);
+  return tcb_.snd.una + cwnd + tcb_.recovery.limited_transmit() * tcb_.snd.mss;
+}
+
+/// A FIN behind offset `at`: when all is sent, and the window has room for one more.
+bool Connection::may_send_fin(Offset at) const {
+  const auto& snd = tcb_.snd;
+  return tcb_.fin_queued && at == snd.end && snd.nxt <= snd.end && snd.una + snd.wnd > snd.end;
+}
+
+/// Into a closed window: one octet, or the FIN where that is all there is (§3.8.6.1).
+std::optional<Outgoing> Connection::transmit_probe(TimePoint now) {
+  auto& snd = tcb_.snd;
+  if (tcb_.probe && snd.nxt <= snd.end && traits(tcb_.state).synchronized) {
+    tcb_.probe = false;
+    const Offset end = std::min(snd.nxt + 1, snd.end);
+    const bool fin = tcb_.fin_queued && snd.nxt == snd.end;
+    if (end > snd.nxt || fin) {
+      snd.max = std::max(snd.max, snd.nxt + 1);  // it may be acknowledged
+      arm_retransmission(Retransmission::persist, now);
+      Outgoing out = segment({snd.nxt, end}, fin, Why::probe, now);
+      return out;
+    }
+  }
+  if (!tcb_.keepalive) return std::nullopt;
+  tcb_.keepalive = false;
+  Outgoing out = segment({snd.nxt, snd.nxt}, false, Why::keepalive, now);
+  out.header.seq = seq_of(snd.nxt - 1);  // §3.8.4: one that the peer has had, so it must answer
+  return out;
+}
+
+std::optional<Outgoing> Connection::transmit_ack(TimePoint now) {
+  if (!tcb_.ack_now || !traits(tcb_.state).synchronized) return std::nullopt;
+  const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
+  const Offset at = std::max(tcb_.snd.nxt, tcb_.snd.max);  // where the peer expects us to go on
+  return segment({at, at}, false, why, now);
+}
+
+/// Builds a segment; each carries the latest ACK and window, so nothing is owed afterwards.
+Outgoing Connection::segment(Range payload, bool fin, Why why, TimePoint now) {
+  Outgoing out{
+      .header = {}, .payload = payload, .mss = 0, .why = why, .attempt = tcb_.timers.unanswered};
+  auto& header = out.header;
+  header.seq = seq_of(payload.begin);
+  header.ack = ack_field();
+  header.flags = Flag::ack;
+  if (!payload.empty() && payload.end == tcb_.snd.end) header.flags |= Flag::psh;
+  if (fin) header.flags |= Flag::fin;
+  if (tcb_.snd.up > payload.begin) {
+    header.flags |= Flag::urg;
+    header.urgent =
+        static_cast<std::uint16_t>(std::min<Offset>(tcb_.snd.up - payload.begin, 0xffff));
+  }
+  header.window = advertise();
+  out.mss = static_cast<std::uint16_t>(payload_limit());
+  fill_options(header.options, now);
+  tcb_.rcv.acked = tcb_.rcv.nxt;
+  tcb_.ack_now = tcb_.window_update = false;
+  tcb_.timers.delayed_ack = kNever;
+  return out;
+}
+
+void Connection::fill_options(TcpOptions& options, TimePoint now) const {
+  if (tcb_.timestamps) {
+    options.present = TcpOptions::kTimestamps;
+    options.ts_val = timestamp(now);
+    options.ts_ecr = tcb_.ts.recent;
+  }
+  if (!tcb_.sack || !tcb_.out_of_order) return;
+  const auto block = [this](Range r) {
+    const Seq base = tcb_.irs + 1;
+    return wire::SackBlock{base + static_cast<std::uint32_t>(r.begin),
+                           base + static_cast<std::uint32_t>(r.end)};
+  };
+  // RFC 2018 §4: first the block that the latest segment fell into, then the others.
+  const RangeSet& held = *tcb_.out_of_order;
+  const auto latest = [&held](Range r) {
+    return r.begin <= held.latest() && held.latest() < r.end;
+  };
+  for (const Range& r : held.ranges()) {
+    if (latest(r)) options.sack[options.sack_count++] = block(r);
+  }
+  for (const Range& r : held.ranges()) {
+    if (options.sack_count == sack_room(tcb_)) break;
+    if (!latest(r)) options.sack[options.sack_count++] = block(r);
+  }
+}
+
+/// Octets of payload a segment takes beside the options it carries (RFC 9293 §3.7.1, MUST-16).
+std::uint32_t Connection::payload_limit() const {
+  std::uint32_t options = tcb_.timestamps ? kTimestampOctets : 0;
+  if (tcb_.sack && tcb_.out_of_order) {
+    const auto blocks = std::min(tcb_.out_of_order->ranges().size(), sack_room(tcb_));
+    options += 4 + 8 * static_cast<std::uint32_t>(blocks);
+  }
+  return tcb_.snd.mss - options;
+}
+
+std::uint32_t Connection::timestamp(TimePoint now) const {
+  return static_cast<std::uint32_t>(now.time_since_epoch() / 1ms) + tcb_.ts.offset;
+}
+
+/// [from, to) went out: what is outstanding, timed and awaited follows.
+void Connection::sent(Offset from, Offset to, TimePoint now) {
+  auto& snd = tcb_.snd;
+  if (from == snd.una && from == snd.max) tcb_.progress = now;
+  if (from == snd.max && tcb_.timed.end < 0) tcb_.timed = {.end = to, .sent = now};
+  snd.nxt = to;
+  snd.max = std::max(snd.max, to);
+  tcb_.sent = now;
+  if (tcb_.timers.mode != Retransmission::timeout) arm_retransmission(Retransmission::timeout, now);
+}
+
+/// Octets wait, nothing is out that an ACK could answer, and no timer runs: ask from time to time.
+void Connection::mind_persist(TimePoint now) {
+  const auto& snd = tcb_.snd;
+  const bool waiting = snd.nxt < snd.end || (tcb_.fin_queued && snd.nxt == snd.end);
+  const bool may = traits(tcb_.state).synchronized && snd.una >= 0;
+  if (waiting && may && snd.una == snd.nxt && tcb_.timers.mode == Retransmission::off) {
+    arm_retransmission(Retransmission::persist, now);
+  }
+}
+
+}  // namespace lastack::tcp
