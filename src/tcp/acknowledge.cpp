@@ -49,7 +49,7 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
     arm_retransmission(Retransmission::off, a.now);  // §5.2
   }
   if (before < 0) {
-    std::visit([&](auto& c) { c.start(snd.mss, tcb_.syn_lost); }, tcb_.congestion);
+    std::visit([&](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
   }
   const RecoveryStep step = tcb_.recovery.acknowledged(snd.una);
   recover(step, static_cast<std::uint32_t>(std::max<Offset>(fx.acked.size(), 0)));
@@ -65,7 +65,7 @@ void Connection::measure(const Arrival& a) {
     return;
   }
   if (!tcb_.timestamps || a.header.options.ts_ecr == 0) return;
-  const std::uint32_t elapsed = timestamp(a.now) - a.header.options.ts_ecr;
+  const std::uint32_t elapsed = tcb_.ts.value(a.now) - a.header.options.ts_ecr;
   if (elapsed < 0x80000000U) tcb_.rtt.sample(std::chrono::milliseconds(elapsed));
 }
 
@@ -97,7 +97,7 @@ bool Connection::is_duplicate(const Arrival& a) const {
 
 /// Tells the controller what recovery made of the ACK, and notes what is to be sent again.
 void Connection::recover(RecoveryStep step, std::uint32_t acked) {
-  const std::uint32_t mss = tcb_.snd.mss;
+  const std::uint32_t mss = smss();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
   std::visit(
       [&](auto& controller) {

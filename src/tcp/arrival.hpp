@@ -5,6 +5,7 @@
 
 #include "base/sequence.hpp"
 #include "base/time.hpp"
+#include "tcp/timestamps.hpp"
 #include "wire/tcp_header.hpp"
 
 namespace lastack::tcp {
@@ -36,11 +37,6 @@ struct Arrival {
   if (window.empty()) return false;
   const Offset last = seq + length - 1;
   return (window.begin <= seq && seq < window.end) || (window.begin <= last && last < window.end);
-}
-
-/// Whether timestamp `a` is older than `b` (RFC 7323 §5.2: modulo 2^32).
-[[nodiscard]] constexpr bool older(std::uint32_t a, std::uint32_t b) {
-  return static_cast<std::int32_t>(a - b) < 0;
 }
 
 /// Whether a SYN may take over from TIME_WAIT (RFC 6191 §2): its timestamp, or where that can't

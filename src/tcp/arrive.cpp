@@ -8,12 +8,6 @@ namespace lastack::tcp {
 
 using wire::Flag;
 
-namespace {
-
-constexpr Duration kTimestampLife = 24 * 24h;  // RFC 7323 §5.5
-
-}  // namespace
-
 void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
   if (!check_timestamp(a, fx)) return;  // RFC 7323 §5.3 puts this before the sequence check
   if (!check_sequence(a, fx)) return;
@@ -38,8 +32,7 @@ bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
     fx.drop = Drop::no_timestamp;  // RFC 7323 §3.2
     return false;
   }
-  const bool valid = a.now - tcb_.ts.recent_at < kTimestampLife;
-  if (valid && older(a.header.options.ts_val, tcb_.ts.recent)) {
+  if (tcb_.ts.outdates(a.header.options.ts_val, a.now)) {
     fx.drop = Drop::paws;
     refuse_sequence(a, fx);
     return false;
@@ -89,14 +82,7 @@ void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
 
 /// Whether one more challenge ACK may be sent now (RFC 5961 §7).
 bool Connection::challenge(TimePoint now) {
-  const auto second = static_cast<std::uint32_t>(now.time_since_epoch() / 1s);
-  if (second != tcb_.challenge_second) {
-    tcb_.challenge_second = second;
-    tcb_.challenges = 0;
-  }
-  if (tcb_.challenges >= settings().challenge_acks_per_second) return false;
-  ++tcb_.challenges;
-  return true;
+  return tcb_.challenges.spend(settings().challenge_acks_per_second, now);
 }
 
 /// §3.10.7.4, second, as RFC 5961 §3 has it: only the exact sequence number resets.

@@ -33,7 +33,7 @@ bool operator==(const Tcb& a, const Tcb& b) {
   const auto values = [](const Tcb& t) {
     return std::tie(t.state, t.origin, t.error, t.challenges, t.iss, t.irs, t.snd, t.rcv, t.ts,
                     t.timers, t.timed, t.rtt, t.congestion, t.recovery, t.out_of_order, t.heard,
-                    t.sent, t.progress, t.challenge_second);
+                    t.sent, t.progress);
   };
   const auto bits = [](const Tcb& t) {
     return std::array<bool, 13>{t.fin_queued,     t.close_waits,      t.orphan, t.discarding,
@@ -71,7 +71,7 @@ Connection::Connection(const SynRcvd& record, std::shared_ptr<const Settings> se
   tcb_.window_scaling = record.agreed.window_scaling;
   tcb_.timestamps = record.agreed.timestamps;
   tcb_.sack = record.agreed.sack;
-  tcb_.ts = {.recent = record.ts_recent, .offset = record.ts_offset, .recent_at = now};
+  tcb_.ts = record.ts;
   tcb_.syn_lost = record.retransmissions > 0;
   tcb_.timers.mode = Retransmission::timeout;
   tcb_.timers.retransmission = record.deadline;

@@ -141,6 +141,7 @@ class Connection {
   void fill_options(wire::TcpOptions& options, TimePoint now) const;
   std::uint16_t advertise();
   [[nodiscard]] std::uint32_t payload_limit() const;
+  [[nodiscard]] std::uint32_t smss() const;
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
   [[nodiscard]] bool may_send_fin(Offset at) const;
@@ -166,7 +167,6 @@ class Connection {
   [[nodiscard]] Seq ack_field() const {
     return tcb_.irs + 1 + static_cast<std::uint32_t>(tcb_.rcv.nxt);
   }
-  [[nodiscard]] std::uint32_t timestamp(TimePoint now) const;
   [[nodiscard]] std::uint32_t in_flight() const {
     return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
   }

@@ -38,8 +38,9 @@ Listener::Step Listener::segment_arrives(const wire::TcpHeader& header, std::uin
   child.agreed = agree(header.options, settings, how.mss, how.default_mss);
   child.iss = how.iss;
   child.irs = header.seq;
-  child.ts_offset = how.ts_offset;
-  if (child.agreed.timestamps) child.ts_recent = header.options.ts_val;
+  child.ts.offset = how.ts_offset;
+  child.ts.recent_at = now;
+  if (child.agreed.timestamps) child.ts.recent = header.options.ts_val;
   child.mss = how.mss;
   child.window = header.window;
   child.receive_window =

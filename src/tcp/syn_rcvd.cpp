@@ -17,7 +17,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
     fx.drop = Drop::no_timestamp;
     return step;
   }
-  const bool paws = agreed.timestamps && !rst && older(header.options.ts_val, ts_recent);
+  const bool paws = agreed.timestamps && !rst && ts.outdates(header.options.ts_val, now);
   const Offset seq = distance(irs + 1, header.seq);
   const std::uint32_t length = segment_length(header, payload);
   if (paws || !acceptable(seq, length, {0, receive_window})) {
@@ -25,7 +25,8 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
               : paws    ? Drop::paws
               : seq < 0 ? Drop::old_duplicate
                         : Drop::outside_window;
-    if (!rst && (length > 0 || challenge(settings, now))) ack_now = true;
+    if (!rst && (length > 0 || challenges.spend(settings.challenge_acks_per_second, now)))
+      ack_now = true;
     return step;
   }
   if (rst) {
@@ -50,22 +51,11 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
 void SynRcvd::check_rst(Offset seq, const Settings& settings, TimePoint now, Effects& fx) {
   if (seq != 0) {
     fx.drop = Drop::rst_not_exact;
-    if (challenge(settings, now)) ack_now = true;
+    if (challenges.spend(settings.challenge_acks_per_second, now)) ack_now = true;
     return;
   }
   fx.error = Error::refused;
   state = take(state, Event::rst_passive, fx);
-}
-
-bool SynRcvd::challenge(const Settings& settings, TimePoint now) {
-  const auto second = static_cast<std::uint32_t>(now.time_since_epoch() / 1s);
-  if (second != challenge_second) {
-    challenge_second = second;
-    challenges = 0;
-  }
-  if (challenges >= settings.challenge_acks_per_second) return false;
-  ++challenges;
-  return true;
 }
 
 Effects SynRcvd::timer_expired(const Settings& settings, TimePoint now) {
@@ -94,7 +84,6 @@ Effects SynRcvd::abort() {
 
 std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint now) {
   if (state != State::syn_rcvd || (!syn_ack_due && !ack_now)) return std::nullopt;
-  const std::uint32_t ts_val = static_cast<std::uint32_t>(now.time_since_epoch() / 1ms) + ts_offset;
   Outgoing out;
   auto& header = out.header;
   header.ack = irs + 1;
@@ -103,7 +92,7 @@ std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint no
   out.attempt = retransmissions;
   if (syn_ack_due) {
     header.flags = Flag::syn | Flag::ack;
-    header.options = syn_options(agreed, mss, ts_val, ts_recent);
+    header.options = syn_options(agreed, mss, ts.value(now), ts.recent);
     out.why = retransmissions > 0 ? Why::timeout : Why::handshake;
     const RttLimits limits{settings.rto_initial, settings.rto_min, settings.rto_max};
     deadline = now + RttEstimator{}.rto(limits, retransmissions);
@@ -114,8 +103,8 @@ std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint no
                                                agreed.receive_scale);
     if (agreed.timestamps) {
       header.options.present = wire::TcpOptions::kTimestamps;
-      header.options.ts_val = ts_val;
-      header.options.ts_ecr = ts_recent;
+      header.options.ts_val = ts.value(now);
+      header.options.ts_ecr = ts.recent;
     }
     out.why = Why::acknowledgment;
   }

@@ -6,11 +6,13 @@
 
 #include "base/sequence.hpp"
 #include "base/time.hpp"
+#include "tcp/challenge.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/effects.hpp"
 #include "tcp/handshake.hpp"
 #include "tcp/outgoing.hpp"
 #include "tcp/settings.hpp"
+#include "tcp/timestamps.hpp"
 #include "wire/tcp_header.hpp"
 
 namespace lastack::tcp {
@@ -22,13 +24,11 @@ struct SynRcvd {
   bool ack_now = false;
   bool syn_ack_due = true;
   std::uint8_t retransmissions = 0;
-  std::uint8_t challenges = 0;
   Agreement agreed;
   Seq iss;
   Seq irs;
-  std::uint32_t ts_recent = 0;
-  std::uint32_t ts_offset = 0;
-  std::uint32_t challenge_second = 0;
+  Timestamps ts;
+  ChallengeBudget challenges;
   std::uint16_t mss = 0;             ///< what we announce
   std::uint16_t window = 0;          ///< of the peer's SYN
   std::uint16_t receive_window = 0;  ///< what we offer
@@ -52,7 +52,6 @@ struct SynRcvd {
   friend bool operator==(const SynRcvd&, const SynRcvd&) = default;
 
  private:
-  bool challenge(const Settings& settings, TimePoint now);
   void check_rst(Offset seq, const Settings& settings, TimePoint now, Effects& fx);
 };
 

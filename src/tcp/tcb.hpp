@@ -7,6 +7,7 @@
 #include "base/box.hpp"
 #include "base/sequence.hpp"
 #include "base/time.hpp"
+#include "tcp/challenge.hpp"
 #include "tcp/congestion/controller.hpp"
 #include "tcp/effects.hpp"
 #include "tcp/range_set.hpp"
@@ -14,6 +15,7 @@
 #include "tcp/rtt.hpp"
 #include "tcp/settings.hpp"
 #include "tcp/state.hpp"
+#include "tcp/timestamps.hpp"
 
 namespace lastack::tcp {
 
@@ -51,14 +53,6 @@ struct ReceiveVariables {
 
   static constexpr Offset kNoFin = INT64_MAX;
   friend bool operator==(const ReceiveVariables&, const ReceiveVariables&) = default;
-};
-
-/// Timestamps (RFC 7323 §3, §5).
-struct Timestamps {
-  std::uint32_t recent = 0;  ///< TS.Recent
-  std::uint32_t offset = 0;  ///< added to our clock, one for each connection
-  TimePoint recent_at{};     ///< when TS.Recent was taken: it is void after 24 days (§5.5)
-  friend bool operator==(const Timestamps&, const Timestamps&) = default;
 };
 
 /// What the one retransmission timer is for at present.
@@ -101,7 +95,6 @@ struct Tcb {
   bool probe : 1 = false;             ///< send into the closed window
   bool keepalive : 1 = false;         ///< send a keepalive probe
   bool syn_lost : 1 = false;          ///< our SYN had to be sent again
-  std::uint8_t challenges = 0;        ///< challenge ACKs sent in the second `challenge_second`
 
   Seq iss;
   Seq irs;
@@ -118,7 +111,7 @@ struct Tcb {
   TimePoint heard{};     ///< when the last acceptable segment came (keepalive)
   TimePoint sent{};      ///< when the last octet went out (RFC 5681 §4.1)
   TimePoint progress{};  ///< since when the oldest unacknowledged octet waits (user timeout)
-  std::uint32_t challenge_second = 0;
+  ChallengeBudget challenges;
 
   std::shared_ptr<const Settings> settings;  ///< shared, never changed; null for the defaults
 

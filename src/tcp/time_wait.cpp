@@ -8,23 +8,14 @@ namespace lastack::tcp {
 
 using wire::Flag;
 
-namespace {
-
-constexpr Duration kTimestampLife = 24 * 24h;  // RFC 7323 §5.5
-
-}  // namespace
-
 TimeWait::TimeWait(const Connection& connection) {
   const Tcb& t = connection.tcb();
   deadline_ = t.timers.state;
-  ts_recent_at_ = t.ts.recent_at;
   snd_nxt_ = t.iss + 1 + static_cast<std::uint32_t>(t.snd.max);
   rcv_nxt_ = t.irs + 1 + static_cast<std::uint32_t>(t.rcv.nxt);
-  ts_recent_ = t.ts.recent;
-  ts_offset_ = t.ts.offset;
+  ts_ = t.ts;
   window_ = static_cast<std::uint32_t>(std::max<Offset>(t.rcv.edge - t.rcv.nxt, 0));
   max_wnd_ = t.snd.max_wnd;
-  challenge_second_ = t.challenge_second;
   challenges_ = t.challenges;
   scale_ = t.rcv.scale;
   timestamps_ = t.timestamps;
@@ -35,7 +26,7 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
                                   const Settings& settings, TimePoint now) {
   Effects fx;
   const bool rst = header.flags.has(Flag::rst);
-  if (may_reuse(header, rcv_nxt_, timestamps_, ts_recent_)) {
+  if (may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
     state_ = take(state_, Event::reuse, fx);
     return fx;
   }
@@ -44,7 +35,7 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
       fx.drop = Drop::no_timestamp;
       return fx;
     }
-    if (now - ts_recent_at_ < kTimestampLife && older(header.options.ts_val, ts_recent_)) {
+    if (ts_.outdates(header.options.ts_val, now)) {
       fx.drop = Drop::paws;
       refuse_sequence(header, payload, settings, fx, now);
       return fx;
@@ -62,15 +53,15 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
     state_ = take(state_, Event::rst_time_wait, fx);
   } else if (rst) {
     fx.drop = exact ? Drop::rst_in_time_wait : Drop::rst_not_exact;
-    if (!exact && challenge(settings, now)) ack_now_ = true;
+    if (!exact && challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
   } else if (header.flags.has(Flag::syn)) {
     fx.drop = Drop::syn_in_window;
-    if (challenge(settings, now)) ack_now_ = true;
+    if (challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
   } else if (!header.flags.has(Flag::ack)) {
     fx.drop = Drop::no_ack;
   } else if (acks > 0 || acks < -std::int64_t{max_wnd_}) {
     fx.drop = acks > 0 ? Drop::ack_unsent : Drop::ack_too_old;
-    if (challenge(settings, now)) ack_now_ = true;
+    if (challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
   } else if (payload > 0) {
     fx.drop = Drop::after_fin;
   }
@@ -87,18 +78,7 @@ void TimeWait::refuse_sequence(const wire::TcpHeader& header, std::uint32_t payl
   if (header.flags.has(Flag::fin) && header.seq + length == rcv_nxt_) {
     deadline_ = now + 2 * settings.msl;  // §3.10.7.4, eighth: the FIN again
   }
-  if (length > 0 || challenge(settings, now)) ack_now_ = true;
-}
-
-bool TimeWait::challenge(const Settings& settings, TimePoint now) {
-  const auto second = static_cast<std::uint32_t>(now.time_since_epoch() / 1s);
-  if (second != challenge_second_) {
-    challenge_second_ = second;
-    challenges_ = 0;
-  }
-  if (challenges_ >= settings.challenge_acks_per_second) return false;
-  ++challenges_;
-  return true;
+  if (length > 0 || challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
 }
 
 Effects TimeWait::timer_expired(TimePoint now) {
@@ -121,9 +101,8 @@ std::optional<Outgoing> TimeWait::transmit(TimePoint now) {
       std::min<std::uint64_t>((std::uint64_t{window_} + (1U << scale_) - 1) >> scale_, 0xffff));
   if (timestamps_) {
     out.header.options.present = wire::TcpOptions::kTimestamps;
-    out.header.options.ts_val =
-        static_cast<std::uint32_t>(now.time_since_epoch() / 1ms) + ts_offset_;
-    out.header.options.ts_ecr = ts_recent_;
+    out.header.options.ts_val = ts_.value(now);
+    out.header.options.ts_ecr = ts_.recent;
   }
   return out;
 }

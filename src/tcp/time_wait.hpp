@@ -6,10 +6,12 @@
 
 #include "base/sequence.hpp"
 #include "base/time.hpp"
+#include "tcp/challenge.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/effects.hpp"
 #include "tcp/outgoing.hpp"
 #include "tcp/settings.hpp"
+#include "tcp/timestamps.hpp"
 #include "wire/tcp_header.hpp"
 
 namespace lastack::tcp {
@@ -31,21 +33,17 @@ class TimeWait {
   friend bool operator==(const TimeWait&, const TimeWait&) = default;
 
  private:
-  bool challenge(const Settings& settings, TimePoint now);
   void refuse_sequence(const wire::TcpHeader& header, std::uint32_t payload,
                        const Settings& settings, Effects& fx, TimePoint now);
 
   TimePoint deadline_ = kNever;
-  TimePoint ts_recent_at_{};
+  Timestamps ts_;
   Seq snd_nxt_;
   Seq rcv_nxt_;
-  std::uint32_t ts_recent_ = 0;
-  std::uint32_t ts_offset_ = 0;
   std::uint32_t window_ = 0;  ///< octets we last offered
   std::uint32_t max_wnd_ = 0;
-  std::uint32_t challenge_second_ = 0;
+  ChallengeBudget challenges_;
   std::uint8_t scale_ = 0;
-  std::uint8_t challenges_ = 0;
   State state_ = State::time_wait;
   bool timestamps_ : 1 = false;
   bool ack_now_ : 1 = false;

@@ -51,7 +51,7 @@ std::optional<Outgoing> Connection::transmit_syn(TimePoint now) {
                         .window_scaling = offers ? settings().window_scaling : tcb_.window_scaling,
                         .timestamps = offers ? settings().timestamps : tcb_.timestamps,
                         .sack = offers ? settings().sack : tcb_.sack};
-  header.options = syn_options(offer, tcb_.rcv.mss, timestamp(now), tcb_.ts.recent);
+  header.options = syn_options(offer, tcb_.rcv.mss, tcb_.ts.value(now), tcb_.ts.recent);
   tcb_.snd.nxt = 0;
   tcb_.snd.max = std::max<Offset>(tcb_.snd.max, 0);
   tcb_.sent = now;
@@ -78,8 +78,8 @@ std::optional<Outgoing> Connection::transmit_text(TimePoint now, std::uint32_t m
   auto& snd = tcb_.snd;
   if (!traits(tcb_.state).synchronized || snd.nxt > snd.end) return std::nullopt;
   const bool again = snd.nxt < snd.max;
-  if (snd.una == snd.max && now - tcb_.sent > rto()) {
-    std::visit([&](auto& c) { c.on_idle(snd.mss); }, tcb_.congestion);
+  if (snd.una == snd.max && snd.nxt < snd.end && now - tcb_.sent > rto()) {
+    std::visit([&](auto& c) { c.on_idle(smss()); }, tcb_.congestion);
   }
   const std::uint32_t octets = worth_sending(again ? std::min(most, payload_limit()) : most);
   const Offset from = snd.nxt;
@@ -98,26 +98,26 @@ std::optional<Outgoing> Connection::transmit_text(TimePoint now, std::uint32_t m
 std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const auto& snd = tcb_.snd;
   const bool again = snd.nxt < snd.max;
-  const Offset edge = again ? snd.una + snd.wnd : std::min(snd.una + snd.wnd, congestion_edge());
+  const Offset edge = std::min(snd.una + snd.wnd, congestion_edge());
   const Offset pending = snd.end - snd.nxt;
   const Offset octets = std::min({pending, edge - snd.nxt, Offset{most}});
   if (octets <= 0) return 0;
   const Offset mss = payload_limit();
   const Offset whole = octets - octets % mss;
-  const bool all = octets == pending;
-  const bool small_goes = again || tcb_.probe || tcb_.fin_queued || !settings().nagle ||
-                          snd.up > snd.nxt || (snd.nxt == snd.una && whole == 0);
-  if (all && small_goes) return static_cast<std::uint32_t>(octets);
+  const bool all = octets == pending || (again && snd.nxt + octets >= snd.max);
+  const bool idle = snd.nxt == snd.una && whole == 0;
+  const bool no_delay = again || tcb_.fin_queued || !settings().nagle || snd.up > snd.nxt;
+  if (tcb_.probe || (all && (no_delay || idle))) return static_cast<std::uint32_t>(octets);
   if (whole > 0) return static_cast<std::uint32_t>(whole);
   // Less than a segment fits: wait for room, unless it is half of all the room there ever was.
   const bool half = Offset{snd.max_wnd} <= 2 * octets;
-  return (half && !all) || again || tcb_.probe ? static_cast<std::uint32_t>(octets) : 0;
+  return half && (no_delay || idle) ? static_cast<std::uint32_t>(octets) : 0;
 }
 
 /// How far the congestion window lets snd.nxt go, with limited transmit (RFC 3042).
 Offset Connection::congestion_edge() const {
   const std::uint32_t cwnd = std::visit([](const auto& c) { return c.cwnd(); }, tcb_.congestion);
-  return tcb_.snd.una + cwnd + tcb_.recovery.limited_transmit() * tcb_.snd.mss;
+  return tcb_.snd.una + cwnd + tcb_.recovery.limited_transmit() * smss();
 }
 
 /// A FIN behind offset `at`: when all is sent, and the window has room for one more.
@@ -148,7 +148,7 @@ std::optional<Outgoing> Connection::transmit_probe(TimePoint now) {
 }
 
 std::optional<Outgoing> Connection::transmit_ack(TimePoint now) {
-  if (!tcb_.ack_now || !traits(tcb_.state).synchronized) return std::nullopt;
+  if (!tcb_.ack_now || tcb_.state == State::syn_sent) return std::nullopt;
   const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
   const Offset at = std::max(tcb_.snd.nxt, tcb_.snd.max);  // where the peer expects us to go on
   return segment({at, at}, false, why, now);
@@ -181,7 +181,7 @@ Outgoing Connection::segment(Range payload, bool fin, Why why, TimePoint now) {
 void Connection::fill_options(TcpOptions& options, TimePoint now) const {
   if (tcb_.timestamps) {
     options.present = TcpOptions::kTimestamps;
-    options.ts_val = timestamp(now);
+    options.ts_val = tcb_.ts.value(now);
     options.ts_ecr = tcb_.ts.recent;
   }
   if (!tcb_.sack || !tcb_.out_of_order) return;
@@ -206,16 +206,17 @@ void Connection::fill_options(TcpOptions& options, TimePoint now) const {
 
 /// Octets of payload a segment takes beside the options it carries (RFC 9293 §3.7.1, MUST-16).
 std::uint32_t Connection::payload_limit() const {
-  std::uint32_t options = tcb_.timestamps ? kTimestampOctets : 0;
+  std::uint32_t options = 0;
   if (tcb_.sack && tcb_.out_of_order) {
     const auto blocks = std::min(tcb_.out_of_order->ranges().size(), sack_room(tcb_));
     options += 4 + 8 * static_cast<std::uint32_t>(blocks);
   }
-  return tcb_.snd.mss - options;
+  return smss() - options;
 }
 
-std::uint32_t Connection::timestamp(TimePoint now) const {
-  return static_cast<std::uint32_t>(now.time_since_epoch() / 1ms) + tcb_.ts.offset;
+/// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
+std::uint32_t Connection::smss() const {
+  return tcb_.snd.mss - (tcb_.timestamps ? kTimestampOctets : 0);
 }
 
 /// [from, to) went out: what is outstanding, timed and awaited follows.
