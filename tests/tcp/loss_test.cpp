@@ -1,0 +1,176 @@
+// What is lost is sent again: RFC 6298, 5681, 6582, 3042, and the limits of §3.8.3.
+#include "tcp/script.hpp"
+
+namespace lastack::tcp {
+namespace {
+
+using wire::Flag;
+constexpr wire::Flags kAck = Flag::ack;
+
+/// Ten segments out, nothing acknowledged.
+Script ten_out(Settings settings = Script::plain()) {
+  Script s(settings);
+  s.establish().send(14600).pull(1460);
+  EXPECT_EQ(s.out.size(), 10U) << s.log;
+  s.out.clear();
+  return s;
+}
+
+TEST(Loss, TheSynIsRepeatedWithDoubledWaitsForThreeMinutes) {
+  Script s;
+  s.active_open().drain();
+  const TimePoint begin = s.now;
+  s.wait(1s);
+  s.expect(Flag::syn, -1, 0, 0);
+  s.expect_silence();
+  s.wait(2s);
+  s.expect(Flag::syn, -1, 0, 0);
+  s.wait(600s);
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.out.size(), 5U) << s.log;
+  EXPECT_GE(s.now - begin, 180s);
+  EXPECT_EQ(s.c.tcb().error, Error::timed_out);
+}
+
+TEST(Loss, ATimeoutSendsTheFirstSegmentAgainAndShrinksTheWindowToOne) {
+  Script s = ten_out();
+  s.wait(300ms);
+  const Outgoing again = s.expect(kAck, 0, 1460, 0);
+  EXPECT_EQ(again.why, Why::timeout);
+  EXPECT_EQ(again.attempt, 1);
+  s.expect_silence();
+  s.arrive({.ack = 1460});
+  s.expect(kAck, 1460, 1460, 0);
+  s.expect(kAck, 2920, 1460, 0);
+  s.expect_silence();
+}
+
+TEST(Loss, AnAckThatCoversMoreAfterATimeoutIsNotSentAgain) {
+  Script s = ten_out();
+  s.wait(300ms);
+  s.expect(kAck, 0, 1460, 0);
+  s.arrive({.ack = 14600});
+  s.expect_silence();
+  s.send(1460);
+  s.expect(kAck, 14600, 1460, 0);
+}
+
+TEST(Loss, WaitsDoubleAndEndInTimedOut) {
+  Script s;
+  s.establish().send(100).drain();
+  s.wait(3600s);
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.c.tcb().error, Error::timed_out);
+  EXPECT_EQ(s.out.size(), 15U) << s.log;
+}
+
+TEST(Loss, TheUserTimeoutEndsItEarlier) {
+  Settings settings = Script::plain();
+  settings.user_timeout = 5s;
+  Script s(settings);
+  s.establish().send(100).drain();
+  s.wait(5s - 1us);
+  s.expect_state(State::established);
+  s.wait(1us);
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.fx.error, Error::timed_out);
+}
+
+TEST(Loss, TheThirdDuplicateAckSendsAgain) {
+  Script s = ten_out();
+  s.send(3000);
+  s.arrive({.ack = 1460});
+  s.drain();
+  s.arrive({.ack = 1460});
+  s.arrive({.ack = 1460});
+  s.drain();
+  s.arrive({.ack = 1460});
+  const Outgoing again = s.expect(kAck, 1460, 1460, 0);
+  EXPECT_EQ(again.why, Why::fast_retransmit);
+}
+
+TEST(Loss, ADuplicateMustBeOne) {
+  Script s = ten_out();
+  for (const Seg& seg :
+       {Seg{.len = 1, .ack = 0}, Seg{.ack = 0, .window = 60000}, Seg{.ack = 0, .window = 65000}}) {
+    s.arrive(seg);
+  }
+  EXPECT_EQ(s.c.tcb().recovery.duplicates(), 0);
+}
+
+TEST(Loss, TwoDuplicatesEachLetOneNewSegmentOut) {
+  Script s = ten_out();
+  s.send(5 * 1460);
+  s.expect_silence();
+  s.arrive({.ack = 0});
+  s.expect(kAck, 14600, 1460, 0);
+  s.expect_silence();
+  s.arrive({.ack = 0});
+  s.expect(kAck, 16060, 1460, 0);
+  s.expect_silence();
+}
+
+TEST(Loss, APartialAckSendsTheNextHoleAtOnce) {
+  Script s = ten_out();
+  s.arrive({.ack = 1460});
+  for (int i = 0; i < 3; ++i) s.arrive({.ack = 1460});
+  s.expect(kAck, 1460, 1460, 0);
+  s.arrive({.ack = 4380});  // partial: 4380 is missing too
+  const Outgoing hole = s.expect(kAck, 4380, 1460, 0);
+  EXPECT_EQ(hole.why, Why::fast_retransmit);
+  s.arrive({.ack = 14600});
+  EXPECT_EQ(s.c.tcb().recovery.phase(), Recovery::Phase::open);
+  s.expect_silence();
+}
+
+TEST(Loss, OneLossHalvesTheWindowOnce) {
+  Script s = ten_out();
+  s.arrive({.ack = 1460});
+  const std::uint32_t out = 14600 - 1460;
+  for (int i = 0; i < 3; ++i) s.arrive({.ack = 1460});
+  s.drain();
+  s.arrive({.ack = 4380});
+  s.drain();
+  s.arrive({.ack = 14600});
+  const auto& reno = std::get<NewReno>(s.c.tcb().congestion);
+  EXPECT_EQ(reno.ssthresh(), out / 2);
+  EXPECT_LE(reno.cwnd(), out / 2);
+}
+
+TEST(Loss, SackBlocksAreKeptAndForgottenWhenAcknowledged) {
+  Settings settings = Script::plain();
+  settings.sack = true;
+  Script s = ten_out(settings);
+  s.arrive({.ack = 0, .sack = {{1460, 2920}, {4380, 5840}}});
+  ASSERT_TRUE(s.c.tcb().recovery.scoreboard()) << s.log;
+  EXPECT_EQ(s.c.tcb().recovery.scoreboard()->octets(), 2 * 1460);
+  s.arrive({.ack = 0, .sack = {{20000, 30000}}});  // never sent: says nothing
+  EXPECT_EQ(s.c.tcb().recovery.scoreboard()->octets(), 2 * 1460);
+  s.arrive({.ack = 5840});
+  EXPECT_FALSE(s.c.tcb().recovery.scoreboard());
+}
+
+TEST(Loss, AnUnansweredHandshakeSegmentIsNotTimed) {
+  Script s;
+  s.active_open().drain();
+  s.wait(1s).drain();
+  s.now += 100ms;
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1});
+  EXPECT_FALSE(s.c.tcb().rtt.measured());  // Karn
+  const auto& reno = std::get<NewReno>(s.c.tcb().congestion);
+  EXPECT_EQ(reno.cwnd(), 536U);  // RFC 5681 §3.1: our SYN was lost, and no MSS was named
+}
+
+TEST(Loss, TheRoundTripIsMeasured) {
+  Script s;
+  s.active_open().drain();
+  s.now += 80ms;
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1});
+  EXPECT_EQ(s.c.tcb().rtt.srtt(), 80ms);
+  s.drain();
+  s.send(10).drain();
+  EXPECT_EQ(s.c.next_deadline(), s.now + 80ms + 200ms);
+}
+
+}  // namespace
+}  // namespace lastack::tcp

@@ -1,0 +1,273 @@
+// Receiving: reassembly's ranges, delayed ACKs, the window we offer, PAWS, SACK, SHUT_RD, orphans.
+#include "tcp/script.hpp"
+
+namespace lastack::tcp {
+namespace {
+
+using wire::Flag;
+constexpr wire::Flags kAck = Flag::ack;
+constexpr wire::Flags kFin = Flag::fin | Flag::ack;
+
+TEST(Receive, ASmallSegmentIsAcknowledgedALittleLater) {
+  Script s;
+  s.establish();
+  s.arrive({.len = 100});
+  EXPECT_EQ(s.fx.accepted, (Range{0, 100}));
+  EXPECT_EQ(s.fx.readable, (Range{0, 100}));
+  s.expect_silence();
+  s.wait(40ms);
+  s.expect(kAck, 0, 0, 100);
+}
+
+TEST(Receive, EverySecondFullSegmentIsAcknowledgedAtOnce) {
+  Script s;
+  s.establish();
+  s.arrive({.len = 1460});
+  s.expect_silence();
+  s.arrive({.seq = 1460, .len = 1460});
+  s.expect(kAck, 0, 0, 2920);
+}
+
+TEST(Receive, WhatIsOutOfOrderIsAcknowledgedAtOnceAndWaits) {
+  Settings settings = Script::plain();
+  settings.sack = true;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 1460, .len = 1460});
+  EXPECT_EQ(s.fx.accepted, (Range{1460, 2920}));
+  EXPECT_TRUE(s.fx.readable.empty());
+  const Outgoing dup = s.expect(kAck, 0, 0, 0);
+  ASSERT_EQ(dup.header.options.sack_count, 1);
+  EXPECT_EQ(s.theirs(dup.header.options.sack[0].left), 1460);
+  EXPECT_EQ(s.theirs(dup.header.options.sack[0].right), 2920);
+  s.arrive({.seq = 0, .len = 1460});
+  EXPECT_EQ(s.fx.readable, (Range{0, 2920}));
+  s.expect(kAck, 0, 0, 2920);
+}
+
+TEST(Receive, SackNamesTheLatestBlockFirst) {
+  Settings settings = Script::plain();
+  settings.sack = true;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 1000, .len = 100});
+  s.arrive({.seq = 5000, .len = 100});
+  s.arrive({.seq = 3000, .len = 100});
+  s.out.clear();
+  const Outgoing out = s.expect(kAck, 0, 0, 0);
+  ASSERT_EQ(out.header.options.sack_count, 3);
+  EXPECT_EQ(s.theirs(out.header.options.sack[0].left), 3000);
+}
+
+TEST(Receive, ASegmentAcrossTheEdgeIsCut) {
+  Script s;
+  s.establish();
+  const auto edge = static_cast<std::uint32_t>(s.c.tcb().rcv.edge);
+  s.arrive({.flags = kFin, .seq = edge - 10, .len = 100});
+  EXPECT_EQ(s.fx.accepted, (Range{edge - 10, edge}));
+  EXPECT_EQ(s.c.tcb().rcv.fin, ReceiveVariables::kNoFin);
+}
+
+TEST(Receive, AnOverlapWithWhatWasReadIsCut) {
+  Script s;
+  s.establish();
+  s.arrive({.seq = 0, .len = 100});
+  s.arrive({.seq = 50, .len = 100});
+  EXPECT_EQ(s.fx.accepted, (Range{100, 150}));
+  EXPECT_EQ(s.fx.accepted_from, 50U);
+}
+
+TEST(Receive, AFinAheadOfItsDataWaits) {
+  Script s;
+  s.establish();
+  s.arrive({.flags = kFin, .seq = 100, .len = 50});
+  s.expect_state(State::established);
+  s.arrive({.seq = 0, .len = 100});
+  s.expect_state(State::close_wait);
+  EXPECT_EQ(s.fx.readable, (Range{0, 150}));
+  s.out.clear();
+  s.expect(kAck, 0, 0, 151);
+}
+
+TEST(Receive, NothingBehindAFinIsTaken) {
+  Script s;
+  s.establish();
+  s.arrive({.flags = kFin, .seq = 100, .len = 50});
+  s.arrive({.seq = 100, .len = 500});
+  EXPECT_TRUE(s.fx.accepted.empty() || s.fx.accepted.end <= 150) << s.log;
+  s.arrive({.seq = 0, .len = 100});
+  s.expect_state(State::close_wait);
+  EXPECT_EQ(s.c.tcb().rcv.nxt, 151);
+}
+
+TEST(Receive, TheWindowClosesAndOpensInOneStep) {
+  Settings settings = Script::plain();
+  settings.receive_buffer = 4000;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 0, .len = 4000});
+  const Outgoing full = s.expect(kAck, 0, 0, 4000);
+  EXPECT_EQ(full.header.window, 0);
+  s.c.receive(1000, s.now);
+  s.expect_silence();  // less than a segment and less than half: not worth telling
+  s.c.receive(1000, s.now);
+  const Outgoing open = s.expect(kAck, 0, 0, 4000);
+  EXPECT_EQ(open.header.window, 2000);
+  EXPECT_EQ(open.why, Why::window_update);
+}
+
+TEST(Receive, AClosedWindowStillTakesTheAck) {
+  Settings settings = Script::plain();
+  settings.receive_buffer = 1000;
+  Script s(settings);
+  s.establish().send(100).drain();
+  s.arrive({.seq = 0, .len = 1000, .ack = 0});
+  s.drain();
+  s.arrive({.seq = 1000, .len = 1, .ack = 100});
+  EXPECT_EQ(s.c.tcb().snd.una, 100);
+  EXPECT_TRUE(s.fx.accepted.empty());
+  s.expect(kAck, 100, 0, 1000);
+}
+
+TEST(Receive, AnOfferedWindowIsNeverTakenBack) {
+  Settings settings;
+  settings.timestamps = false;
+  settings.receive_buffer = 1 << 20;
+  Script s(settings);
+  s.active_open().drain();
+  wire::TcpOptions options;
+  options.present = wire::TcpOptions::kMss | wire::TcpOptions::kWindowScale;
+  options.mss = 1460;
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1}, options);
+  Offset edge = 0;
+  for (Offset at = 0; at < 3000; at += 7) {
+    s.arrive({.seq = at, .len = 7});
+    s.c.receive(3, s.now);
+    s.wait(40ms);
+    for (const Outgoing& o : s.out) {
+      const Offset offered =
+          s.theirs(o.header.ack) + (Offset{o.header.window} << s.c.tcb().rcv.scale);
+      if (o.header.flags.has(Flag::syn)) continue;
+      EXPECT_GE(offered, edge) << s.log;
+      edge = offered;
+    }
+    s.out.clear();
+  }
+}
+
+TEST(Receive, AnOlderTimestampIsRefused) {
+  Settings settings = Script::plain();
+  settings.timestamps = true;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 0, .len = 10, .ts_val = 100});
+  s.drain();
+  s.arrive({.seq = 10, .len = 10, .ts_val = 99});
+  EXPECT_EQ(s.fx.drop, Drop::paws);
+  s.expect(kAck, 0, 0, 10);
+  s.arrive({.seq = 10, .len = 10});
+  EXPECT_EQ(s.fx.drop, Drop::no_timestamp);
+  s.now += 25 * 24h;  // TS.Recent is void by then
+  s.arrive({.seq = 10, .len = 10, .ts_val = 99});
+  EXPECT_EQ(s.fx.accepted, (Range{10, 20}));
+}
+
+TEST(Receive, TooManyPiecesAreRefused) {
+  Script s;
+  s.establish();
+  for (std::uint32_t i = 0; i < RangeSet::kMost; ++i) {
+    s.arrive({.seq = 10 + 20 * Offset{i}, .len = 10});
+    EXPECT_EQ(s.fx.drop, Drop::none);
+  }
+  s.arrive({.seq = 10 + 20 * Offset{RangeSet::kMost}, .len = 10});
+  EXPECT_EQ(s.fx.drop, Drop::reassembly_full);
+  EXPECT_TRUE(s.fx.accepted.empty());
+}
+
+TEST(Receive, ShutRdDiscardsAndGoesOnAcknowledging) {
+  Settings settings = Script::plain();
+  settings.receive_buffer = 4000;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 0, .len = 1000});
+  s.c.discard_receive(s.now);
+  EXPECT_EQ(s.c.unread(), 0U);
+  for (Offset at = 1000; at < 100000; at += 1000) {
+    s.arrive({.seq = at, .len = 1000});
+    ASSERT_TRUE(s.fx.accepted.empty());
+    ASSERT_EQ(s.fx.drop, Drop::discarded) << s.log;
+    s.wait(40ms);
+    ASSERT_FALSE(s.out.empty());
+    EXPECT_EQ(s.theirs(s.out.back().header.ack), at + 1000);
+    EXPECT_GE(s.out.back().header.window, 3000);
+    s.out.clear();
+  }
+  s.arrive({.flags = kFin, .seq = 100000});
+  s.expect_state(State::close_wait);
+}
+
+TEST(Receive, NewDataForAnOrphanIsAnsweredWithRst) {
+  Script s;
+  s.establish();
+  s.c.orphan(s.now);
+  s.drain();
+  s.arrive({.seq = 0, .len = 10, .ack = 1});
+  s.expect_state(State::closed);
+  EXPECT_TRUE(s.fx.reset.wanted);
+  EXPECT_EQ(s.ours(s.fx.reset.seq), 1);
+}
+
+TEST(Receive, ADuplicateForAnOrphanIsAcknowledged) {
+  Script s;
+  s.establish();
+  s.arrive({.seq = 0, .len = 10});
+  s.c.receive(10, s.now);
+  s.c.orphan(s.now);
+  s.drain();
+  s.arrive({.seq = 10, .ack = 1});
+  s.expect_state(State::fin_wait_2);
+  s.arrive({.seq = 0, .len = 10, .ack = 1});
+  s.expect_state(State::fin_wait_2);
+  s.expect(kAck, 1, 0, 10);
+}
+
+TEST(Receive, TheLastCloseWithUnreadDataResets) {
+  Script s;
+  s.establish();
+  s.arrive({.seq = 0, .len = 10});
+  const Effects fx = s.c.orphan(s.now);
+  s.expect_state(State::closed);
+  EXPECT_TRUE(fx.reset.wanted);
+  EXPECT_EQ(s.theirs(fx.reset.ack), 10);
+}
+
+TEST(Receive, KeepaliveAsksAndGivesUp) {
+  Settings settings = Script::plain();
+  settings.keepalive = true;
+  Script s(settings);
+  s.establish();
+  s.wait(7200s);
+  s.expect(kAck, -1, 0, 0);
+  s.arrive({});
+  s.wait(7200s - 1s);
+  s.expect_silence();
+  s.wait(1s);
+  s.expect(kAck, -1, 0, 0);
+  s.wait(9 * 75s);
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.out.size(), 8U) << s.log;
+  EXPECT_EQ(s.c.tcb().error, Error::timed_out);
+}
+
+TEST(Receive, TheUrgentPointerIsTold) {
+  Script s;
+  s.establish();
+  s.arrive({.flags = Flag::ack | Flag::urg, .seq = 0, .len = 5, .urgent = 3});
+  EXPECT_TRUE(s.fx.ready & kUrgent);
+  EXPECT_EQ(s.c.tcb().rcv.up, 3);
+  s.arrive({.flags = Flag::ack | Flag::urg, .seq = 0, .len = 5, .urgent = 3});
+  EXPECT_FALSE(s.fx.ready & kUrgent);
+}
+
+}  // namespace
+}  // namespace lastack::tcp

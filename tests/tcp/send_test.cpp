@@ -1,0 +1,159 @@
+// Sending: Nagle, silly windows, the persist timer, urgent data (§3.7.4, §3.8.6, RFC 6093).
+#include "tcp/script.hpp"
+
+namespace lastack::tcp {
+namespace {
+
+using wire::Flag;
+constexpr wire::Flags kAck = Flag::ack;
+constexpr wire::Flags kFin = Flag::fin | Flag::ack;
+
+TEST(Send, NagleHoldsASmallSegmentWhileOneIsOut) {
+  Script s;
+  s.establish().send(10);
+  s.expect(kAck, 0, 10, 0);
+  s.send(10).send(10);
+  s.expect_silence();
+  s.arrive({.ack = 10});
+  s.expect(kAck, 10, 20, 0);
+}
+
+TEST(Send, NagleLetsAWholeSegmentGo) {
+  Script s;
+  s.establish().send(10);
+  s.expect(kAck, 0, 10, 0);
+  s.send(1465);
+  s.expect(kAck, 10, 1460, 0);
+  s.expect_silence();
+}
+
+TEST(Send, NoDelaySendsAtOnce) {
+  Settings settings = Script::plain();
+  settings.nagle = false;
+  Script s(settings);
+  s.establish().send(10);
+  s.expect(kAck, 0, 10, 0);
+  s.send(10);
+  s.expect(kAck, 10, 10, 0);
+}
+
+TEST(Send, AFinTakesTheLastOctetsAlong) {
+  Script s;
+  s.establish().send(10);
+  s.expect(kAck, 0, 10, 0);
+  s.send(5).close();
+  s.expect(kFin, 10, 5, 0);
+  s.expect_state(State::fin_wait_1);
+}
+
+TEST(Send, PushMarksTheEndOfWhatIsThere) {
+  Script s;
+  s.establish().send(2000).pull(1460);
+  ASSERT_EQ(s.out.size(), 1U) << s.log;  // Nagle holds the rest
+  EXPECT_FALSE(s.out[0].header.flags.has(Flag::psh));
+  s.out.clear();
+  s.arrive({.ack = 1460});
+  const Outgoing last = s.expect(kAck, 1460, 540, 0);
+  EXPECT_TRUE(last.header.flags.has(Flag::psh));
+}
+
+TEST(Send, ASuperSegmentIsAWholeNumberOfSegments) {
+  Script s;
+  s.establish().send(14000);
+  const Outgoing out = s.expect(kAck, 0, 9 * 1460, 0);
+  EXPECT_EQ(out.mss, 1460);
+}
+
+TEST(Send, ASmallWindowIsNotUsedBitByBit) {
+  Script s;
+  s.establish(4000).send(10000);
+  s.expect(kAck, 0, 2 * 1460, 0);
+  s.expect_silence();  // 1080 octets of window are left: less than a segment, less than half
+  s.arrive({.ack = 1460, .window = 3000});
+  s.expect(kAck, 2920, 1460, 0);
+  s.expect_silence();
+}
+
+TEST(Send, AWindowThatStaysSmallIsUsedAfterATime) {
+  Script s;
+  s.establish(10000).send(10000).drain();
+  s.arrive({.ack = 8760, .window = 1000});
+  s.expect_silence();
+  s.wait(201ms);
+  s.expect(kAck, 8760, 1000, 0);
+}
+
+TEST(Send, AClosedWindowIsProbedForAsLongAsThePeerAnswers) {
+  Script s;
+  s.establish(0).send(100);
+  s.expect_silence();
+  for (int i = 0; i < 40; ++i) {
+    s.wait(60s);
+    ASSERT_FALSE(s.out.empty()) << s.log;
+    s.expect(kAck, 0, 1, 0);
+    s.out.clear();
+    s.arrive({.ack = 0, .window = 0});
+    ASSERT_EQ(s.c.state(), State::established) << s.log;
+  }
+  s.arrive({.ack = 0, .window = 1000});
+  s.expect(kAck, 0, 100, 0);
+}
+
+TEST(Send, AClosedWindowWithNobodyBehindItGivesUp) {
+  Script s;
+  s.establish(0).send(100);
+  s.wait(3600s);
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.fx.error, Error::timed_out);
+  EXPECT_EQ(s.out.size(), 15U) << s.log;
+}
+
+TEST(Send, AProbesOctetMayBeTaken) {
+  Script s;
+  s.establish(0).send(100);
+  s.wait(201ms);
+  s.expect(kAck, 0, 1, 0);
+  s.arrive({.ack = 1, .window = 0});
+  s.wait(201ms);
+  s.expect(kAck, 1, 1, 0);
+  s.arrive({.ack = 2, .window = 5000});
+  s.expect(kAck, 2, 98, 0);
+}
+
+TEST(Send, AFinGoesThroughAClosedWindowAsAProbe) {
+  Script s;
+  s.establish(0).close();
+  s.expect_silence();
+  s.wait(1s);
+  s.expect(kFin, 0, 0, 0);
+  s.arrive({.ack = 1, .window = 0});
+  s.expect_state(State::fin_wait_2);
+}
+
+TEST(Send, UrgentDataIsNamedByThePointerBehindIt) {
+  Script s;
+  s.establish();
+  ASSERT_TRUE(s.c.send(3, s.now, true));
+  const Outgoing out = s.expect(Flag::ack | Flag::urg, 0, 3, 0);
+  EXPECT_EQ(out.header.urgent, 3);
+}
+
+TEST(Send, AfterCloseThereIsNoMoreToSend) {
+  Script s;
+  s.establish().close();
+  EXPECT_EQ(s.c.send(1, s.now).error(), Error::closing);
+  EXPECT_EQ(s.c.close(s.now).error(), Error::closing);
+  EXPECT_EQ(Connection().send(1, s.now).error(), Error::not_open);
+}
+
+TEST(Send, WhatIsQueuedBeforeTheHandshakeGoesAfterIt) {
+  Script s;
+  s.active_open().send(100);
+  s.expect(Flag::syn, -1, 0, 0);
+  s.expect_silence();
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1});
+  s.expect(kAck, 0, 100, 0);
+}
+
+}  // namespace
+}  // namespace lastack::tcp
