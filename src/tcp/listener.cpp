@@ -8,13 +8,19 @@ using wire::Flag;
 
 Effects Listener::open() {
   Effects fx;
-  state_ = take(state_, Event::passive_open, fx);
+  if (state_ == State::closed) state_ = take(state_, Event::passive_open, fx);
   return fx;
 }
 
 Effects Listener::close() {
   Effects fx;
   if (state_ == State::listen) state_ = take(state_, Event::close, fx);
+  return fx;
+}
+
+Effects Listener::abort() {
+  Effects fx;
+  if (state_ == State::listen) state_ = take(state_, Event::abort, fx);
   return fx;
 }
 

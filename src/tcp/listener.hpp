@@ -18,10 +18,12 @@ class Listener {
     std::optional<SynRcvd> child;
   };
 
-  /// CLOSED → LISTEN (§3.10.1).
+  /// CLOSED → LISTEN (§3.10.1); in LISTEN nothing.
   Effects open();
-  /// CLOSE (§3.10.4), also for ABORT: LISTEN → CLOSED. Its children are the host's to reset.
+  /// CLOSE (§3.10.4): LISTEN → CLOSED. Its children are the host's to reset.
   Effects close();
+  /// ABORT (§3.10.5), which tells nobody anything here: nobody is connected.
+  Effects abort();
   /// `how` is what a child is made with, should the segment ask for one.
   Step segment_arrives(const wire::TcpHeader& header, std::uint32_t payload, const Open& how,
                        TimePoint now) const;

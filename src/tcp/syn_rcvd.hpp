@@ -47,7 +47,9 @@ struct SynRcvd {
   /// The listener has gone, or its queue is given up: RST.
   Effects abort();
   std::optional<Outgoing> transmit(const Settings& settings, TimePoint now);
-  [[nodiscard]] TimePoint next_deadline() const { return deadline; }
+  [[nodiscard]] TimePoint next_deadline() const {
+    return state == State::syn_rcvd ? deadline : kNever;
+  }
 
   friend bool operator==(const SynRcvd&, const SynRcvd&) = default;
 

@@ -91,7 +91,7 @@ inline constexpr std::array kTable{
     Row{State::fin_wait_2, Event::abort, State::closed, "3.10.5"},
     Row{State::fin_wait_2, Event::gave_up, State::closed, "3.8.4"},
     Row{State::fin_wait_2, Event::orphan_data, State::closed, "RFC 1122 4.2.2.13"},
-    Row{State::fin_wait_2, Event::orphan_timeout, State::closed, "RFC 1122 4.2.2.20"},
+    Row{State::fin_wait_2, Event::orphan_timeout, State::closed, "RFC 1122 4.2.2.13"},
 
     Row{State::close_wait, Event::close, State::last_ack, "3.10.4"},
     Row{State::close_wait, Event::rst, State::closed, "3.10.7.4"},

@@ -1,0 +1,17 @@
+// The way of a header through real packets.
+#pragma once
+
+#include <cstdint>
+
+#include "wire/tcp_header.hpp"
+
+namespace lastack_test {
+
+enum class Family { v4, v6 };
+
+inline lastack::wire::TcpHeader through_wire(const lastack::wire::TcpHeader& header, std::uint32_t,
+                                             Family) {
+  return header;
+}
+
+}  // namespace lastack_test
