@@ -1,4 +1,5 @@
-// The way of a header through real packets.
+// The way of a header through packets. While wire/ has no emitter and parser yet, the header is
+// handed over as it is; only the address family's defaults differ.
 #pragma once
 
 #include <cstdint>
