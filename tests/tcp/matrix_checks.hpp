@@ -247,6 +247,12 @@ inline std::string check_word(const std::string& word, const World& world, const
   if (word == "eof") return when(ready(tcp::kPeerClosed | tcp::kReadable), "no end of stream");
   if (word == "dupack") return when(only_counted(world, before), "more than a count changed");
   if (word == "remembers") return when(only_remembered(world, before), "not just remembered");
+  if (word == "keeps FIN") {
+    const auto& rcv = world.connection().tcb().rcv;
+    return when(rcv.nxt == before.connection().tcb().rcv.nxt && rcv.fin == rcv.nxt + 200 &&
+                    out.fx.ready == 0,
+                "the FIN is not held, or was taken");
+  }
   if (word == "orphaned") return when(world.connection().tcb().orphan, "no orphan");
   if (word == "established") return when(ready(tcp::kConnected), "not told that it is open");
   if (word == "fin acked") {

@@ -16,6 +16,7 @@ enum class Holder { connection, record };
 inline tcp::Settings settings_for(const std::string& event) {
   tcp::Settings settings;
   settings.keepalive = event.starts_with("timer keepalive");
+  settings.keepalive_idle = 1s;  // before retransmission gives up, so that "not armed" means it
   if (event == "timer user timeout") settings.user_timeout = 30s;
   return settings;
 }
@@ -166,6 +167,9 @@ inline std::optional<Segment> segment_of(const World& w, const std::string& stat
   if (event == "FIN") return Segment{.flags = fin_ack, .seq = fin_seq, .ack = plain};
   if (event == "FIN+ACK") return Segment{.flags = fin_ack, .seq = fin_seq, .ack = w.snd_nxt()};
   if (event == "FIN without ACK") return Segment{.flags = Flag::fin, .seq = fin_seq, .ack = {}};
+  if (event == "FIN out of order") {
+    return Segment{.flags = fin_ack, .seq = nxt + 200, .ack = plain};
+  }
   if (event == "RST exact" && syn_sent) {
     return Segment{.flags = Flag::rst | Flag::ack, .seq = Seq(0), .ack = w.iss + 1};
   }

@@ -38,7 +38,7 @@ TEST(MatrixShape, EveryStateMeetsEveryEventOnce) {
     EXPECT_EQ(++seen[std::pair(cell.state, cell.event)], 1)
         << "line " << cell.line << " says it twice";
   }
-  EXPECT_EQ(events.size(), 39u);
+  EXPECT_EQ(events.size(), 40u);
   EXPECT_EQ(states.size(), 14u);
   for (const auto& state : states) {
     for (const auto& event : events) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <string>
 
 #include "tcp/matrix_cells.hpp"
@@ -101,6 +102,29 @@ TEST_P(Matrix, Cell) {
     ADD_FAILURE() << "matrix.tsv:" << cell.line << ": " << cell.state << " x " << cell.event
                   << "\n  expected " << cell.next << ", reply " << cell.reply << ", " << cell.effect
                   << " (" << cell.section << ")" << story(world, reached);
+  }
+}
+
+/// What the cells bring about, taken together, is the whole table: no row is without its cell. The
+/// linux profile's row has its own test (linux_profile_test.cpp).
+TEST(MatrixRows, EveryRowIsTakenBySomeCell) {
+  std::set<std::string> taken;
+  const auto note = [&](std::string_view from, std::string_view event) {
+    taken.insert(std::string(from) + " " + std::string(event));
+  };
+  for (const auto& [cell, family, holder] : cases()) {
+    World world(family, settings_for(cell.event));
+    Builder(world, cell.event).reach(cell.state, holder);
+    const bool runs = cell.effect != "no user" && cell.effect != "no door";
+    if (!runs || cell.effect == "not armed") continue;
+    const Outcome out = run(world, cell, segment_of(world, cell.state, cell.event));
+    for (const auto& row : out.fx.transitions())
+      note(tcp::to_string(row.from), to_string(row.event));
+  }
+  for (const auto& row : rfc9293::kTransitions) {
+    const bool expected = row.reach == rfc9293::Reach::always;
+    EXPECT_EQ(taken.contains(std::string(name(row.from)) + " " + std::string(row.event)), expected)
+        << name(row.from) << " --" << row.event << "--> " << name(row.to);
   }
 }
 
