@@ -177,7 +177,7 @@ bool Connection::take_text(const Arrival& a, Effects& fx) {
   const bool in_order = fresh.begin == tcb_.rcv.nxt;
   owe_ack(a, fresh, in_order);
   if (!take_in_order(fresh, fx)) return true;
-  if (tcb_.discarding) {
+  if (throws_away()) {
     fx.drop = Drop::discarded;
   } else {
     fx.accepted = fresh;
@@ -203,7 +203,7 @@ bool Connection::take_in_order(Range fresh, Effects& fx) {
     tcb_.out_of_order->drop_before(rcv.nxt);
     if (tcb_.out_of_order->empty()) tcb_.out_of_order.reset();
   }
-  if (tcb_.discarding) {
+  if (throws_away()) {
     rcv.read = rcv.nxt;
   } else {
     fx.readable = {before, rcv.nxt};

@@ -170,6 +170,10 @@ class Connection {
   [[nodiscard]] std::uint32_t in_flight() const {
     return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
   }
+  /// After SHUT_RD: BSD's way. Linux goes on taking what arrives, and lets it be read.
+  [[nodiscard]] bool throws_away() const {
+    return tcb_.discarding && !settings().shut_rd_keeps_buffered;
+  }
   [[nodiscard]] bool fin_acked() const {
     return tcb_.fin_queued && tcb_.snd.una == tcb_.snd.end + 1;
   }

@@ -36,7 +36,7 @@ struct Settings {
 
   // Where Linux differs from BSD; `--profile linux` turns all three on.
   bool rst_ends_time_wait = false;         ///< RFC 9293; off is RFC 1337
-  bool shut_rd_keeps_buffered = false;     ///< SHUT_RD leaves what is buffered readable
+  bool shut_rd_keeps_buffered = false;     ///< SHUT_RD leaves all of it readable, later data too
   bool shut_rdwr_resets_new_data = false;  ///< after SHUT_RDWR new data is answered with RST
 
   friend bool operator==(const Settings&, const Settings&) = default;
