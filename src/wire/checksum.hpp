@@ -1,0 +1,51 @@
+// The Internet checksum (RFC 1071) as sums that can be put together.
+#pragma once
+
+#include <cstdint>
+
+#include "wire/address.hpp"
+#include "wire/bytes.hpp"
+
+namespace lastack::wire {
+
+/// The one's-complement sum of octets, not yet folded. Pieces may be added in any order as long as
+/// each starts at an even place of the whole; see swapped() for those that don't.
+class Sum {
+ public:
+  constexpr Sum() = default;
+
+  /// Adds octets that start at an even place; an odd last octet counts as if a zero followed.
+  void add(Bytes octets);
+  /// Adds one 16-bit word, in host order.
+  constexpr void add_word(std::uint32_t word) { value_ += word; }
+  constexpr void add(Sum other) { value_ += other.folded(); }
+  /// The sum of the same octets standing at an odd place.
+  [[nodiscard]] constexpr Sum swapped() const {
+    Sum sum;
+    const std::uint32_t f = folded();
+    sum.value_ = (f >> 8U | f << 8U) & 0xffffU;
+    return sum;
+  }
+  /// 16 bits, carries taken in.
+  [[nodiscard]] constexpr std::uint16_t folded() const {
+    std::uint64_t v = value_;
+    while ((v >> 16U) != 0) v = (v & 0xffffU) + (v >> 16U);
+    return static_cast<std::uint16_t>(v);
+  }
+  /// What goes into a checksum field, or 0 when a sum over such a field is right.
+  [[nodiscard]] constexpr std::uint16_t checksum() const {
+    return static_cast<std::uint16_t>(~folded());
+  }
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+/// Copies `from` into `to` (at least as large) and sums it on the way: one pass over the octets.
+[[nodiscard]] Sum copy_and_sum(Bytes from, MutableBytes to);
+
+/// The pseudo-header of RFC 9293 §3.1 (IPv4) and RFC 8200 §8.1 (IPv6).
+[[nodiscard]] Sum pseudo_header(const IpAddress& source, const IpAddress& destination,
+                                std::uint8_t protocol, std::uint32_t length);
+
+}  // namespace lastack::wire

@@ -1,0 +1,191 @@
+#include "wire/tcp.hpp"
+
+#include <array>
+
+namespace lastack::wire {
+namespace {
+
+enum Kind : std::uint8_t {
+  kEnd = 0,
+  kNop = 1,
+  kMss = 2,
+  kWindowScale = 3,
+  kSackPermitted = 4,
+  kSack = 5,
+  kTimestamps = 8,
+};
+
+void mark(TcpOptions& options, TcpOptions::Present what) {
+  options.present = static_cast<std::uint8_t>(options.present | what);
+}
+
+/// One option's body. A known kind with a length that is not its own is passed over as if unknown.
+void read_option(std::uint8_t kind, Bytes body, TcpOptions& options) {
+  Reader in(body);
+  if (kind == kMss && body.size() == 2) {
+    options.mss = in.u16();
+    mark(options, TcpOptions::kMss);
+  } else if (kind == kWindowScale && body.size() == 1) {
+    options.window_scale = in.u8();
+    mark(options, TcpOptions::kWindowScale);
+  } else if (kind == kSackPermitted && body.empty()) {
+    mark(options, TcpOptions::kSackPermitted);
+  } else if (kind == kTimestamps && body.size() == 8) {
+    options.ts_val = in.u32();
+    options.ts_ecr = in.u32();
+    mark(options, TcpOptions::kTimestamps);
+  } else if (kind == kSack && body.size() % 8 == 0 && body.size() <= 32) {
+    options.sack_count = static_cast<std::uint8_t>(body.size() / 8);
+    for (std::size_t i = 0; i < options.sack_count; ++i) {
+      const Seq left(in.u32());
+      options.sack[i] = {left, Seq(in.u32())};
+    }
+  }
+}
+
+bool read_options(Bytes octets, TcpOptions& options) {
+  Reader in(octets);
+  while (in.left() > 0) {
+    const std::uint8_t kind = in.u8();
+    if (kind == kEnd) return true;
+    if (kind == kNop) continue;
+    const std::uint8_t length = in.u8();
+    if (!in.ok() || length < 2) return false;
+    const Bytes body = in.bytes(length - 2U);
+    if (!in.ok()) return false;
+    read_option(kind, body, options);
+  }
+  return true;
+}
+
+/// A SYN's options in the order Linux writes them: every middlebox has seen that one.
+void write_syn_options(const TcpOptions& options, Writer& out) {
+  if (options.has(TcpOptions::kMss)) {
+    out.u8(kMss);
+    out.u8(4);
+    out.u16(options.mss);
+  }
+  const bool stamped = options.has(TcpOptions::kTimestamps);
+  const bool sack = options.has(TcpOptions::kSackPermitted);
+  if (sack || stamped) {
+    out.u8(sack ? kSackPermitted : kNop);
+    out.u8(sack ? 2 : kNop);
+    if (!stamped) {
+      out.u8(kNop);
+      out.u8(kNop);
+    }
+  }
+  if (stamped) {
+    out.u8(kTimestamps);
+    out.u8(10);
+    out.u32(options.ts_val);
+    out.u32(options.ts_ecr);
+  }
+  if (options.has(TcpOptions::kWindowScale)) {
+    out.u8(kNop);
+    out.u8(kWindowScale);
+    out.u8(3);
+    out.u8(options.window_scale);
+  }
+}
+
+void write_options(const TcpOptions& options, Writer& out) {
+  if (options.has(TcpOptions::kTimestamps)) {
+    out.u8(kNop);
+    out.u8(kNop);
+    out.u8(kTimestamps);
+    out.u8(10);
+    out.u32(options.ts_val);
+    out.u32(options.ts_ecr);
+  }
+  if (options.sack_count == 0) return;
+  out.u8(kNop);
+  out.u8(kNop);
+  out.u8(kSack);
+  out.u8(2 + 8U * options.sack_count);
+  for (std::size_t i = 0; i < options.sack_count; ++i) {
+    out.u32(options.sack[i].left.raw());
+    out.u32(options.sack[i].right.raw());
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(ParseError error) {
+  static constexpr std::array<std::string_view, kParseErrorCount> kNames{
+      "truncated", "bad_version", "bad_length",   "bad_checksum",
+      "fragment",  "bad_option",  "bad_extension"};
+  return kNames[static_cast<std::size_t>(error)];
+}
+
+std::expected<ParsedTcp, ParseError> parse_tcp(Bytes segment) {
+  Reader in(segment);
+  ParsedTcp parsed;
+  TcpHeader& h = parsed.header;
+  h.source_port = in.u16();
+  h.destination_port = in.u16();
+  h.seq = Seq(in.u32());
+  h.ack = Seq(in.u32());
+  const std::size_t length = (in.u8() >> 4U) * 4U;
+  h.flags = Flags(in.u8());
+  h.window = in.u16();
+  in.skip(2);  // checksum
+  h.urgent = in.u16();
+  if (!in.ok()) return std::unexpected(ParseError::truncated);
+  if (length < kTcpHeader || length > segment.size())
+    return std::unexpected(ParseError::bad_length);
+  if (!read_options(in.bytes(length - kTcpHeader), h.options)) {
+    return std::unexpected(ParseError::bad_option);
+  }
+  parsed.payload = segment.subspan(length);
+  return parsed;
+}
+
+std::size_t header_size(const TcpHeader& header) {
+  const TcpOptions& o = header.options;
+  const bool stamped = o.has(TcpOptions::kTimestamps);
+  if (!header.flags.has(Flag::syn)) {
+    return kTcpHeader + (stamped ? 12U : 0U) + (o.sack_count > 0 ? 4U + 8U * o.sack_count : 0U);
+  }
+  return kTcpHeader + (o.has(TcpOptions::kMss) ? 4U : 0U) +
+         (stamped                             ? 12U
+          : o.has(TcpOptions::kSackPermitted) ? 4U
+                                              : 0U) +
+         (o.has(TcpOptions::kWindowScale) ? 4U : 0U);
+}
+
+std::size_t emit_tcp(const TcpHeader& header, MutableBytes into) {
+  const std::size_t size = header_size(header);
+  if (size > into.size() || size > kMostTcpHeader) return 0;
+  Writer out(into.first(size));
+  out.u16(header.source_port);
+  out.u16(header.destination_port);
+  out.u32(header.seq.raw());
+  out.u32(header.ack.raw());
+  out.u8(static_cast<std::uint32_t>(size / 4) << 4U);
+  out.u8(header.flags.bits());
+  out.u16(header.window);
+  out.u16(0);
+  out.u16(header.urgent);
+  if (header.flags.has(Flag::syn)) {
+    write_syn_options(header.options, out);
+  } else {
+    write_options(header.options, out);
+  }
+  return out.ok() ? size : 0;
+}
+
+void set_tcp_checksum(MutableBytes segment, std::uint16_t checksum) {
+  if (segment.size() < kTcpHeader) return;
+  Writer out(segment.subspan(16, 2));
+  out.u16(checksum);
+}
+
+Sum tcp_sum(const IpAddress& source, const IpAddress& destination, Bytes segment) {
+  Sum sum =
+      pseudo_header(source, destination, kProtocolTcp, static_cast<std::uint32_t>(segment.size()));
+  sum.add(segment);
+  return sum;
+}
+
+}  // namespace lastack::wire
