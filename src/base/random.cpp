@@ -1,0 +1,48 @@
+#include "base/random.hpp"
+
+namespace lastack {
+namespace {
+
+struct Sip {
+  std::uint64_t v0, v1, v2, v3;
+
+  void round() {
+    v0 += v1;
+    v1 = std::rotl(v1, 13) ^ v0;
+    v0 = std::rotl(v0, 32);
+    v2 += v3;
+    v3 = std::rotl(v3, 16) ^ v2;
+    v0 += v3;
+    v3 = std::rotl(v3, 21) ^ v0;
+    v2 += v1;
+    v1 = std::rotl(v1, 17) ^ v2;
+    v2 = std::rotl(v2, 32);
+  }
+  void absorb(std::uint64_t word) {
+    v3 ^= word;
+    round();
+    round();
+    v0 ^= word;
+  }
+};
+
+}  // namespace
+
+std::uint64_t keyed_hash(const HashKey& key, std::span<const std::byte> octets) {
+  Sip sip{key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU, key[0] ^ 0x6c7967656e657261U,
+          key[1] ^ 0x7465646279746573U};
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    word |= std::to_integer<std::uint64_t>(octets[i]) << (8 * (i % 8));
+    if (i % 8 == 7) {
+      sip.absorb(word);
+      word = 0;
+    }
+  }
+  sip.absorb(word | static_cast<std::uint64_t>(octets.size()) << 56U);
+  sip.v2 ^= 0xff;
+  for (int i = 0; i < 4; ++i) sip.round();
+  return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+}
+
+}  // namespace lastack

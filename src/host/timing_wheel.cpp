@@ -1,0 +1,147 @@
+#include "host/timing_wheel.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace lastack::host {
+namespace {
+
+constexpr std::uint64_t kNeverTick = UINT64_MAX;
+
+/// The tick at which a timer for `at` fires: rounded up, so never early.
+std::uint64_t tick_of(TimePoint at) {
+  if (at == kNever) return kNeverTick;
+  const std::int64_t tick = Duration(TimingWheel::kTick).count();
+  const std::int64_t us = std::max<std::int64_t>(at.time_since_epoch().count(), 0);
+  return static_cast<std::uint64_t>((us + tick - 1) / tick);
+}
+
+}  // namespace
+
+TimerId TimingWheel::create(std::uint32_t cookie) {
+  TimerId id = free_;
+  if (id == kNoTimer) {
+    id = static_cast<TimerId>(nodes_.size());
+    nodes_.emplace_back();
+  } else {
+    free_ = nodes_[id].next;
+    --free_count_;
+  }
+  nodes_[id] = {};
+  nodes_[id].cookie = cookie;
+  return id;
+}
+
+void TimingWheel::destroy(TimerId id) {
+  stop(id);
+  nodes_[id].next = free_;
+  free_ = id;
+  ++free_count_;
+}
+
+void TimingWheel::set(TimerId id, TimePoint deadline) {
+  stop(id);
+  nodes_[id].tick = tick_of(deadline);
+  if (nodes_[id].tick != kNeverTick) link(id);
+}
+
+void TimingWheel::stop(TimerId id) {
+  if (nodes_[id].slot != kNoSlot) unlink(id);
+}
+
+TimePoint TimingWheel::deadline(TimerId id) const {
+  if (nodes_[id].slot == kNoSlot) return kNever;
+  return TimePoint(static_cast<std::int64_t>(nodes_[id].tick) * kTick);
+}
+
+/// The level is that of the highest bit in which the timer's tick and the present differ: the timer
+/// comes down a level each time the present has caught up with that bit.
+void TimingWheel::link(TimerId id) {
+  Node& node = nodes_[id];
+  const std::uint64_t tick = std::max(node.tick, now_ + 1);
+  const std::uint64_t differing = tick ^ now_;
+  const std::size_t level = std::min((std::bit_width(differing) - 1U) / kBits, kLevels - 1);
+  const unsigned shift = kBits * static_cast<unsigned>(level);
+  const std::uint64_t turns =
+      std::min<std::uint64_t>((tick >> shift) - (now_ >> shift), kSlots - 1);
+  const std::size_t slot = ((now_ >> shift) + turns) % kSlots;
+  TimerId& head = heads_[level][slot];
+  node.slot = static_cast<std::uint16_t>(level * kSlots + slot);
+  node.previous = kNoTimer;
+  node.next = head;
+  if (head != kNoTimer) nodes_[head].previous = id;
+  head = id;
+  occupied_[level] |= std::uint64_t{1} << slot;
+}
+
+void TimingWheel::unlink(TimerId id) {
+  Node& node = nodes_[id];
+  const std::size_t level = node.slot / kSlots;
+  const std::size_t slot = node.slot % kSlots;
+  if (node.next != kNoTimer) nodes_[node.next].previous = node.previous;
+  if (node.previous != kNoTimer) {
+    nodes_[node.previous].next = node.next;
+  } else {
+    heads_[level][slot] = node.next;
+    if (node.next == kNoTimer) occupied_[level] &= ~(std::uint64_t{1} << slot);
+  }
+  node.next = node.previous = kNoTimer;
+  node.slot = kNoSlot;
+}
+
+std::uint64_t TimingWheel::next_tick() const {
+  std::uint64_t first = kNeverTick;
+  for (std::size_t level = 0; level < kLevels; ++level) {
+    if (occupied_[level] == 0) continue;
+    const unsigned shift = kBits * static_cast<unsigned>(level);
+    const auto present = static_cast<unsigned>((now_ >> shift) % kSlots);
+    // Slots after the present one come first, then those of the next turn.
+    const auto ahead = static_cast<unsigned>(
+        std::countr_zero(std::rotr(occupied_[level], static_cast<int>((present + 1) % kSlots))));
+    const std::uint64_t tick = ((now_ >> shift) + 1 + ahead) << shift;
+    first = std::min(first, tick);
+  }
+  return first;
+}
+
+TimePoint TimingWheel::next_deadline() const {
+  const std::uint64_t tick = next_tick();
+  if (tick == kNeverTick) return kNever;
+  return TimePoint(static_cast<std::int64_t>(tick) * kTick);
+}
+
+void TimingWheel::advance(TimePoint now, std::vector<std::uint32_t>& due) {
+  const auto target =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(now.time_since_epoch() / kTick, 0));
+  while (now_ < target) {
+    const std::uint64_t tick = next_tick();
+    if (tick > target) break;
+    now_ = tick;
+    for (std::size_t level = kLevels; level-- > 0;) {
+      const unsigned shift = kBits * static_cast<unsigned>(level);
+      if (tick % (std::uint64_t{1} << shift) == 0) empty_slot(level, (tick >> shift) % kSlots, due);
+    }
+  }
+  now_ = std::max(now_, target);
+}
+
+/// Everything in the slot that `now_` has reached is due, or goes to where it now belongs.
+void TimingWheel::empty_slot(std::size_t level, std::size_t slot, std::vector<std::uint32_t>& due) {
+  TimerId id = heads_[level][slot];
+  heads_[level][slot] = kNoTimer;
+  occupied_[level] &= ~(std::uint64_t{1} << slot);
+  while (id != kNoTimer) {
+    Node& node = nodes_[id];
+    const TimerId next = node.next;
+    node.slot = kNoSlot;
+    node.next = node.previous = kNoTimer;
+    if (node.tick <= now_) {
+      due.push_back(node.cookie);
+    } else {
+      link(id);
+    }
+    id = next;
+  }
+}
+
+}  // namespace lastack::host

@@ -1,0 +1,93 @@
+#include "host/timing_wheel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+namespace lastack::host {
+namespace {
+
+TEST(TimingWheel, NeverEarlyAndLessThanATickLate) {
+  TimingWheel wheel;
+  const TimerId id = wheel.create(7);
+  std::vector<std::uint32_t> due;
+  for (const Duration after : {1us, 999us, 1000us, 1001us, 63'000us, 64'000us, 65'500us}) {
+    TimingWheel fresh;
+    const TimerId t = fresh.create(7);
+    fresh.set(t, TimePoint(after));
+    due.clear();
+    fresh.advance(TimePoint(after - 1us), due);
+    EXPECT_TRUE(due.empty()) << after.count();
+    fresh.advance(TimePoint(after + TimingWheel::kTick - 1us), due);
+    EXPECT_EQ(due.size(), 1U) << after.count();
+  }
+  wheel.destroy(id);
+  EXPECT_EQ(wheel.size(), 0U);
+}
+
+TEST(TimingWheel, AgreesWithAPlainOne) {
+  std::mt19937_64 random(3);
+  TimingWheel wheel;
+  std::map<std::uint32_t, TimePoint> plain;  // running timers by cookie
+  std::vector<TimerId> ids;
+  for (std::uint32_t i = 0; i < 300; ++i) ids.push_back(wheel.create(i));
+  TimePoint now{};
+  std::vector<std::uint32_t> due;
+  for (int step = 0; step < 200'000; ++step) {
+    const auto which = static_cast<std::uint32_t>(random() % ids.size());
+    const auto kind = random() % 10;
+    if (kind < 5) {
+      // From a millisecond to beyond the wheel's reach.
+      const auto range = std::uint64_t{1} << (10 + random() % 32);
+      const TimePoint at = now + Duration(static_cast<std::int64_t>(random() % range));
+      wheel.set(ids[which], at);
+      plain[which] = at;
+    } else if (kind < 6) {
+      wheel.stop(ids[which]);
+      plain.erase(which);
+    } else {
+      const auto range = std::uint64_t{1} << (10 + random() % 26);
+      TimePoint to = now + Duration(static_cast<std::int64_t>(random() % range));
+      if (random() % 3 == 0 && wheel.next_deadline() != kNever) {
+        to = std::max(now, wheel.next_deadline());
+      }
+      due.clear();
+      wheel.advance(to, due);
+      now = to;
+      for (const std::uint32_t cookie : due) {
+        ASSERT_TRUE(plain.contains(cookie)) << "step " << step;
+        ASSERT_LE(plain[cookie], now) << "early, step " << step;
+        plain.erase(cookie);
+      }
+      for (const auto& [cookie, at] : plain) {
+        ASSERT_GT(at + TimingWheel::kTick, now) << "missed " << cookie << ", step " << step;
+      }
+    }
+    if (step % 100 == 0) {
+      TimePoint first = kNever;
+      for (const auto& [cookie, at] : plain) first = std::min(first, at);
+      ASSERT_LE(wheel.next_deadline(), std::max(first, now) == kNever
+                                           ? kNever
+                                           : std::max(first, now) + TimingWheel::kTick);
+      ASSERT_EQ(wheel.next_deadline() == kNever, plain.empty());
+    }
+  }
+}
+
+TEST(TimingWheel, AMillionTimers) {
+  TimingWheel wheel;
+  std::mt19937_64 random(5);
+  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
+    wheel.set(wheel.create(i),
+              TimePoint(Duration(static_cast<std::int64_t>(random() % 60'000'000))));
+  }
+  std::vector<std::uint32_t> due;
+  wheel.advance(TimePoint(60s), due);
+  EXPECT_EQ(due.size(), 1'000'000U);
+  EXPECT_EQ(wheel.next_deadline(), kNever);
+}
+
+}  // namespace
+}  // namespace lastack::host
