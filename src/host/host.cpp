@@ -1,0 +1,213 @@
+// What all sides of a host share: entries come, change, and go.
+#include "host/host.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace lastack::host {
+namespace {
+
+constexpr tcp::Settings kDefaults{};
+
+HashKey draw_key(Random& random) { return {random.next(), random.next()}; }
+
+}  // namespace
+
+Host::Host(Config config, Random random)
+    : config_(std::move(config)),
+      random_(random),
+      table_key_(draw_key(random_)),
+      iss_key_(draw_key(random_)),
+      port_key_(draw_key(random_)) {}
+
+const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
+  if (settings) return *settings;
+  return config_.settings ? *config_.settings : kDefaults;
+}
+
+bool Host::is_local(const wire::IpAddress& address) const {
+  return std::ranges::any_of(config_.addresses,
+                             [&](const wire::Prefix& p) { return p.address == address; });
+}
+
+const Flow& Host::flow_of(Handle handle) const {
+  switch (handle.kind) {
+    case Handle::Kind::syn_rcvd: return syn_rcvd_[handle.index].flow;
+    case Handle::Kind::time_wait: return time_wait_[handle.index].flow;
+    case Handle::Kind::connection: break;
+  }
+  return connections_[handle.index].flow;
+}
+
+std::optional<Handle> Host::lookup(const Flow& flow) const {
+  return table_.find(hash(flow), [&](Handle handle) { return flow_of(handle) == flow; });
+}
+
+ConnectionEntry* Host::get(FlowId id) {
+  return const_cast<ConnectionEntry*>(std::as_const(*this).find(id));
+}
+
+const ConnectionEntry* Host::find(FlowId id) const {
+  const bool fresh =
+      connections_.has(id.index) && connections_.generation(id.index) == id.generation;
+  return fresh ? &connections_[id.index] : nullptr;
+}
+
+const tcp::Connection* Host::connection(FlowId id) const {
+  const ConnectionEntry* entry = find(id);
+  return entry != nullptr ? &entry->connection : nullptr;
+}
+
+std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection) {
+  ConnectionEntry entry;
+  entry.flow = flow;
+  entry.connection = std::move(connection);
+  const std::uint32_t index = connections_.make(std::move(entry));
+  connections_[index].timer = wheel_.create(Handle{Handle::Kind::connection, index}.packed());
+  connections_[index].in_table = true;
+  table_.insert(hash(flow), {Handle::Kind::connection, index});
+  return index;
+}
+
+/// Takes what a door brought about to the buffers, the books and those who watch.
+void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
+  ConnectionEntry& entry = connections_[index];
+  count(fx);
+  for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
+  if (!fx.acked.empty()) entry.out.release(fx.acked.end);
+  if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
+  if (fx.ready != 0 || fx.taken_count > 0) {
+    events_.push_back({.at = now,
+                       .flow = {index, connections_.generation(index)},
+                       .listener = {},
+                       .effects = fx});
+  }
+  mark({Handle::Kind::connection, index});
+}
+
+void Host::count(const tcp::Effects& fx) {
+  counters_.dropped[static_cast<std::size_t>(fx.drop)] += 1;
+  for (const tcp::Transition& t : fx.transitions()) {
+    const auto row = std::ranges::find_if(
+        tcp::kTable, [&](const tcp::Row& r) { return r.from == t.from && r.event == t.event; });
+    counters_.transitions[static_cast<std::size_t>(row - tcp::kTable.begin())] += 1;
+  }
+}
+
+/// Puts an entry into the queue of those that may have something to send.
+void Host::mark(Handle handle) {
+  bool* dirty = nullptr;
+  switch (handle.kind) {
+    case Handle::Kind::connection: dirty = &connections_[handle.index].dirty; break;
+    case Handle::Kind::syn_rcvd: dirty = &syn_rcvd_[handle.index].dirty; break;
+    case Handle::Kind::time_wait: dirty = &time_wait_[handle.index].dirty; break;
+  }
+  if (std::exchange(*dirty, true)) return;
+  dirty_.push_back(handle);
+}
+
+/// The wheel's entry is moved only to an earlier time: one that fires too early is put in again.
+void Host::minds_deadline(TimerId timer, TimePoint deadline) {
+  if (deadline < wheel_.deadline(timer)) wheel_.set(timer, deadline);
+}
+
+/// A connection has nothing more to send for now: what it waits for, or whether it is over.
+void Host::settle(std::uint32_t index, TimePoint now) {
+  ConnectionEntry& entry = connections_[index];
+  const tcp::State state = entry.connection.state();
+  if (state == tcp::State::closed || state == tcp::State::listen) {
+    remove_from_table(entry, index);
+    if (!entry.held && entry.listener == kNobody) release(index);
+    return;
+  }
+  if (state == tcp::State::time_wait && !entry.held && entry.listener == kNobody) {
+    to_time_wait_record(index, now);
+    return;
+  }
+  minds_deadline(entry.timer, entry.connection.next_deadline());
+}
+
+void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
+  wheel_.stop(entry.timer);
+  if (std::exchange(entry.in_table, false)) {
+    table_.erase(hash(entry.flow), {Handle::Kind::connection, index});
+  }
+}
+
+void Host::release(std::uint32_t index) {
+  ConnectionEntry& entry = connections_[index];
+  remove_from_table(entry, index);
+  wheel_.destroy(entry.timer);
+  connections_.drop(index);
+}
+
+/// From here on 2 MSL cost a record.
+void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
+  const ConnectionEntry& entry = connections_[index];
+  const TimePoint since = entry.history.kept() > 0 ? entry.history.last(0).at : now;
+  const std::uint32_t record = time_wait_.make(
+      {.flow = entry.flow, .record = tcp::TimeWait(entry.connection), .since = since});
+  const Handle handle{Handle::Kind::time_wait, record};
+  time_wait_[record].timer = wheel_.create(handle.packed());
+  wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());
+  release(index);
+  table_.insert(hash(time_wait_[record].flow), handle);
+}
+
+void Host::end_syn_rcvd(std::uint32_t index) {
+  SynRcvdEntry& entry = syn_rcvd_[index];
+  table_.erase(hash(entry.flow), {Handle::Kind::syn_rcvd, index});
+  wheel_.destroy(entry.timer);
+  if (entry.listener != kNobody) --listeners_[entry.listener].handshakes;
+  syn_rcvd_.drop(index);
+}
+
+void Host::end_time_wait(std::uint32_t index) {
+  table_.erase(hash(time_wait_[index].flow), {Handle::Kind::time_wait, index});
+  wheel_.destroy(time_wait_[index].timer);
+  time_wait_.drop(index);
+}
+
+void Host::advance(TimePoint now) {
+  due_.clear();
+  wheel_.advance(now, due_);
+  for (const std::uint32_t packed : due_) {
+    const Handle handle = Handle::from(packed);
+    const std::uint32_t i = handle.index;
+    switch (handle.kind) {
+      case Handle::Kind::connection:
+        while (connections_[i].connection.next_deadline() <= now) {
+          apply(i, connections_[i].connection.timer_expired(now), now);
+        }
+        mark(handle);
+        break;
+      case Handle::Kind::syn_rcvd: {
+        SynRcvdEntry& entry = syn_rcvd_[i];
+        count(entry.record.timer_expired(settings_of(listeners_[entry.listener].settings), now));
+        mark(handle);
+        break;
+      }
+      case Handle::Kind::time_wait: time_wait_due(i, now); break;
+    }
+  }
+}
+
+/// What is over is over now, not when somebody asks for packets: the port is free.
+void Host::time_wait_due(std::uint32_t index, TimePoint now) {
+  TimeWaitEntry& entry = time_wait_[index];
+  count(entry.record.timer_expired(now));
+  if (entry.record.state() == tcp::State::closed && !entry.dirty) {
+    end_time_wait(index);
+  } else {
+    mark({Handle::Kind::time_wait, index});
+  }
+}
+
+bool Host::next_event(HostEvent& event) {
+  if (events_.empty()) return false;
+  event = events_.front();
+  events_.pop_front();
+  return true;
+}
+
+}  // namespace lastack::host

@@ -1,0 +1,51 @@
+#include "socket/errno.hpp"
+
+#include <array>
+#include <utility>
+
+namespace lastack::socket {
+
+std::string_view to_string(Errno error) {
+  static constexpr std::array kNames{
+      std::pair{Errno::eagain, "EAGAIN"},
+      std::pair{Errno::einval, "EINVAL"},
+      std::pair{Errno::ebadf, "EBADF"},
+      std::pair{Errno::emfile, "EMFILE"},
+      std::pair{Errno::epipe, "EPIPE"},
+      std::pair{Errno::eopnotsupp, "EOPNOTSUPP"},
+      std::pair{Errno::eaddrinuse, "EADDRINUSE"},
+      std::pair{Errno::eaddrnotavail, "EADDRNOTAVAIL"},
+      std::pair{Errno::enetunreach, "ENETUNREACH"},
+      std::pair{Errno::econnaborted, "ECONNABORTED"},
+      std::pair{Errno::econnreset, "ECONNRESET"},
+      std::pair{Errno::enobufs, "ENOBUFS"},
+      std::pair{Errno::eisconn, "EISCONN"},
+      std::pair{Errno::enotconn, "ENOTCONN"},
+      std::pair{Errno::etimedout, "ETIMEDOUT"},
+      std::pair{Errno::econnrefused, "ECONNREFUSED"},
+      std::pair{Errno::ehostunreach, "EHOSTUNREACH"},
+      std::pair{Errno::ealready, "EALREADY"},
+      std::pair{Errno::einprogress, "EINPROGRESS"},
+  };
+  for (const auto& [value, name] : kNames) {
+    if (value == error) return name;
+  }
+  return "?";
+}
+
+Errno errno_of(tcp::Error error, bool in_close_wait) {
+  switch (error) {
+    case tcp::Error::refused: return Errno::econnrefused;
+    case tcp::Error::reset: return in_close_wait ? Errno::epipe : Errno::econnreset;
+    case tcp::Error::timed_out: return Errno::etimedout;
+    case tcp::Error::unreachable: return Errno::ehostunreach;
+    case tcp::Error::aborted: return Errno::econnaborted;
+    case tcp::Error::closing: return Errno::epipe;
+    case tcp::Error::exists: return Errno::eisconn;
+    case tcp::Error::not_open:
+    case tcp::Error::none: break;
+  }
+  return Errno::enotconn;
+}
+
+}  // namespace lastack::socket
