@@ -61,6 +61,7 @@ class TwoHosts {
   /// Packets arrive no more until the wire is resumed; they wait.
   void pause(bool on) { paused_ = on; }
   void drop(std::uint64_t number) { config_.drop.insert(number); }
+  void drop_none() { config_.drop.clear(); }
 
   /// Called for each packet that leaves or arrives, and for each event of a host: for views.
   std::function<void(const Flight&)> on_sent;

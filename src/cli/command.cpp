@@ -1,0 +1,27 @@
+#include "cli/command.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace lastack::cli {
+
+bool speaks_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string_view locale(value);
+    return locale.find("UTF-8") != std::string_view::npos ||
+           locale.find("utf8") != std::string_view::npos || locale == "C.UTF-8";
+  }
+  return true;  // no locale named: today's terminals
+}
+
+bool takes_colour() {
+  const char* no = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool dumb = term != nullptr && std::string_view(term) == "dumb";
+  return isatty(STDOUT_FILENO) != 0 && (no == nullptr || *no == '\0') && !dumb;
+}
+
+}  // namespace lastack::cli

@@ -1,0 +1,31 @@
+// What the subcommands share: how each is added, and how they speak and end.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace lastack::cli {
+
+/// Exit codes (DESIGN section 10).
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kNothingFound = 3;
+
+/// Ends the command with `code` once `message` (what happened, where, what to do) is on stderr.
+struct Failure {
+  std::string message;
+  int code = kFailed;
+};
+
+/// Whether `text` may hold more than ASCII here, by the locale's name.
+[[nodiscard]] bool speaks_utf8();
+/// Whether standard output is a terminal that takes colours (NO_COLOR unset).
+[[nodiscard]] bool takes_colour();
+
+// One file a subcommand; each adds itself.
+void add_demo(CLI::App& app);
+
+}  // namespace lastack::cli

@@ -1,0 +1,115 @@
+// lastack demo: a scenario in virtual time, as a ladder with a sentence for each step.
+#include <fmt/core.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "insight/scenarios.hpp"
+
+namespace lastack::cli {
+namespace {
+
+using insight::LadderEvent;
+using insight::Language;
+
+struct Options {
+  std::string scenario;
+  std::string language = "en";
+  std::vector<std::uint64_t> drop;
+  bool v6 = false;
+  bool ascii = false;
+  bool json = false;
+  bool list = false;
+};
+
+std::string_view kind_text(LadderEvent::Kind kind) {
+  using Kind = LadderEvent::Kind;
+  switch (kind) {
+    case Kind::state: return "state";
+    case Kind::call: return "call";
+    case Kind::sent: return "sent";
+    case Kind::arrived: return "arrived";
+    case Kind::lost: return "lost";
+    case Kind::remark: return "remark";
+    case Kind::note: break;
+  }
+  return "note";
+}
+
+void print_json(const insight::Scenario& scenario, const insight::Ladder& ladder) {
+  nlohmann::json events = nlohmann::json::array();
+  for (const LadderEvent& e : ladder.events) {
+    nlohmann::json event{{"ms", static_cast<double>((e.at - ladder.begin).count()) / 1000},
+                         {"kind", kind_text(e.kind)}};
+    if (e.kind != LadderEvent::Kind::note)
+      event["side"] = e.side == insight::Side::left ? "A" : "B";
+    if (e.segment != 0) event["segment"] = e.segment;
+    if (!e.text.empty()) event["text"] = e.text;
+    events.push_back(std::move(event));
+  }
+  const nlohmann::json all{{"schema", 1},
+                           {"scenario", scenario.name},
+                           {"a", ladder.left},
+                           {"b", ladder.right},
+                           {"events", std::move(events)}};
+  fmt::print("{}\n", all.dump(2));
+}
+
+void print_list(Language language) {
+  for (const auto& s : insight::scenarios()) {
+    const std::string_view title = s.title.in(language);
+    const std::size_t colon = title.find_first_of(":\xef");
+    std::string_view rest = title.substr(colon == std::string_view::npos ? 0 : colon);
+    rest.remove_prefix(rest.starts_with("：") ? 3 : std::min<std::size_t>(2, rest.size()));
+    fmt::print("{:<20} {}\n", s.name, rest);
+  }
+}
+
+void play(const Options& options) {
+  const Language language = options.language == "zh" ? Language::chinese : Language::english;
+  if (options.list || options.scenario.empty()) {
+    print_list(language);
+    return;
+  }
+  const insight::Scenario* scenario = insight::find_scenario(options.scenario);
+  if (scenario == nullptr) {
+    throw Failure{fmt::format("no scenario is called '{}'\n  lastack demo --list   names them all",
+                              options.scenario),
+                  kUsage};
+  }
+  sim::TwoHostsConfig config;
+  config.v6 = options.v6;
+  config.drop.insert(options.drop.begin(), options.drop.end());
+  if (scenario->prepare != nullptr) scenario->prepare(config);
+  insight::Stage stage(language, config);
+  scenario->play(stage);
+  const insight::Ladder ladder = stage.finish(std::string(scenario->title.in(language)));
+  if (options.json) {
+    print_json(*scenario, ladder);
+    return;
+  }
+  const bool plain = options.ascii || !speaks_utf8();
+  fmt::print("{}", render(ladder, {.ascii = plain, .colour = takes_colour()}));
+  fmt::print("try: {}\n", scenario->next);
+}
+
+}  // namespace
+
+void add_demo(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* demo = app.add_subcommand("demo", "show a scenario of TCP's states as a ladder");
+  demo->add_option("SCENARIO", options->scenario, "which one; without it they are listed");
+  demo->add_option("--lang", options->language, "language of the sentences")
+      ->check(CLI::IsMember({"en", "zh"}))
+      ->capture_default_str();
+  demo->add_option("--drop", options->drop, "lose the N-th segment shown (may be given again)")
+      ->check(CLI::PositiveNumber);
+  demo->add_flag("-6", options->v6, "over IPv6");
+  demo->add_flag("--ascii", options->ascii, "arrows of ASCII characters");
+  demo->add_flag("--json", options->json, "the events as JSON");
+  demo->add_flag("--list", options->list, "list the scenarios");
+  demo->callback([options] { play(*options); });
+}
+
+}  // namespace lastack::cli

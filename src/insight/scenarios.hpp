@@ -1,0 +1,35 @@
+// The scenarios of `lastack demo`: what they show, and how they end.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "insight/stage.hpp"
+
+namespace lastack::insight {
+
+struct Scenario {
+  std::string_view name;  ///< as on the command line
+  Text title;
+  void (*play)(Stage& stage);
+  /// The states both sides must be in when it is over.
+  std::string_view a;
+  std::string_view b;
+  std::string_view next;  ///< what to try after it
+  /// How the hosts and the wire differ from the usual; null where they don't.
+  void (*prepare)(sim::TwoHostsConfig& config) = nullptr;
+};
+
+/// All of them, in the order in which they are best read.
+[[nodiscard]] std::span<const Scenario> scenarios();
+/// Null where there is none of that name.
+[[nodiscard]] const Scenario* find_scenario(std::string_view name);
+
+// One group a file, src/insight/scenarios/.
+[[nodiscard]] std::span<const Scenario> opening_scenarios();
+[[nodiscard]] std::span<const Scenario> closing_scenarios();
+[[nodiscard]] std::span<const Scenario> holder_scenarios();
+[[nodiscard]] std::span<const Scenario> reset_scenarios();
+[[nodiscard]] std::span<const Scenario> loss_scenarios();
+
+}  // namespace lastack::insight
