@@ -1,4 +1,4 @@
-// The octets of the peer's stream: what can be read, and what waits for a gap to be filled.
+// What has arrived and the user has not read yet, put back in order.
 #pragma once
 
 #include <cstddef>
@@ -8,52 +8,59 @@
 #include "base/box.hpp"
 #include "base/buffer.hpp"
 #include "base/sequence.hpp"
-#include "tcp/stream/slice_queue.hpp"
+#include "tcp/stream/stretch.hpp"
 
 namespace lastack::tcp {
 
-/// Slices of the frames that arrived, put in order. Which octets count is the connection's decision
-/// (Effects::accepted); here they are only kept: where two segments bring the same octets, the ones
-/// that came first stay. How many pieces may wait is bounded by the connection's RangeSet.
+/// Octets of the receive stream: those in order that wait to be read, and those that arrived ahead
+/// of a gap. Offset 0 is the first octet of data (the buffer knows neither SYN nor FIN).
+///
+/// It holds what Connection says it accepted (Effects::accepted), and the rule is the same on both
+/// sides: the in-order end is the first gap. Where an octet arrives twice the first one stays: what
+/// was acknowledged must not change (RFC 9293 leaves it open). A value; empty it holds no memory.
 class ReceiveBuffer {
  public:
-  /// Keeps `slice`, whose first octet stands at `at`. What is here already, or was read, is left
-  /// out. A slice much smaller than its block is copied, so that little octets can't hold large
-  /// blocks.
-  void insert(Offset at, Slice slice, BufferPool* pool = nullptr);
-  /// Copies up to `into.size()` octets out, the one copy on the way in. Octets read.
-  std::size_t read(std::span<std::byte> into);
-  /// The same, and leaves them here.
-  std::size_t peek(std::span<std::byte> into) const;
-  /// Takes away the first piece that can be read, without a copy; empty where there is none.
-  Slice take();
-  /// Throws away up to `octets` of what can be read. Octets thrown away.
-  std::size_t discard(std::size_t octets);
-  /// Everything before `edge` is done with, whether it was here or not (SHUT_RD).
-  void skip_to(Offset edge);
+  /// How many separate stretches may lie ahead of gaps. Connection's limit is the same.
+  static constexpr std::size_t kMostAhead = 64;
 
-  /// What can be read: [read so far, first gap).
-  [[nodiscard]] Range readable() const { return {read_, end_}; }
-  /// Octets held, those behind a gap too.
+  /// Takes the octets `data` that lie at `at`. They may overlap what is held, or lie wholly before
+  /// it. False, and nothing changed, where they would make one separate stretch too many. The
+  /// window is the caller's business.
+  bool insert(Offset at, Slice data, BufferPool* pool = nullptr);
+
+  /// What can be read: from the first octet not read to the first gap.
+  [[nodiscard]] Range readable() const { return ready_.range(); }
+  /// Octets held, those ahead of gaps included.
   [[nodiscard]] std::size_t held() const;
-  /// Octets of memory that holding them takes.
-  [[nodiscard]] std::size_t pinned() const;
-  friend bool operator==(const ReceiveBuffer& a, const ReceiveBuffer& b);
+  /// The stretches ahead of gaps, in order.
+  [[nodiscard]] std::span<const Stretch> ahead() const {
+    return ahead_ ? std::span<const Stretch>(*ahead_) : std::span<const Stretch>{};
+  }
+
+  /// Copies octets to the user, and forgets them. Returns how many.
+  std::size_t read(std::span<std::byte> to);
+  /// Copies octets from `skip` octets behind the first unread one on; they stay.
+  std::size_t peek(std::span<std::byte> to, std::size_t skip = 0) const;
+  /// Forgets up to `octets` readable octets. Returns how many.
+  std::size_t discard(std::size_t octets);
+  /// Gives away the first readable octets, as many as lie in one block and are no more than `most`,
+  /// without copying them. Empty when nothing is readable.
+  [[nodiscard]] Slice take(std::size_t most = SIZE_MAX);
+  /// Forgets everything before `at`, held or not, and reads on from there: what SHUT_RD does with
+  /// what is queued, and then with rcv.nxt as it advances. Never goes back.
+  void skip_to(Offset at, BufferPool* pool = nullptr);
+
+  /// The same octets at the same places, wherever they lie in memory.
+  friend bool operator==(const ReceiveBuffer&, const ReceiveBuffer&) = default;
 
  private:
-  using Waiting = std::vector<Piece>;
+  bool insert_ahead(Offset at, Slice data, BufferPool* pool);
+  void catch_up(BufferPool* pool);
 
-  void push_in_order(Slice slice, BufferPool* pool);
-  static std::size_t put_waiting(Waiting& waiting, std::size_t i, Piece piece);
-  void take_waiting(BufferPool* pool);
-  [[nodiscard]] std::vector<std::byte> content() const;
-
-  SliceQueue queue_;
-  Offset read_ = 0;
-  Offset end_ = 0;
-  Box<Waiting> waiting_;  ///< behind a gap, in order, never overlapping
+  Stretch ready_;
+  Box<std::vector<Stretch>> ahead_;  ///< in order, never touching; not there while there is no gap
 };
 
-static_assert(sizeof(ReceiveBuffer) <= 56, "part of an idle connection");
+static_assert(sizeof(ReceiveBuffer) <= 32);
 
 }  // namespace lastack::tcp

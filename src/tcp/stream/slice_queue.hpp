@@ -1,67 +1,80 @@
-// Slices one behind another in a stream, found by offset.
+// Slices in stream order, in as little as one pointer.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <span>
-#include <vector>
+#include <cstdint>
 
 #include "base/buffer.hpp"
 #include "base/sequence.hpp"
 
 namespace lastack::tcp {
 
-/// A slice, and where in the stream its first octet stands.
+/// A slice and where in the stream it lies.
 struct Piece {
-  Offset at = 0;
+  Offset begin = 0;
   Slice slice;
-  [[nodiscard]] Offset end() const { return at + static_cast<Offset>(slice.size()); }
+
+  [[nodiscard]] Offset end() const { return begin + static_cast<Offset>(slice.size()); }
 };
 
-/// A queue of adjacent pieces: taken from at the front, put to at the back, both in constant time;
-/// at() finds by binary search.
+/// A double-ended queue of touching pieces. It is a ring of chunks that come from the same pool as
+/// the payload: empty it holds no memory, in a steady flow it allocates nothing, and two queues are
+/// joined without moving their pieces. Copying copies the pieces, not the octets.
 class SliceQueue {
+  struct Chunk;
+
  public:
-  [[nodiscard]] bool empty() const { return head_ == pieces_.size(); }
-  [[nodiscard]] Piece& front() { return pieces_[head_]; }
-  [[nodiscard]] Piece& back() { return pieces_.back(); }
-  [[nodiscard]] std::span<const Piece> pieces() const { return std::span(pieces_).subspan(head_); }
-  void push(Piece piece) { pieces_.push_back(std::move(piece)); }
-  void pop_front() {
-    pieces_[head_].slice = {};
-    if (++head_ == pieces_.size()) {
-      pieces_.clear();
-      head_ = 0;
-    } else if (head_ >= 64 && 2 * head_ >= pieces_.size()) {
-      // Moves at most as many pieces as were popped since the last time.
-      pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    }
+  /// Points at a piece, or nowhere (false). Good until the queue changes.
+  class Cursor {
+   public:
+    Cursor() = default;
+    [[nodiscard]] explicit operator bool() const { return chunk_ != nullptr; }
+    const Piece& operator*() const;
+    const Piece* operator->() const { return &**this; }
+    /// On to the next piece; nowhere after the last.
+    Cursor& operator++();
+
+   private:
+    friend class SliceQueue;
+    Cursor(const SliceQueue* queue, Chunk* chunk, std::uint32_t index)
+        : queue_(queue), chunk_(chunk), index_(index) {}
+    const SliceQueue* queue_ = nullptr;
+    Chunk* chunk_ = nullptr;
+    std::uint32_t index_ = 0;
+  };
+
+  SliceQueue() = default;
+  SliceQueue(const SliceQueue& other);
+  SliceQueue(SliceQueue&& other) noexcept : head_(std::exchange(other.head_, nullptr)) {}
+  SliceQueue& operator=(SliceQueue other) noexcept {
+    std::swap(head_, other.head_);
+    return *this;
   }
-  /// Lets go of everything before `edge`.
-  void drop_before(Offset edge) {
-    while (!empty() && front().end() <= edge) pop_front();
-    if (empty() || front().at >= edge) return;
-    front().slice.drop_front(static_cast<std::size_t>(edge - front().at));
-    front().at = edge;
-  }
-  /// Calls `visit(Slice)` for the octets of `range`, which must all be here, in order.
-  template <typename Visit>
-  void each(Range range, Visit visit) const {
-    const auto all = pieces();
-    auto piece = std::upper_bound(all.begin(), all.end(), range.begin,
-                                  [](Offset at, const Piece& p) { return at < p.end(); });
-    for (; piece != all.end() && piece->at < range.end; ++piece) {
-      const Offset from = std::max(range.begin, piece->at);
-      const Offset to = std::min(range.end, piece->end());
-      visit(piece->slice.sub(static_cast<std::size_t>(from - piece->at),
-                             static_cast<std::size_t>(to - from)));
-    }
-  }
+  ~SliceQueue() { clear(); }
+
+  [[nodiscard]] bool empty() const { return head_ == nullptr; }
+  [[nodiscard]] Piece& front();
+  [[nodiscard]] Piece& back();
+  [[nodiscard]] const Piece& back() const { return const_cast<SliceQueue*>(this)->back(); }
+
+  void push_back(Piece piece, BufferPool* pool);
+  Piece pop_front();
+  Piece pop_back();
+  /// Puts all of `other` behind the last piece: constant time.
+  void append(SliceQueue&& other);
+  void clear();
+
+  [[nodiscard]] Cursor begin() const;
+  /// The piece that holds the octet at `at`, which must lie in the queue. Searched from the nearer
+  /// end, so both ends are found at once however long the queue is.
+  [[nodiscard]] Cursor find(Offset at) const;
 
  private:
-  std::vector<Piece> pieces_;
-  std::size_t head_ = 0;
+  [[nodiscard]] Chunk* tail() const;
+  Chunk* add_chunk(PoolCore* pool);
+  void remove(Chunk* chunk);
+
+  Chunk* head_ = nullptr;
 };
 
 }  // namespace lastack::tcp

@@ -1,0 +1,77 @@
+// Octets of a stream without a gap: what both stream buffers are made of.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/buffer.hpp"
+#include "base/sequence.hpp"
+#include "tcp/stream/slice_queue.hpp"
+
+namespace lastack::tcp {
+
+/// The octets [begin, end) of a stream, in slices. A value: a copy shares the octets, and neither
+/// sees what the other adds. Two are equal when they hold the same octets at the same place.
+///
+/// Memory is bounded however the octets come: a slice much smaller than its block is copied to its
+/// neighbours, so in a stretch from pool blocks no more than about four octets are pinned for each
+/// one held, plus a block at each end. (Six, where foreign blocks of odd sizes are handed in.)
+class Stretch {
+ public:
+  Stretch() = default;
+  /// Empty, to begin at `begin`.
+  explicit Stretch(Offset begin) : begin_(begin), end_(begin) {}
+
+  [[nodiscard]] Offset begin() const { return begin_; }
+  [[nodiscard]] Offset end() const { return end_; }
+  [[nodiscard]] Range range() const { return {begin_, end_}; }
+  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
+  [[nodiscard]] bool empty() const { return end_ == begin_; }
+
+  /// Adds octets behind the end: shares them, or copies them where they are few for their block.
+  void append(Slice slice, BufferPool* pool);
+  /// Adds a copy of `bytes`, first into what room the last block has, then into new blocks of
+  /// `room` octets (a size of BufferPool).
+  void append_copy(std::span<const std::byte> bytes, std::size_t room, BufferPool* pool);
+  /// Puts `next`, which begins where this ends, behind it.
+  void join(Stretch&& next, BufferPool* pool);
+
+  /// Lets go of what lies before `at`; where that is beyond the end, begins there, empty.
+  void drop_before(Offset at);
+  /// The first octets, as many as lie in one block, given away. Empty where this is.
+  [[nodiscard]] Slice take_front();
+
+  /// Calls `use(const Slice& whole, std::size_t from, std::size_t octets)` for each part of
+  /// `wanted` that is held, in order, until it returns false.
+  template <typename Use>
+  void each(Range wanted, Use&& use) const;
+  /// Copies the octets of `wanted` that are held, as far as there is room. Returns how many.
+  std::size_t copy_out(Range wanted, std::span<std::byte> to) const;
+
+  friend bool operator==(const Stretch& a, const Stretch& b);
+
+ private:
+  void share(Slice slice, BufferPool* pool);
+  void absorb(std::span<const std::byte> bytes, BufferPool* pool);
+
+  Offset begin_ = 0;
+  Offset end_ = 0;
+  SliceQueue pieces_;
+};
+
+static_assert(sizeof(Stretch) <= 24);
+
+template <typename Use>
+void Stretch::each(Range wanted, Use&& use) const {
+  Offset at = wanted.begin < begin_ ? begin_ : wanted.begin;
+  const Offset stop = wanted.end < end_ ? wanted.end : end_;
+  if (at >= stop) return;
+  for (auto it = pieces_.find(at); at < stop; ++it) {
+    const Offset until = it->end() < stop ? it->end() : stop;
+    const auto from = static_cast<std::size_t>(at - it->begin);
+    if (!use(it->slice, from, static_cast<std::size_t>(until - at))) return;
+    at = until;
+  }
+}
+
+}  // namespace lastack::tcp
