@@ -56,15 +56,6 @@ Piece SliceQueue::pop_front() {
   return taken;
 }
 
-Piece SliceQueue::pop_back() {
-  Piece& piece = back();
-  Piece taken = std::move(piece);
-  piece.~Piece();
-  --tail()->last;
-  if (tail()->count() == 0) remove(tail());
-  return taken;
-}
-
 void SliceQueue::append(SliceQueue&& other) {
   if (other.empty()) return;
   if (empty()) {

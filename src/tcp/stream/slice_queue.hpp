@@ -17,7 +17,7 @@ struct Piece {
   [[nodiscard]] Offset end() const { return begin + static_cast<Offset>(slice.size()); }
 };
 
-/// A double-ended queue of touching pieces. It is a ring of chunks that come from the same pool as
+/// A queue of touching pieces. It is a ring of chunks that come from the same pool as
 /// the payload: empty it holds no memory, in a steady flow it allocates nothing, and two queues are
 /// joined without moving their pieces. Copying copies the pieces, not the octets.
 class SliceQueue {
@@ -59,7 +59,6 @@ class SliceQueue {
 
   void push_back(Piece piece, BufferPool* pool);
   Piece pop_front();
-  Piece pop_back();
   /// Puts all of `other` behind the last piece: constant time.
   void append(SliceQueue&& other);
   void clear();

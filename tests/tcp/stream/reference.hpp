@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -48,27 +48,32 @@ struct PlainSend {
 struct PlainReceive {
   Offset begin = 0;
   std::vector<std::uint8_t> value;
-  std::vector<bool> held;
+  std::vector<std::uint8_t> held;  ///< 1 or 0
 
   [[nodiscard]] std::size_t in_order() const {
-    return static_cast<std::size_t>(std::find(held.begin(), held.end(), false) - held.begin());
+    if (held.empty()) return 0;
+    const void* const gap = std::memchr(held.data(), 0, held.size());
+    if (gap == nullptr) return held.size();
+    return static_cast<std::size_t>(static_cast<const std::uint8_t*>(gap) - held.data());
   }
   /// Ranges held beyond the first gap.
   [[nodiscard]] std::vector<Range> ahead() const {
     std::vector<Range> found;
     for (std::size_t i = in_order(); i < held.size(); ++i) {
       const Offset at = begin + static_cast<Offset>(i);
-      if (!held[i]) continue;
+      if (held[i] == 0) continue;
       if (found.empty() || found.back().end != at) found.push_back({at, at});
       ++found.back().end;
     }
     return found;
   }
-  /// Whether the octets touch what is held ahead, or the in-order end.
+  /// Whether the octets overlap or touch what is held, or the in-order end.
   [[nodiscard]] bool touches(Range fresh) const {
-    if (fresh.begin <= begin + static_cast<Offset>(in_order())) return true;
-    return std::ranges::any_of(
-        ahead(), [&](const Range& r) { return fresh.begin <= r.end && r.begin <= fresh.end; });
+    const auto size = static_cast<Offset>(held.size());
+    const Offset from = std::clamp<Offset>(fresh.begin - begin - 1, 0, size);
+    const Offset to = std::clamp<Offset>(fresh.end - begin + 1, 0, size);
+    return fresh.begin <= begin + static_cast<Offset>(in_order()) ||
+           std::memchr(held.data() + from, 1, static_cast<std::size_t>(to - from)) != nullptr;
   }
   bool insert(Offset at, const Octets& data, std::size_t most_ahead) {
     const Offset end = at + static_cast<Offset>(data.size());
@@ -76,13 +81,13 @@ struct PlainReceive {
     if (!touches({at, end}) && ahead().size() == most_ahead) return false;
     const auto size = static_cast<std::size_t>(end - begin);
     if (held.size() < size) {
-      held.resize(size, false);
+      held.resize(size, 0);
       value.resize(size);
     }
     for (std::size_t i = 0; i < data.size(); ++i) {
       const Offset place = at + static_cast<Offset>(i) - begin;
-      if (place < 0 || held[static_cast<std::size_t>(place)]) continue;
-      held[static_cast<std::size_t>(place)] = true;
+      if (place < 0 || held[static_cast<std::size_t>(place)] != 0) continue;
+      held[static_cast<std::size_t>(place)] = 1;
       value[static_cast<std::size_t>(place)] = data[i];
     }
     return true;
