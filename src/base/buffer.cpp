@@ -6,6 +6,15 @@
 #include <cstring>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define LASTACK_ASAN 1
+#elif defined(__has_feature)
+#define LASTACK_ASAN __has_feature(address_sanitizer)
+#endif
+#if LASTACK_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace lastack {
 
 namespace {
@@ -32,6 +41,16 @@ Block* heap_block(std::size_t capacity) {
 }
 
 void free_heap_block(Block* block) { ::operator delete(block, sizeof(Block) + block->capacity); }
+
+/// An unused block in a pool is as good as freed: AddressSanitizer shall say so where one is read.
+void mark_unused([[maybe_unused]] Block* block, [[maybe_unused]] bool unused) {
+#if LASTACK_ASAN
+  std::byte* const octets = block->data + sizeof(Block*);
+  const std::size_t length = block->capacity - sizeof(Block*);
+  unused ? __asan_poison_memory_region(octets, length)
+         : __asan_unpoison_memory_region(octets, length);
+#endif
+}
 
 /// The list of unused blocks goes through their payload areas.
 Block*& next_of(Block* block) { return *reinterpret_cast<Block**>(block->data); }
@@ -73,6 +92,7 @@ Block* allocate_block(std::size_t octets, PoolCore* home) {
     ++home->allocated;
   } else {
     unused = next_of(block);
+    mark_unused(block, false);
     block->references = 1;
     block->filled = 0;
     home->kept -= length;
@@ -98,6 +118,7 @@ void recycle(Block* block) noexcept {
   Block*& unused = home->unused[size_class(block->capacity)];
   next_of(block) = unused;
   unused = block;
+  mark_unused(block, true);
   home->kept += length;
 }
 
@@ -109,6 +130,7 @@ BufferPool::~BufferPool() {
     while (list != nullptr) {
       Block* const block = list;
       list = next_of(block);
+      mark_unused(block, false);
       free_heap_block(block);
     }
   }

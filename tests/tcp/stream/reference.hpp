@@ -72,7 +72,8 @@ struct PlainReceive {
     const auto size = static_cast<Offset>(held.size());
     const Offset from = std::clamp<Offset>(fresh.begin - begin - 1, 0, size);
     const Offset to = std::clamp<Offset>(fresh.end - begin + 1, 0, size);
-    return fresh.begin <= begin + static_cast<Offset>(in_order()) ||
+    if (fresh.begin <= begin + static_cast<Offset>(in_order())) return true;
+    return !held.empty() &&
            std::memchr(held.data() + from, 1, static_cast<std::size_t>(to - from)) != nullptr;
   }
   bool insert(Offset at, const Octets& data, std::size_t most_ahead) {
