@@ -57,7 +57,7 @@ class Host {
   // --- The link's side.
 
   /// An IP packet came. After a batch of them pull with transmit().
-  void packet_arrives(Slice packet, TimePoint now);
+  void packet_arrives(const Slice& packet, TimePoint now);
   /// The next packet to send; false when there is none. Pull until then after every call that may
   /// have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now);

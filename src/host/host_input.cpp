@@ -21,7 +21,7 @@ Slice slice_of(const Slice& whole, wire::Bytes part) {
 
 }  // namespace
 
-void Host::packet_arrives(Slice packet, TimePoint now) {
+void Host::packet_arrives(const Slice& packet, TimePoint now) {
   ++counters_.packets_in;
   const auto ip = wire::parse_ip(packet.bytes());
   if (!ip) {

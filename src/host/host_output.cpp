@@ -9,9 +9,9 @@ namespace lastack::host {
 bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (!looped_.empty()) {
-      Slice packet = std::move(looped_.front());
+      const Slice packet = std::move(looped_.front());
       looped_.pop_front();
-      packet_arrives(std::move(packet), now);
+      packet_arrives(packet, now);
       continue;
     }
     out.clear();

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# A program outside the tree finds the installed library, links to it and runs; our warnings are not
+# forced on it.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+step() {
+  local name=$1
+  shift
+  if "$@" >"$folder/log" 2>&1; then
+    echo "ok $name"
+  else
+    cat "$folder/log"
+    echo "not ok $name"
+    exit 1
+  fi
+}
+
+scripts/build release || exit 1
+step "cmake --install" cmake --install build/release --prefix "$folder/tree"
+cp -r tests/install/outside "$folder/outside"
+step "find_package(lastack) from outside" cmake -S "$folder/outside" -B "$folder/build" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$folder/tree" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+step "a program outside builds" cmake --build "$folder/build"
+step "our warnings stay ours" bash -c "! grep -q Wconversion '$folder/build/compile_commands.json'"
+step "the program runs" bash -c "[ \"\$('$folder/build/outside')\" = 0.1.0 ]"
+step "the installed command runs" bash -c "'$folder/tree/bin/lastack' --version | grep -q 0.1.0"

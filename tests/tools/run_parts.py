@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Runs parts of the tests and counts them: run_parts.py PART...
+
+A part is what tests/PART holds: each executable script there prints lines `ok NAME`,
+`not ok NAME` or `skip NAME: WHY`, one for each thing it tested; anything else it prints is shown
+only when it fails. The part `unit` is the GoogleTest programs of two builds.
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TAP = re.compile(r"^(ok|not ok|skip) (.+)$")
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed=0, failed=0, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+    def text(self):
+        tail = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{tail}"
+
+
+def run(command, **options):
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, text=True, errors="replace", **options)
+
+
+def build(preset, *targets):
+    """Builds; says why not, and returns whether it worked."""
+    done = run(["scripts/build", preset, *targets])
+    if done.returncode != 0:
+        print(done.stdout[-20000:])
+        print(f"not ok build {preset}")
+    return done.returncode == 0
+
+
+def run_gtest(program, count):
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder, "report.json")
+        done = run([program, f"--gtest_output=json:{report}", "--gtest_brief=1"], timeout=900)
+        if not report.exists():  # it died before it could tell
+            print(done.stdout[-20000:])
+            print(f"not ok {program.relative_to(ROOT)} (exit {done.returncode})")
+            count.add(failed=1)
+            return
+        result = json.loads(report.read_text())
+    skipped = sum(1 for suite in result["testsuites"] for case in suite["testsuite"]
+                  if case.get("result") == "SKIPPED")
+    failed = result["failures"] + result.get("errors", 0)
+    if failed == 0 and done.returncode != 0:  # a leak is found after the last test
+        failed = 1
+    if failed:
+        print(done.stdout[-20000:])
+        print(f"not ok {program.relative_to(ROOT)}: {failed} failed")
+    count.add(result["tests"] - result["failures"] - skipped, failed, skipped)
+
+
+def unit(count):
+    for preset in ("debug", "asan"):
+        if not build(preset):
+            count.add(failed=1)
+            continue
+        for program in sorted((ROOT / "build" / preset / "tests").glob("test_*")):
+            if program.is_file() and os.access(program, os.X_OK):
+                run_gtest(program, count)
+
+
+def run_script(script, count):
+    done = run([script], timeout=1500)
+    lines = [m for m in map(TAP.match, done.stdout.splitlines()) if m]
+    failed = sum(1 for m in lines if m[1] == "not ok")
+    if done.returncode != 0 and failed == 0:
+        failed = 1
+    if not lines and failed == 0:
+        print(f"not ok {script.relative_to(ROOT)}: it tested nothing")
+        failed = 1
+    if failed:
+        print(done.stdout[-20000:])
+        print(f"not ok {script.relative_to(ROOT)} (exit {done.returncode})")
+    for m in lines:
+        if m[1] == "skip":
+            print(m[0])
+    count.add(sum(1 for m in lines if m[1] == "ok"), failed,
+              sum(1 for m in lines if m[1] == "skip"))
+
+
+def scripts(part, count):
+    for script in sorted((ROOT / "tests" / part).iterdir()):
+        if script.is_file() and os.access(script, os.X_OK):
+            run_script(script, count)
+
+
+NEEDS = {"explore": "release", "sim": "release", "linux": "release", "docs": "release"}
+
+
+def run_part(part):
+    count = Count()
+    begin = time.monotonic()
+    if part == "unit":
+        unit(count)
+    elif part not in NEEDS or build(NEEDS[part]):
+        if (ROOT / "tests" / part).is_dir():
+            scripts(part, count)
+    else:
+        count.add(failed=1)
+    print(f"{part}: {count.text()} ({time.monotonic() - begin:.0f} s)", flush=True)
+    return count
+
+
+def main():
+    total = Count()
+    for part in sys.argv[1:]:
+        one = run_part(part)
+        total.add(one.passed, one.failed, one.skipped)
+    if os.environ.get("CI") and total.skipped:
+        total.add(failed=total.skipped)
+        total.skipped = 0
+    print(total.text())
+    return 1 if total.failed or total.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
