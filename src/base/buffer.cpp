@@ -53,7 +53,7 @@ void mark_unused([[maybe_unused]] Block* block, [[maybe_unused]] bool unused) {
 }
 
 /// The list of unused blocks goes through their payload areas.
-Block*& next_of(Block* block) { return *reinterpret_cast<Block**>(block->data); }
+Block*& next_of(Block* block) { return *static_cast<Block**>(static_cast<void*>(block->data)); }
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "cli/command.hpp"
+#include "lastack/version.hpp"
 
 namespace {
 
@@ -19,7 +20,7 @@ int main(int argc, char** argv) {
   using namespace lastack::cli;
   CLI::App app{kAbout, "lastack"};
   app.footer(kAfter);
-  app.set_version_flag("--version", "lastack 0.1.0");
+  app.set_version_flag("--version", std::string("lastack ") + lastack::version());
   app.require_subcommand(1);
   add_demo(app);
   try {

@@ -60,8 +60,8 @@ void TimingWheel::link(TimerId id) {
   Node& node = nodes_[id];
   const std::uint64_t tick = std::max(node.tick, now_ + 1);
   const std::uint64_t differing = tick ^ now_;
-  const std::size_t level =
-      std::min<std::size_t>((std::bit_width(differing) - 1U) / kBits, kLevels - 1);
+  const std::size_t level = std::min<std::size_t>(
+      (static_cast<unsigned>(std::bit_width(differing)) - 1U) / kBits, kLevels - 1);
   const unsigned shift = kBits * static_cast<unsigned>(level);
   const std::uint64_t turns =
       std::min<std::uint64_t>((tick >> shift) - (now_ >> shift), kSlots - 1);

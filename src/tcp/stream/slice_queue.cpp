@@ -15,7 +15,7 @@ struct SliceQueue::Chunk {
   std::uint32_t first = 0;
   std::uint32_t last = 0;
 
-  [[nodiscard]] Piece* pieces() { return reinterpret_cast<Piece*>(this + 1); }
+  [[nodiscard]] Piece* pieces() { return static_cast<Piece*>(static_cast<void*>(this + 1)); }
   [[nodiscard]] std::uint32_t count() const { return last - first; }
   [[nodiscard]] std::uint32_t room() const {
     return static_cast<std::uint32_t>((block->capacity - sizeof(Chunk)) / sizeof(Piece)) - last;
@@ -50,7 +50,7 @@ void SliceQueue::push_back(Piece piece, BufferPool* pool) {
 Piece SliceQueue::pop_front() {
   Piece& piece = front();
   Piece taken = std::move(piece);
-  piece.~Piece();
+  std::destroy_at(&piece);  // NOLINT(bugprone-use-after-move): what is left of it
   ++head_->first;
   if (head_->count() == 0) remove(head_);
   return taken;
