@@ -74,8 +74,8 @@ std::size_t ReceiveBuffer::read(std::span<std::byte> to) {
 }
 
 std::size_t ReceiveBuffer::peek(std::span<std::byte> to, std::size_t skip) const {
-  if (skip >= ready_.size()) return 0;
-  return ready_.copy_out({ready_.begin() + static_cast<Offset>(skip), ready_.end()}, to);
+  const auto skipped = static_cast<Offset>(std::min(skip, ready_.size()));
+  return ready_.copy_out({ready_.begin() + skipped, ready_.end()}, to);
 }
 
 std::size_t ReceiveBuffer::discard(std::size_t octets) {

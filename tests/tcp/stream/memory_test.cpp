@@ -79,6 +79,23 @@ TEST(StreamMemory, NorCanGapsOfOneOctet) {
   EXPECT_EQ(buffer.readable().size(), 100'096);
 }
 
+/// The smallest that are shared and the largest that are copied, in both directions.
+TEST(StreamMemory, NorCanSegmentsAtTheEdgeOfTheRule) {
+  for (const std::size_t size : {260U, 503U, 504U, 1100U}) {
+    for (const bool in_order : {true, false}) {
+      BufferPool pool;
+      ReceiveBuffer buffer;
+      constexpr Offset kMany = 2000;
+      for (Offset i = 0; i < kMany; ++i) {
+        const Offset at = (in_order ? i : kMany - 1 - i) * static_cast<Offset>(size);
+        buffer.insert(at, frame(size, BufferPool::kSmall, pool), &pool);
+      }
+      ASSERT_EQ(buffer.readable().size(), kMany * static_cast<Offset>(size));
+      expect_bounded(buffer, pool);
+    }
+  }
+}
+
 /// Sizes around every limit of the rules, alternating, and at random places.
 TEST(StreamMemory, NorCanAnyMixture) {
   constexpr std::array<std::uint32_t, 16> kSizes{1,   2,    55,   56,   57,    223,   503,   504,

@@ -63,6 +63,7 @@ TEST(ReceiveBuffer, PeekLeavesWhatItShows) {
   EXPECT_EQ(buffer.peek(std::as_writable_bytes(std::span(seen)), 4), 2U);
   EXPECT_EQ(seen, "efcd");
   EXPECT_EQ(buffer.peek(std::as_writable_bytes(std::span(seen)), 7), 0U);
+  EXPECT_EQ(buffer.peek(std::as_writable_bytes(std::span(seen)), SIZE_MAX), 0U);
   EXPECT_EQ(read(buffer), "abcdef");
 }
 

@@ -122,6 +122,16 @@ TEST(SendBuffer, OldAcknowledgmentsChangeNothing) {
   EXPECT_EQ(all(buffer), "ef");
 }
 
+TEST(SendBuffer, GathersFromEachEdgeBetweenSlices) {
+  SendBuffer buffer;
+  for (int i = 0; i < 300; ++i) buffer.append(Slice::adopt(std::string(10, static_cast<char>(i))));
+  for (Offset at = 0; at < 3000; at += 10) {
+    std::array<Slice, 2> out;
+    EXPECT_EQ(buffer.gather({at, at + 10}, out).slices, 1U) << at;
+    EXPECT_EQ(out[0], Slice::adopt(std::string(10, static_cast<char>(at / 10)))) << at;
+  }
+}
+
 /// However much is queued, a segment at either end is found at once: 64 MiB in slices of 4 KiB must
 /// not cost noticeably more than 64 KiB. Compared with itself, so that the machine does not matter.
 TEST(SendBuffer, GathersAtBothEndsOfMuch) {
