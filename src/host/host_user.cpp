@@ -218,7 +218,7 @@ std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePo
   const std::size_t n = slice.size();
   const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now);
   if (!fx) return std::unexpected(fx.error());
-  entry->out.append(std::move(slice));
+  entry->out.append(std::move(slice), &pool_);
   mark({Handle::Kind::connection, id.index});
   return n;
 }
@@ -269,7 +269,7 @@ void Host::discard_receive(FlowId id, TimePoint now) {
   if (entry == nullptr) return;
   apply(id.index, entry->connection.discard_receive(now), now);
   if (!entry->connection.settings().shut_rd_keeps_buffered) {
-    entry->in.skip_to(entry->connection.tcb().rcv.read);
+    entry->in.skip_to(entry->connection.tcb().rcv.read, &pool_);
   }
 }
 
