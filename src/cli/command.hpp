@@ -26,6 +26,9 @@ struct Failure {
 [[nodiscard]] bool takes_colour();
 
 // One file a subcommand; each adds itself.
+void add_ask(CLI::App& app);
 void add_demo(CLI::App& app);
+void add_serve(CLI::App& app);
+void add_ss(CLI::App& app);
 
 }  // namespace lastack::cli

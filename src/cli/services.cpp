@@ -1,0 +1,227 @@
+#include "cli/services.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace lastack::cli {
+namespace {
+
+constexpr std::size_t kChunk = 65536;
+constexpr std::uint32_t kBacklog = 1024;
+
+using Octets = std::array<std::byte, kChunk>;
+
+/// Octets that say where in the stream they stand, for those who check.
+void fill_pattern(std::uint64_t at, std::span<std::byte> into) {
+  for (std::size_t i = 0; i < into.size(); ++i) into[i] = static_cast<std::byte>((at + i) % 251);
+}
+
+/// Sends back what comes; after the peer's FIN the rest, then its own.
+class Echo : public Session {
+ public:
+  bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
+    for (;;) {
+      if (at_ == size_) {
+        const auto n = sockets.recv(fd, octets_, now);
+        if (!n) return n.error() == socket::Errno::eagain;
+        if (*n == 0) return false;
+        at_ = 0;
+        size_ = *n;
+      }
+      const auto n = sockets.send(fd, std::span(octets_).subspan(at_, size_ - at_), now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      at_ += *n;
+    }
+  }
+
+ private:
+  Octets octets_{};
+  std::size_t at_ = 0;
+  std::size_t size_ = 0;
+};
+
+/// Reads all and forgets it; closes when the peer does.
+class Discard : public Session {
+ public:
+  bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
+    Octets octets;
+    for (;;) {
+      const auto n = sockets.recv(fd, octets, now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      if (*n == 0) return false;
+    }
+  }
+};
+
+/// Sends without end, also after the peer's FIN, until a reset.
+class Source : public Session {
+ public:
+  bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
+    Octets octets;
+    while (true) {
+      const auto n = sockets.recv(fd, octets, now);
+      if (!n || *n == 0) break;
+    }
+    for (;;) {
+      fill_pattern(sent_, octets);
+      const auto n = sockets.send(fd, octets, now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      sent_ += *n;
+    }
+  }
+
+ private:
+  std::uint64_t sent_ = 0;
+};
+
+/// Reads until the peer's FIN, then sends so many octets, then closes: a half-close put to use.
+class Turn : public Session {
+ public:
+  explicit Turn(std::uint64_t octets) : most_(octets) {}
+  bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
+    Octets octets;
+    while (!turned_) {
+      const auto n = sockets.recv(fd, octets, now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      turned_ = *n == 0;
+    }
+    while (sent_ < most_) {
+      const auto part = std::span(octets).first(std::min<std::uint64_t>(kChunk, most_ - sent_));
+      fill_pattern(sent_, part);
+      const auto n = sockets.send(fd, part, now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      sent_ += *n;
+    }
+    return false;
+  }
+
+ private:
+  std::uint64_t most_;
+  std::uint64_t sent_ = 0;
+  bool turned_ = false;
+};
+
+/// Accepts, reads to the end, and never closes: a forgotten descriptor, on purpose.
+class Forget : public Session {
+ public:
+  bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
+    Octets octets;
+    while (true) {
+      const auto n = sockets.recv(fd, octets, now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      if (*n == 0) return true;
+    }
+  }
+};
+
+std::optional<std::uint64_t> number(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::unique_ptr<Session> make_session(const ServiceSpec& spec) {
+  if (spec.kind == "echo") return std::make_unique<Echo>();
+  if (spec.kind == "discard" || spec.kind == "sink") return std::make_unique<Discard>();
+  if (spec.kind == "source") return std::make_unique<Source>();
+  if (spec.kind == "turn") return std::make_unique<Turn>(number(spec.argument).value_or(0));
+  if (spec.kind == "forget") return std::make_unique<Forget>();
+  return make_http_session(spec.argument);
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> service_kinds() {
+  return {{"echo PORT", "sends back what comes"},
+          {"discard PORT", "reads and forgets; sink is the same"},
+          {"source PORT", "sends without end, also after the peer's FIN, until a reset"},
+          {"turn PORT=OCTETS", "reads to the peer's FIN, then sends OCTETS, then closes"},
+          {"forget PORT", "reads to the peer's FIN and never closes"},
+          {"http PORT=FOLDER", "files of FOLDER"}};
+}
+
+ParsedServices parse_services(const std::vector<std::string>& words) {
+  ParsedServices parsed;
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    ServiceSpec spec{.kind = words[i], .port = 0, .argument = {}};
+    const auto kinds = service_kinds();
+    const auto known = std::ranges::find_if(kinds, [&](const auto& kind) {
+      return kind.first.substr(0, kind.first.find(' ')) == spec.kind;
+    });
+    if (known == kinds.end() && spec.kind != "sink") {
+      parsed.error = "no service is called '" + spec.kind + "'";
+      return parsed;
+    }
+    const std::string rest = i + 1 < words.size() ? words[i + 1] : "";
+    const std::size_t equals = rest.find('=');
+    const auto port = number(rest.substr(0, equals));
+    if (!port || *port == 0 || *port > 65535) {
+      parsed.error = spec.kind + " needs a port, 1 to 65535, not '" + rest + "'";
+      return parsed;
+    }
+    spec.port = static_cast<std::uint16_t>(*port);
+    if (equals != std::string::npos) spec.argument = rest.substr(equals + 1);
+    const bool wants = spec.kind == "http" || spec.kind == "turn";
+    if (wants && (spec.argument.empty() || (spec.kind == "turn" && !number(spec.argument)))) {
+      parsed.error = "write " + known->first + ", as in '" + spec.kind + " " +
+                     std::to_string(spec.port) + (spec.kind == "turn" ? "=1000000'" : "=.'");
+      return parsed;
+    }
+    parsed.services.push_back(std::move(spec));
+  }
+  return parsed;
+}
+
+std::optional<std::string> Services::add(const ServiceSpec& spec, bool v4, bool v6, TimePoint now) {
+  for (const bool six : {false, true}) {
+    if (six ? !v6 : !v4) continue;
+    const auto any = *wire::IpAddress::parse(six ? "::" : "0.0.0.0");
+    const socket::Fd fd = *sockets_->socket();
+    const auto bound = sockets_->bind(fd, {any, spec.port});
+    const auto result = bound ? sockets_->listen(fd, kBacklog, now) : bound;
+    if (!result) {
+      return "can't listen on port " + std::to_string(spec.port) + ": " +
+             std::string(to_string(result.error()));
+    }
+    listening_.push_back({fd, spec});
+  }
+  return std::nullopt;
+}
+
+void Services::on_event(const host::HostEvent& event, TimePoint now) {
+  if (event.listener.index != host::ListenerId{}.index) {
+    for (const Listening& l : listening_) {
+      const auto* s = sockets_->find(l.fd);
+      if (s != nullptr && s->listener() == event.listener) accept_all(l, now);
+    }
+    return;
+  }
+  act(key_of(event.flow), now);
+}
+
+void Services::accept_all(const Listening& listening, TimePoint now) {
+  while (const auto fd = sockets_->accept(listening.fd)) {
+    const std::uint64_t key = key_of(sockets_->find(*fd)->flow());
+    running_[key] = {*fd, make_session(listening.spec)};
+    act(key, now);
+  }
+}
+
+void Services::act(std::uint64_t key, TimePoint now) {
+  const auto found = running_.find(key);
+  if (found == running_.end()) return;
+  if (found->second.session->act(*sockets_, found->second.fd, now)) return;
+  (void)sockets_->close(found->second.fd, now);
+  running_.erase(found);
+}
+
+void Services::stop(TimePoint now) {
+  for (const Listening& l : listening_) (void)sockets_->close(l.fd, now);
+  for (const auto& [key, running] : running_) (void)sockets_->close(running.fd, now);
+  listening_.clear();
+  running_.clear();
+}
+
+}  // namespace lastack::cli

@@ -1,0 +1,63 @@
+#include "io/event_loop.hpp"
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <ctime>
+#include <utility>
+
+namespace lastack::io {
+
+TimePoint monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec / 1000));
+}
+
+EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+
+EventLoop::~EventLoop() { ::close(epoll_); }
+
+void EventLoop::add(int descriptor, std::function<void()> readable) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = descriptor;
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+  handlers_[descriptor] = std::move(readable);
+}
+
+void EventLoop::remove(int descriptor) {
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+  handlers_.erase(descriptor);
+}
+
+void EventLoop::wait(TimePoint deadline) {
+  int milliseconds = -1;
+  if (deadline != kNever) {
+    const Duration left = std::max(deadline - monotonic_now(), Duration(0));
+    milliseconds = static_cast<int>(std::min<std::int64_t>((left + 999us) / 1ms, 60'000));
+  }
+  std::array<epoll_event, 64> events{};
+  const int n = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+  for (int i = 0; i < n; ++i) {
+    const auto found = handlers_.find(events[static_cast<std::size_t>(i)].data.fd);
+    if (found == handlers_.end()) continue;  // removed by a handler before it
+    const auto handler = found->second;
+    handler();
+  }
+}
+
+int stop_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGINT);
+  ::sigaddset(&signals, SIGTERM);
+  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return -1;
+  return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+}  // namespace lastack::io
