@@ -4,50 +4,53 @@
 
 namespace lastack::link {
 
-CaptureLink::CaptureLink(Link& inner, PcapngWriter& writer, std::string_view name)
-    : Wrapper(inner), writer_(&writer), interface_(writer.add_interface(name)) {}
+void CaptureFile::add(std::uint32_t interface, TimePoint at, Direction direction,
+                      const PacketRef& packet, std::vector<std::string> comments) {
+  Captured captured{interface, at, direction, {}, std::move(comments)};
+  captured.octets.reserve(packet.size());
+  const auto append = [&captured](Bytes octets) {
+    captured.octets.insert(captured.octets.end(), octets.begin(), octets.end());
+  };
+  append(packet.header);
+  for (const Slice& part : packet.payload) append(part.bytes());
+  held_.push_back(std::move(captured));
+}
+
+void CaptureFile::note(std::size_t i, std::string comment) {
+  if (i < held_.size()) held_[i].comments.push_back(std::move(comment));
+}
+
+void CaptureFile::finish() {
+  for (const Captured& c : held_) {
+    writer_.packet(c.interface, c.at, c.direction, c.octets, c.comments);
+  }
+  held_.clear();
+}
+
+CaptureLink::CaptureLink(Link& inner, CaptureFile& file, std::string_view name)
+    : Wrapper(inner), file_(&file), interface_(file.add_interface(name)) {}
 
 void CaptureLink::send(const PacketRef& packet, TimePoint now) {
-  capture(Direction::outbound, now, packet);
+  file_->finish();
+  file_->add(interface_, now, Direction::outbound, packet, std::exchange(next_, {}));
   inner().send(packet, now);
 }
 
 void CaptureLink::pass_on(Packet packet, TimePoint now) {
-  capture(Direction::outbound, now, {.header = {}, .payload = std::span(&packet.octets, 1)});
+  file_->finish();
+  file_->add(interface_, now, Direction::outbound,
+             {.header = {}, .payload = std::span(&packet.octets, 1)}, std::exchange(next_, {}));
   inner().pass_on(std::move(packet), now);
 }
 
 std::size_t CaptureLink::receive(std::vector<Packet>& into, TimePoint now) {
   const std::size_t count = inner().receive(into, now);
+  file_->finish();
   for (const Packet& packet : std::span(into).last(count)) {
-    capture(Direction::inbound, packet.at, {.header = {}, .payload = std::span(&packet.octets, 1)});
+    file_->add(interface_, packet.at, Direction::inbound,
+               {.header = {}, .payload = std::span(&packet.octets, 1)});
   }
   return count;
-}
-
-void CaptureLink::capture(Direction direction, TimePoint at, const PacketRef& packet) {
-  finish();
-  last_.emplace(at, direction, std::vector<std::byte>{}, std::exchange(next_, {}));
-  auto& octets = last_->octets;
-  octets.reserve(packet.size());
-  octets.insert(octets.end(), packet.header.begin(), packet.header.end());
-  for (const Slice& part : packet.payload) {
-    octets.insert(octets.end(), part.bytes().begin(), part.bytes().end());
-  }
-}
-
-void CaptureLink::note_last(std::string comment) {
-  if (last_) {
-    last_->comments.push_back(std::move(comment));
-  } else {
-    note_next(std::move(comment));
-  }
-}
-
-void CaptureLink::finish() {
-  if (!last_) return;
-  writer_->packet(interface_, last_->at, last_->direction, last_->octets, last_->comments);
-  last_.reset();
 }
 
 }  // namespace lastack::link

@@ -1,7 +1,6 @@
 // A link that writes down what goes through it, as pcapng, with what was said about each packet.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,37 +10,55 @@
 
 namespace lastack::link {
 
-/// One interface of a capture file. Several of these may share one writer; blocks then stand in the
-/// file in the order of the packets' times, give or take the one that each holds back for notes.
-class CaptureLink final : public Wrapper {
+/// What several interfaces write together. Packets stand in the file in the order in which they
+/// were captured; the latest are held back, so that something can still be said about them.
+class CaptureFile {
  public:
-  CaptureLink(Link& inner, PcapngWriter& writer, std::string_view name);
-  ~CaptureLink() override { finish(); }
+  /// The sink must outlive the file.
+  explicit CaptureFile(ByteSink& sink) : writer_(sink) {}
+  CaptureFile(const CaptureFile&) = delete;
+  CaptureFile& operator=(const CaptureFile&) = delete;
+  ~CaptureFile() { finish(); }
 
-  void send(const PacketRef& packet, TimePoint now) override;
-  void pass_on(Packet packet, TimePoint now) override;
-  std::size_t receive(std::vector<Packet>& into, TimePoint now) override;
-
-  /// A comment on the packet that went through last: what it brought about.
-  void note_last(std::string comment);
-  /// A comment on the packet that comes next: why it is sent.
-  void note_next(std::string comment) { next_.push_back(std::move(comment)); }
-  /// Writes what was held back for comments.
+  std::uint32_t add_interface(std::string_view name) { return writer_.add_interface(name); }
+  void add(std::uint32_t interface, TimePoint at, Direction direction, const PacketRef& packet,
+           std::vector<std::string> comments = {});
+  /// A comment on the `i`-th packet added since finish().
+  void note(std::size_t i, std::string comment);
+  /// Writes what was held back.
   void finish();
 
  private:
   struct Captured {
+    std::uint32_t interface;
     TimePoint at;
     Direction direction;
     std::vector<std::byte> octets;
     std::vector<std::string> comments;
   };
 
-  void capture(Direction direction, TimePoint at, const PacketRef& packet);
+  PcapngWriter writer_;
+  std::vector<Captured> held_;
+};
 
-  PcapngWriter* writer_;
+/// One interface of a capture file, which must outlive it.
+class CaptureLink final : public Wrapper {
+ public:
+  CaptureLink(Link& inner, CaptureFile& file, std::string_view name);
+
+  void send(const PacketRef& packet, TimePoint now) override;
+  void pass_on(Packet packet, TimePoint now) override;
+  std::size_t receive(std::vector<Packet>& into, TimePoint now) override;
+
+  /// A comment on the `i`-th packet of the last receive(): what it brought about. To be said before
+  /// anything else is captured.
+  void note_received(std::size_t i, std::string comment) { file_->note(i, std::move(comment)); }
+  /// A comment on the packet that is sent next: why.
+  void note_next(std::string comment) { next_.push_back(std::move(comment)); }
+
+ private:
+  CaptureFile* file_;
   std::uint32_t interface_;
-  std::optional<Captured> last_;
   std::vector<std::string> next_;
 };
 

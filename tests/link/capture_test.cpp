@@ -76,10 +76,10 @@ TEST(Pcapng, WritesBlocksThatReadBack) {
 
 TEST(CaptureLink, WritesBothDirectionsWithNotesAndChangesNothing) {
   MemorySink sink;
-  PcapngWriter writer(sink);
   MemoryWire wire;
   {
-    CaptureLink link(wire.end(0), writer, "A");
+    CaptureFile file(sink);
+    CaptureLink link(wire.end(0), file, "A");
     const std::vector<std::byte> header(20, std::byte{1});
     const std::vector<Slice> payload{Slice::copy_of(std::vector(3, std::byte{2}))};
     link.note_next("why");
@@ -87,8 +87,8 @@ TEST(CaptureLink, WritesBothDirectionsWithNotesAndChangesNothing) {
     wire.end(1).pass_on({.octets = Slice::copy_of(header)}, kStart + 1ms);
     std::vector<Packet> got;
     EXPECT_EQ(link.receive(got, kStart + 1ms), 1U);
-    link.note_last("one");
-    link.note_last("two");
+    link.note_received(0, "one");
+    link.note_received(0, "two");
     EXPECT_EQ(wire.end(1).receive(got, kStart + 1ms), 1U);
     EXPECT_EQ(got[1].octets.size(), 23U);
   }
