@@ -30,5 +30,6 @@ void add_ask(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_ss(CLI::App& app);
+void add_sim(CLI::App& app);
 
 }  // namespace lastack::cli
