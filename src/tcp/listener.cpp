@@ -49,8 +49,10 @@ Listener::Step Listener::segment_arrives(const wire::TcpHeader& header, std::uin
   if (child.agreed.timestamps) child.ts.recent = header.options.ts_val;
   child.mss = how.mss;
   child.window = header.window;
-  child.receive_window =
-      static_cast<std::uint16_t>(std::min<std::uint32_t>(settings.receive_buffer, 0xffff));
+  // What the scale of later segments can say: nothing that they would have to take back.
+  const std::uint32_t window = std::min<std::uint32_t>(settings.receive_buffer, 0xffff);
+  child.receive_window = static_cast<std::uint16_t>(window >> child.agreed.receive_scale
+                                                                  << child.agreed.receive_scale);
   child.sent = now;
   child.state = take(state_, Event::syn, step.fx);
   step.child = child;

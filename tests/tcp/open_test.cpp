@@ -45,6 +45,25 @@ TEST_P(RareOpen, SynsThatCrossSurviveTheLossOfEachSegment) {
 }
 
 /// Every segment comes back to its sender, with the sender's own numbers.
+// A SYN,ACK's window is in octets, later ones in steps of the scale: what it offers must be whole
+// steps, or the next segment could only take some of it back, or offer more than there is.
+TEST(PassiveOpen, OffersAWindowThatTheScaleCanSayAgain) {
+  tcp::Settings settings;
+  settings.receive_buffer = 1U << 20U;
+  tcp::Listener listener;
+  (void)listener.open();
+  wire::TcpHeader syn;
+  syn.flags = wire::Flag::syn;
+  syn.options.present = wire::TcpOptions::kWindowScale;
+  const tcp::Open how{.iss = Seq(7), .settings = std::make_shared<const tcp::Settings>(settings)};
+  const auto step = listener.segment_arrives(syn, 0, how, TimePoint(1s));
+  ASSERT_TRUE(step.child);
+  const auto& child = *step.child;
+  ASSERT_EQ(child.agreed.receive_scale, 5);
+  EXPECT_EQ(child.receive_window, 65504U);
+  EXPECT_EQ(child.receive_window % (1U << child.agreed.receive_scale), 0U);
+}
+
 TEST_P(RareOpen, AConnectionToItselfOpensCarriesDataAndCloses) {
   World world(GetParam());
   world.peer_iss = world.iss;
