@@ -48,6 +48,10 @@ bool Connection::check_sequence(Arrival& a, Effects& fx) {
     // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
     if (!window.empty() || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {
       fx.drop = a.seq < tcb_.rcv.nxt ? Drop::old_duplicate : Drop::outside_window;
+      // The last segment once more: our ACK was lost. The answer echoes the stamp of this copy;
+      // that of the first would make the peer take its own timeout for round-trip time (RFC 7323
+      // §4.3).
+      if (length > 0 && a.seq + length == tcb_.rcv.nxt) keep_timestamp(a);
       refuse_sequence(a, fx);
       return false;
     }
@@ -59,12 +63,14 @@ bool Connection::check_sequence(Arrival& a, Effects& fx) {
 
   tcb_.heard = a.now;
   tcb_.timers.keepalives = 0;
-  if (tcb_.timestamps && a.header.options.has(wire::TcpOptions::kTimestamps) &&
-      a.seq <= tcb_.rcv.acked) {  // RFC 7323 §4.3
-    tcb_.ts.recent = a.header.options.ts_val;
-    tcb_.ts.recent_at = a.now;
-  }
+  if (a.seq <= tcb_.rcv.acked) keep_timestamp(a);  // RFC 7323 §4.3
   return true;
+}
+
+void Connection::keep_timestamp(const Arrival& a) {
+  if (!tcb_.timestamps || !a.header.options.has(wire::TcpOptions::kTimestamps)) return;
+  tcb_.ts.recent = a.header.options.ts_val;
+  tcb_.ts.recent_at = a.now;
 }
 
 /// An unacceptable segment is answered with an ACK, unless it is a RST. Those without octets are

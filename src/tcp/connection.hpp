@@ -117,6 +117,7 @@ class Connection {
   bool take_text(const Arrival& a, Effects& fx);
   void take_fin(const Arrival& a, Effects& fx);
   void refuse_sequence(const Arrival& a, Effects& fx);
+  void keep_timestamp(const Arrival& a);
   bool take_in_order(Range fresh, Effects& fx);
   bool challenge(TimePoint now);
   void owe_ack(const Arrival& a, Range fresh, bool in_order);

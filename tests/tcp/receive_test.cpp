@@ -172,6 +172,22 @@ TEST(Receive, AnOlderTimestampIsRefused) {
   EXPECT_EQ(s.fx.accepted, (Range{10, 20}));
 }
 
+// The ACK of a segment was lost and the segment comes again: with the stamp of the first copy the
+// answer would tell the peer that its own timeout was the round-trip time.
+TEST(Receive, TheStampOfTheLastSegmentSentAgainIsEchoed) {
+  Settings settings = Script::plain();
+  settings.timestamps = true;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 0, .len = 10, .ts_val = 100});
+  s.wait(500ms);
+  EXPECT_EQ(s.expect(kAck, 0, 0, 10).header.options.ts_ecr, 100U);
+  s.arrive({.seq = 0, .len = 10, .ts_val = 600});
+  EXPECT_EQ(s.expect(kAck, 0, 0, 10).header.options.ts_ecr, 600U);
+  s.arrive({.seq = -5, .len = 10, .ts_val = 700});  // somewhere before: anybody may send that
+  EXPECT_EQ(s.expect(kAck, 0, 0, 10).header.options.ts_ecr, 600U);
+}
+
 TEST(Receive, TooManyPiecesAreRefused) {
   Script s;
   s.establish();
