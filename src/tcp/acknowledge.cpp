@@ -70,9 +70,12 @@ void Connection::measure(const Arrival& a) {
 }
 
 /// §3.10.7.4, fifth: a window taken only from a segment at least as new as the last that set it.
+/// DEVIATES: a higher ACK is newer whatever its sequence number. By WL1 alone a segment sent again
+/// would move snd.una but not the window, and so the edge beyond what the peer has offered.
 void Connection::update_window(const Arrival& a, Effects&) {
   auto& snd = tcb_.snd;
-  const bool newer = snd.wl1 < a.seq || (snd.wl1 == a.seq && snd.wl2 <= a.ack);
+  if (a.ack < snd.una) return;  // its window counts from an edge that has moved on
+  const bool newer = snd.wl2 < a.ack || snd.wl1 < a.seq || (snd.wl1 == a.seq && snd.wl2 <= a.ack);
   if (!newer) return;
   const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
   snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);

@@ -87,7 +87,8 @@ std::optional<Outgoing> Connection::transmit_text(TimePoint now, std::uint32_t m
   if (octets == 0 && !fin) return std::nullopt;
 
   Why why = octets > 0 ? Why::data : Why::fin;
-  if (again) why = Why::timeout;
+  const bool probed = snd.max == from + 1 && tcb_.recovery.phase() != Recovery::Phase::loss;
+  if (again && !probed) why = Why::timeout;  // an octet that only probed was not taken before
   Outgoing out = segment({from, from + octets}, fin, why, now);
   sent(from, from + octets + (fin ? 1 : 0), now);
   tcb_.probe = false;
@@ -150,7 +151,9 @@ std::optional<Outgoing> Connection::transmit_probe(TimePoint now) {
 std::optional<Outgoing> Connection::transmit_ack(TimePoint now) {
   if (!tcb_.ack_now || tcb_.state == State::syn_sent) return std::nullopt;
   const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
-  const Offset at = std::max(tcb_.snd.nxt, tcb_.snd.max);  // where the peer expects us to go on
+  // Where the peer expects us to go on: not behind a probe, which its closed window did not take.
+  const bool probing = tcb_.timers.mode == Retransmission::persist;
+  const Offset at = probing ? tcb_.snd.nxt : std::max(tcb_.snd.nxt, tcb_.snd.max);
   return segment({at, at}, false, why, now);
 }
 

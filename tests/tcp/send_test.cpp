@@ -120,6 +120,54 @@ TEST(Send, AProbesOctetMayBeTaken) {
   s.expect(kAck, 2, 98, 0);
 }
 
+// What a closed window did not take was never there: it goes out for the first time.
+TEST(Send, AnOctetThatOnlyProbedIsNotSentAgainByTimeout) {
+  Script s;
+  s.establish(0).send(100);
+  s.wait(201ms);
+  EXPECT_EQ(s.expect(kAck, 0, 1, 0).why, Why::probe);
+  s.arrive({.ack = 0, .window = 5000});
+  EXPECT_EQ(s.expect(kAck, 0, 100, 0).why, Why::data);
+}
+
+// A peer whose window is closed takes no segment but one at its rcv.nxt. An ACK behind the probe it
+// refused would be refused too, and its own data never be acknowledged.
+TEST(Send, AnAckBesideAProbeStandsWhereThePeerExpectsIt) {
+  Script s;
+  s.establish(0).send(100);
+  s.wait(201ms);
+  s.expect(kAck, 0, 1, 0);
+  s.arrive({.seq = 0, .len = 1460, .ack = 0, .window = 0});
+  s.arrive({.seq = 1460, .len = 1460, .ack = 0, .window = 0});
+  s.expect(kAck, 0, 0, 2920);
+}
+
+// The peer sends an earlier segment again: its number is behind WL1, and its window is the latest.
+TEST(Send, AHigherAckBringsTheWindowWhateverItsSequenceNumber) {
+  Script s;
+  s.establish(3000).send(9000).pull(1460);
+  s.out.clear();
+  s.arrive({.seq = 1000, .len = 1000, .ack = 0, .window = 3000});  // [0, 1000) was lost
+  s.out.clear();
+  s.arrive({.seq = 0, .len = 1000, .ack = 2920, .window = 80});
+  EXPECT_EQ(s.c.tcb().snd.wnd, 80U);
+  s.pull();
+  for (const Outgoing& o : s.out) EXPECT_LE(o.payload.end, 3000) << s.log;
+}
+
+// An ACK that was overtaken counts from an edge that has moved on: its window says nothing now.
+TEST(Send, AnOvertakenAckBringsNoWindow) {
+  Script s;
+  s.establish(1460).send(9000).pull(1460);
+  s.out.clear();
+  s.arrive({.seq = 0, .len = 100, .ack = 1460, .window = 1460});
+  s.drain();
+  s.arrive({.seq = 200, .len = 100, .ack = 0, .window = 8000});
+  EXPECT_EQ(s.c.tcb().snd.wnd, 1460U);
+  s.expect(kAck, 2920, 0, 100);
+  s.expect_silence();
+}
+
 TEST(Send, AFinGoesThroughAClosedWindowAsAProbe) {
   Script s;
   s.establish(0).close();
