@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("lastack ") + lastack::version());
   app.require_subcommand(1);
   add_demo(app);
+  add_explore(app);
   add_serve(app);
   add_ss(app);
   add_ask(app);

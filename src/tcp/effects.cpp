@@ -33,7 +33,10 @@ std::string_view to_string(Drop drop) {
 State take(State from, Event event, Effects& fx) {
   const auto to = next(from, event);
   assert(to && "no such row in the state table");
-  if (!to) return from;
+  if (!to) {
+    fx.untabled = true;
+    return from;
+  }
   assert(fx.taken_count < fx.taken.size());
   fx.taken[fx.taken_count++] = {from, event, *to};
   return *to;

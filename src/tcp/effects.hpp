@@ -88,6 +88,7 @@ struct Effects {
   Drop drop = Drop::none;
   std::uint8_t ready = 0;  ///< bits of Ready
   Error error = Error::none;
+  bool untabled = false;  ///< our own mistake: a pair that is not in the table
   /// Octets taken from this segment: store payload[accepted_from, +accepted.size()) at
   /// accepted.begin of the receive stream.
   Range accepted;

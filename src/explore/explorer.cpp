@@ -1,0 +1,247 @@
+#include "explore/explorer.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+namespace lastack::explore {
+namespace {
+
+/// 128 bits of a canonical form: with some million states no two will share them.
+struct Digest {
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+  friend bool operator==(const Digest&, const Digest&) = default;
+};
+
+struct DigestHash {
+  std::size_t operator()(const Digest& d) const { return d.a; }
+};
+
+std::uint64_t mixed(std::uint64_t x) {
+  x ^= x >> 32U;
+  x *= 0xd6e8feb86659fd93U;
+  x ^= x >> 32U;
+  x *= 0xd6e8feb86659fd93U;
+  return x ^ x >> 32U;
+}
+
+Digest digest_of(const std::vector<std::uint8_t>& octets) {
+  Digest d{0x9e3779b97f4a7c15U, 0xc2b2ae3d27d4eb4fU};
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    word = word << 8U | octets[i];
+    if (i % 8 != 7 && i + 1 != octets.size()) continue;
+    d.a = mixed(d.a ^ word) + 0x165667b19e3779f9U;
+    d.b = mixed(d.b + word * 0x9e3779b97f4a7c15U) ^ d.a;
+    word = 0;
+  }
+  d.b = mixed(d.b + octets.size());
+  return d;
+}
+
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+/// What is kept of each state: how it was reached, and where the fair step from it leads.
+struct Node {
+  std::uint32_t parent = kNone;
+  std::uint32_t fair = kNone;  ///< kNone: nothing happens by itself any more
+  Action action{};
+  bool quiet_for_user = false;  ///< somebody could read: going round is no livelock
+};
+
+class Search {
+ public:
+  Search(const Bounds& bounds, const OnProgress& progress) : bounds_(bounds), progress_(progress) {}
+
+  Report run() {
+    std::vector<std::pair<World, std::uint32_t>> stack;
+    World first(bounds_);
+    note_rows(first);
+    const std::uint32_t root = find_or_add(first, kNone, {}).first;
+    stack.emplace_back(std::move(first), root);
+    report_.exhausted = true;
+    while (!stack.empty() && report_.violations.empty()) {
+      auto [world, index] = std::move(stack.back());
+      stack.pop_back();
+      expand(world, index, stack);
+      if (progress_ && nodes_.size() >= next_report_) {
+        next_report_ = nodes_.size() + 100'000;
+        if (!progress_({nodes_.size(), stack.size(), 0})) {
+          report_.exhausted = false;
+          break;
+        }
+      }
+    }
+    report_.states = nodes_.size();
+    if (report_.violations.empty() && report_.exhausted) check_ends();
+    return std::move(report_);
+  }
+
+ private:
+  void note_rows(const World& world) {
+    for (const std::uint8_t row : world.rows()) report_.rows[row] = true;
+  }
+
+  std::pair<std::uint32_t, bool> find_or_add(const World& world, std::uint32_t parent,
+                                             Action action) {
+    world.canonical(octets_);
+    const auto [at, added] =
+        seen_.try_emplace(digest_of(octets_), static_cast<std::uint32_t>(nodes_.size()));
+    if (added) {
+      nodes_.push_back(
+          {.parent = parent, .action = action, .quiet_for_user = world.waits_for_user()});
+    }
+    return {at->second, added};
+  }
+
+  void expand(const World& world, std::uint32_t index,
+              std::vector<std::pair<World, std::uint32_t>>& stack) {
+    const auto fair = world.fair_step();
+    for (const Action& action : world.actions()) {
+      World next = world;
+      next.act(action);
+      ++report_.steps;
+      note_rows(next);
+      const auto [to, added] = find_or_add(next, index, action);
+      if (fair && fair->kind == action.kind && fair->which == action.which) nodes_[index].fair = to;
+      if (!next.violation().empty()) return violated(next.violation(), index, action);
+      if (added) stack.emplace_back(std::move(next), to);
+    }
+    if (fair) return;
+    const std::string wrong = world.wrong_when_quiet();
+    if (!wrong.empty()) violated(wrong, index, {});
+  }
+
+  void violated(const std::string& what, std::uint32_t at, std::optional<Action> last) {
+    Violation v{.what = what, .bounds = bounds_.name, .trace = {}};
+    if (last) v.trace.push_back(to_string(*last));
+    for (; nodes_[at].parent != kNone; at = nodes_[at].parent) {
+      v.trace.push_back(to_string(nodes_[at].action));
+    }
+    std::ranges::reverse(v.trace);
+    report_.violations.push_back(std::move(v));
+  }
+
+  /// From every state the fair steps must come to an end. Where they go round in a circle somebody
+  /// must be able to end that: a reader for whom octets lie there.
+  void check_ends() {
+    std::vector<std::uint8_t> colour(nodes_.size(), 0);  // 1: on the way, 2: known to be fine
+    for (std::uint32_t start = 0; start < nodes_.size(); ++start) {
+      std::uint32_t at = start;
+      while (at != kNone && colour[at] == 0) {
+        colour[at] = 1;
+        at = nodes_[at].fair;
+      }
+      if (at != kNone && colour[at] == 1 && !nodes_[at].quiet_for_user) {
+        violated("it goes on for ever without anybody calling", at, std::nullopt);
+        return;
+      }
+      for (std::uint32_t i = start; i != kNone && colour[i] == 1; i = nodes_[i].fair) colour[i] = 2;
+    }
+  }
+
+  const Bounds& bounds_;
+  const OnProgress& progress_;
+  Report report_;
+  std::vector<Node> nodes_;
+  std::unordered_map<Digest, std::uint32_t, DigestHash> seen_;
+  std::vector<std::uint8_t> octets_;
+  std::size_t next_report_ = 100'000;
+};
+
+}  // namespace
+
+void Report::add(const Report& other) {
+  states += other.states;
+  steps += other.steps;
+  exhausted = exhausted && other.exhausted;
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = rows[i] || other.rows[i];
+  violations.insert(violations.end(), other.violations.begin(), other.violations.end());
+}
+
+Report explore(const Bounds& bounds, const OnProgress& progress) {
+  return Search(bounds, progress).run();
+}
+
+std::vector<Bounds> standard_bounds() {
+  // Each set is a few hundred thousand to a few million states. What one leaves out (losses,
+  // octets, calls) another has: all of it at once would be beyond any machine.
+  constexpr std::array<bool, 2> kNobody{false, false};
+  return {
+      {.name = "octets", .losses = 0, .duplicates = 0, .octets = {1, 0}, .calls = {1, 1}},
+      {.name = "calls", .losses = 0, .duplicates = 0, .octets = {0, 0}, .calls = {2, 2}},
+      {.name = "calls with octets unread",
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {0, 1},
+       .calls = {2, 0}},
+      {.name = "a loss", .losses = 1, .duplicates = 0, .octets = {0, 0}, .calls = {1, 1}},
+      {.name = "two losses", .losses = 2, .duplicates = 0, .octets = {0, 0}, .calls = {1, 1}},
+      {.name = "a duplicate", .losses = 0, .duplicates = 1, .octets = {0, 0}, .calls = {1, 1}},
+      {.name = "three in flight",
+       .in_flight = 3,
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {0, 0},
+       .calls = {1, 1}},
+      {.name = "a client that comes again",
+       .losses = 0,
+       .duplicates = 0,
+       .opens = {2, 0},
+       .octets = {0, 0},
+       .calls = {2, 1}},
+      {.name = "a server that comes again",
+       .losses = 0,
+       .duplicates = 0,
+       .opens = {1, 1},
+       .listens = {true, true},
+       .octets = {0, 0},
+       .calls = {2, 2}},
+      {.name = "simultaneous open",
+       .losses = 0,
+       .duplicates = 0,
+       .opens = {1, 1},
+       .listens = kNobody,
+       .octets = {1, 0},
+       .calls = {1, 1}},
+      {.name = "simultaneous open, a loss",
+       .losses = 1,
+       .duplicates = 0,
+       .opens = {1, 1},
+       .listens = kNobody,
+       .octets = {0, 0},
+       .calls = {1, 1}},
+      {.name = "simultaneous open, ICMP errors",
+       .losses = 0,
+       .duplicates = 0,
+       .opens = {1, 1},
+       .listens = kNobody,
+       .octets = {0, 0},
+       .calls = {1, 0},
+       .icmp = true},
+      {.name = "self-connect",
+       .losses = 1,
+       .duplicates = 0,
+       .opens = {1, 0},
+       .listens = kNobody,
+       .octets = {1, 0},
+       .calls = {2, 0},
+       .self_connect = true},
+      {.name = "keepalive",
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {0, 0},
+       .calls = {1, 1},
+       .keepalive = true},
+      {.name = "Linux profile",
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {0, 1},
+       .calls = {1, 1},
+       .linux_profile = true},
+  };
+}
+
+}  // namespace lastack::explore
