@@ -31,6 +31,7 @@ void add_demo(CLI::App& app);
 void add_explore(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_ss(CLI::App& app);
+void add_tour(CLI::App& app);
 void add_sim(CLI::App& app);
 
 }  // namespace lastack::cli

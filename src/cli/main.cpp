@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   add_serve(app);
   add_ss(app);
   add_ask(app);
+  add_tour(app);
   add_sim(app);
   try {
     app.parse(argc, argv);
