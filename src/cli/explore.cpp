@@ -8,6 +8,7 @@
 
 #include "cli/command.hpp"
 #include "explore/explorer.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::cli {
 namespace {
@@ -21,6 +22,7 @@ struct Options {
   int duplicates = -1;
   int octets = -1;
   int calls = -1;
+  int mutant = 0;
 };
 
 std::vector<explore::Bounds> bounds_of(const Options& options) {
@@ -110,7 +112,20 @@ void print_text(const explore::Report& report) {
   }
 }
 
+/// Deliberate mistakes exist in a build of their own only.
+void choose_mutant([[maybe_unused]] int mutant) {
+#ifdef LASTACK_MUTANTS
+  tcp::chosen_mutant = mutant;
+#else
+  if (mutant != 0) {
+    throw Failure{
+        "this build has no deliberate mistakes in it\n  scripts/build mutants   makes one", kUsage};
+  }
+#endif
+}
+
 void run(const Options& options) {
+  choose_mutant(options.mutant);
   const auto all = bounds_of(options);
   if (options.list || all.empty()) {
     for (const auto& b : explore::standard_bounds()) fmt::print("{}\n", b.name);
@@ -157,6 +172,7 @@ void add_explore(CLI::App& app) {
       ->check(CLI::Range(0, 8));
   sub->add_option("--calls", options->calls, "shutdowns, closes and aborts of each side")
       ->check(CLI::Range(0, 8));
+  sub->add_option("--mutant", options->mutant, "with this deliberate mistake (a build of its own)");
   sub->add_flag("--json", options->json, "the report as JSON");
   sub->add_flag("--list", options->list, "list the sets of bounds");
   sub->callback([options] { run(*options); });

@@ -88,6 +88,7 @@ class Campaign {
     const auto began = std::chrono::steady_clock::now();
     {
       std::vector<std::jthread> workers;
+      workers.reserve(jobs);
       for (unsigned i = 0; i < jobs; ++i) workers.emplace_back([this] { work(); });
       show_progress(began);
     }

@@ -160,6 +160,7 @@ void World::canonical(std::vector<std::uint8_t>& into) const {
     }
   }
   std::vector<std::vector<std::uint8_t>> segments;
+  segments.reserve(wire_.size());
   for (const Segment& s : wire_) segments.push_back(encoded(s, Seq(0), Seq(0)));
   std::ranges::sort(segments);
   for (const auto& s : segments) into.insert(into.end(), s.begin(), s.end());

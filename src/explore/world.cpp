@@ -94,7 +94,8 @@ tcp::Open World::how_to_open(const Endpoint& e) const {
 std::vector<Action> World::actions() const {
   using Kind = Action::Kind;
   std::vector<Action> all;
-  for (std::uint8_t i = 0; i < wire_.size(); ++i) {
+  const auto flying = static_cast<std::uint8_t>(wire_.size());
+  for (std::uint8_t i = 0; i < flying; ++i) {
     all.push_back({Kind::deliver, i});
     if (losses_left_ > 0) all.push_back({Kind::lose, i});
     if (duplicates_left_ > 0) all.push_back({Kind::duplicate, i});
@@ -218,7 +219,7 @@ void World::to_listener(Endpoint& e, const Segment& segment) {
   if (!step.child) return;
   ++e.incarnation;
   e.peer_incarnation = segment.incarnation;
-  e.record = std::move(step.child);
+  e.record = step.child;
   e.kind = Endpoint::Kind::syn_rcvd;
 }
 

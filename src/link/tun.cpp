@@ -120,7 +120,6 @@ std::expected<std::unique_ptr<Tun>, TunError> Tun::open(const TunOptions& option
     ::close(fd);
     return std::unexpected(error);
   }
-  TunOptions given = options;
   const unsigned long offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
   if (options.offload && ::ioctl(fd, TUNSETOFFLOAD, offloads) < 0) {
     const TunError error = failed("set offloads of TUN device " + options.name);
@@ -128,7 +127,7 @@ std::expected<std::unique_ptr<Tun>, TunError> Tun::open(const TunOptions& option
     return std::unexpected(error);
   }
   const int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  return std::unique_ptr<Tun>(new Tun(fd, control, given));
+  return std::unique_ptr<Tun>(new Tun(fd, control, options));
 }
 
 std::expected<void, TunError> Tun::give_address(const wire::Prefix& address) {

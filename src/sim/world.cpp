@@ -120,7 +120,7 @@ bool World::take_packets(std::size_t i) {
       any = true;
       trace(i, false, packet.octets.bytes());
       if (watcher_ != nullptr) watcher_->arrived(i, packet.octets, now_);
-      place.host->packet_arrives(std::move(packet.octets), now_);
+      place.host->packet_arrives(packet.octets, now_);
       tell_events(i, &port, nth);
     }
   }

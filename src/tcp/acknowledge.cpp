@@ -3,6 +3,7 @@
 
 #include "tcp/arrival.hpp"
 #include "tcp/connection.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::tcp {
 
@@ -22,11 +23,12 @@ void Connection::take_ack(const Arrival& a, Effects& fx) {
   update_window(a, fx);
   if (tcb_.state == State::syn_rcvd) {
     enter(Event::acks_syn, fx, a.now);
-    if (tcb_.close_waits) send_fin(fx, a.now);
+    if (tcb_.close_waits && !mutated(Mutant::close_waits_for_nobody)) send_fin(fx, a.now);
   }
   const bool waits_for_fin_ack = tcb_.state == State::fin_wait_1 || tcb_.state == State::closing ||
                                  tcb_.state == State::last_ack;
-  if (waits_for_fin_ack && fin_acked()) enter(Event::acks_fin, fx, a.now);
+  if (waits_for_fin_ack && fin_acked() && !mutated(Mutant::fin_ack_not_seen))
+    enter(Event::acks_fin, fx, a.now);
 }
 
 /// New data is acknowledged: snd.una moves.
@@ -76,7 +78,7 @@ void Connection::update_window(const Arrival& a, Effects&) {
   auto& snd = tcb_.snd;
   if (a.ack < snd.una) return;  // its window counts from an edge that has moved on
   const bool newer = snd.wl2 < a.ack || snd.wl1 < a.seq || (snd.wl1 == a.seq && snd.wl2 <= a.ack);
-  if (!newer) return;
+  if (!newer && !mutated(Mutant::window_from_old_segment)) return;
   const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
   snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);
   snd.max_wnd = std::max(snd.max_wnd, snd.wnd);

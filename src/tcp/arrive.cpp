@@ -3,6 +3,7 @@
 
 #include "tcp/arrival.hpp"
 #include "tcp/connection.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::tcp {
 
@@ -23,16 +24,18 @@ void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
 /// nor a number outside the window may stop it.
 bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
   if (tcb_.state == State::time_wait &&
-      may_reuse(a.header, ack_field(), tcb_.timestamps, tcb_.ts.recent)) {
+      (may_reuse(a.header, ack_field(), tcb_.timestamps, tcb_.ts.recent) ||
+       (a.has(Flag::syn) && mutated(Mutant::reuse_any_syn)))) {
     enter(Event::reuse, fx, a.now);
     return false;
   }
   if (!tcb_.timestamps || a.has(Flag::rst)) return true;
+  if (mutated(Mutant::stamp_not_needed)) return true;
   if (!a.header.options.has(wire::TcpOptions::kTimestamps)) {
     fx.drop = Drop::no_timestamp;  // RFC 7323 §3.2
     return false;
   }
-  if (tcb_.ts.outdates(a.header.options.ts_val, a.now)) {
+  if (tcb_.ts.outdates(a.header.options.ts_val, a.now) && !mutated(Mutant::paws_off)) {
     fx.drop = Drop::paws;
     refuse_sequence(a, fx);
     return false;
@@ -44,9 +47,10 @@ bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
 bool Connection::check_sequence(Arrival& a, Effects& fx) {
   const Range window{tcb_.rcv.nxt, tcb_.rcv.edge};
   const std::uint32_t length = segment_length(a.header, a.payload);
-  if (!acceptable(a.seq, length, window)) {
+  if (!acceptable(a.seq, length, window) && !mutated(Mutant::sequence_not_checked)) {
     // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
-    if (!window.empty() || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {
+    const bool closed = window.empty() && !mutated(Mutant::closed_window_takes_nothing);
+    if (!closed || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {
       fx.drop = a.seq < tcb_.rcv.nxt ? Drop::old_duplicate : Drop::outside_window;
       // The last segment once more: our ACK was lost. The answer echoes the stamp of this copy;
       // that of the first would make the peer take its own timeout for round-trip time (RFC 7323
@@ -58,7 +62,8 @@ bool Connection::check_sequence(Arrival& a, Effects& fx) {
     fx.drop = Drop::outside_window;
     tcb_.ack_now = true;
   }
-  a.text = {std::max(a.text.begin, window.begin), std::min(a.text.end, window.end)};
+  const Offset cut = mutated(Mutant::text_not_cut_at_window) ? a.text.end : window.end;
+  a.text = {std::max(a.text.begin, window.begin), std::min(a.text.end, cut)};
   a.fin = a.fin && window.begin <= a.fin_at && a.fin_at < window.end;
 
   tcb_.heard = a.now;
@@ -80,9 +85,11 @@ void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
     fx.drop = Drop::rst_outside_window;
     return;
   }
-  if (tcb_.state == State::time_wait && a.has(Flag::fin) && a.fin_at + 1 == tcb_.rcv.nxt) {
+  if (tcb_.state == State::time_wait && a.has(Flag::fin) && a.fin_at + 1 == tcb_.rcv.nxt &&
+      !mutated(Mutant::fin_again_no_restart)) {
     tcb_.timers.state = a.now + 2 * settings().msl;  // §3.10.7.4, eighth: the FIN again
   }
+  if (mutated(Mutant::no_ack_for_unacceptable)) return;
   if (segment_length(a.header, a.payload) > 0 || challenge(a.now)) tcb_.ack_now = true;
 }
 
@@ -94,21 +101,22 @@ bool Connection::challenge(TimePoint now) {
 /// §3.10.7.4, second, as RFC 5961 §3 has it: only the exact sequence number resets.
 bool Connection::check_rst(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::rst)) return true;
-  if (a.seq != tcb_.rcv.nxt) {
+  if (a.seq != tcb_.rcv.nxt && !mutated(Mutant::rst_any_in_window)) {
     fx.drop = Drop::rst_not_exact;
     if (challenge(a.now)) tcb_.ack_now = true;
     return false;
   }
   if (tcb_.state == State::time_wait) {
     // DEVIATES: RFC 1337 §3: a late RST must not end TIME_WAIT; RFC 9293 lets it.
-    if (settings().rst_ends_time_wait) {
+    if (settings().rst_ends_time_wait != mutated(Mutant::rst_ends_time_wait)) {
       enter(Event::rst_time_wait, fx, a.now);
     } else {
       fx.drop = Drop::rst_in_time_wait;
     }
     return false;
   }
-  const bool passive = tcb_.state == State::syn_rcvd && tcb_.origin == Origin::passive;
+  const bool passive = tcb_.state == State::syn_rcvd && tcb_.origin == Origin::passive &&
+                       !mutated(Mutant::rst_passive_is_closed);
   const Error error = tcb_.state == State::syn_rcvd ? Error::refused : Error::reset;
   fail(passive ? Event::rst_passive : Event::rst, error, fx, a.now);
   return false;
@@ -117,7 +125,12 @@ bool Connection::check_rst(const Arrival& a, Effects& fx) {
 /// §3.10.7.4, fourth; in a synchronised state RFC 5961 §4: challenge, never reset.
 bool Connection::check_syn(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::syn)) return true;
-  if (tcb_.state == State::syn_rcvd && tcb_.origin == Origin::passive) {
+  if (mutated(Mutant::syn_resets) && tcb_.state == State::established) {
+    fail(Event::rst, Error::reset, fx, a.now);
+    return false;
+  }
+  if (tcb_.state == State::syn_rcvd && tcb_.origin == Origin::passive &&
+      !mutated(Mutant::syn_passive_challenged)) {
     fail(Event::syn_passive, Error::reset, fx, a.now);
     return false;
   }
@@ -128,21 +141,23 @@ bool Connection::check_syn(const Arrival& a, Effects& fx) {
 
 /// §3.10.7.4, fifth.
 bool Connection::check_ack(const Arrival& a, Effects& fx) {
-  if (!a.has(Flag::ack)) {
+  if (!a.has(Flag::ack) && !mutated(Mutant::ack_bit_not_needed)) {
     fx.drop = Drop::no_ack;
     return false;
   }
-  if (tcb_.state == State::syn_rcvd && (a.ack <= tcb_.snd.una || a.ack > tcb_.snd.max)) {
+  const bool ours = a.ack > tcb_.snd.una && a.ack <= tcb_.snd.max;
+  if (tcb_.state == State::syn_rcvd && !ours && !mutated(Mutant::syn_rcvd_ack_not_checked)) {
     fx.drop = Drop::ack_unsent;
     fx.reset = {.wanted = true, .with_ack = false, .seq = a.header.ack, .ack = {}};
     return false;
   }
-  if (a.ack > tcb_.snd.max) {
+  if (a.ack > tcb_.snd.max && !mutated(Mutant::ack_of_unsent_taken)) {
     fx.drop = Drop::ack_unsent;
     if (challenge(a.now)) tcb_.ack_now = true;
     return false;
   }
-  if (a.ack < tcb_.snd.una - Offset{tcb_.snd.max_wnd}) {  // RFC 5961 §5
+  if (a.ack < tcb_.snd.una - Offset{tcb_.snd.max_wnd} &&
+      !mutated(Mutant::ack_too_old_taken)) {  // RFC 5961 §5
     fx.drop = Drop::ack_too_old;
     if (challenge(a.now)) tcb_.ack_now = true;
     return false;
@@ -163,7 +178,7 @@ void Connection::check_urgent(const Arrival& a, Effects& fx) {
 /// §3.10.7.4, seventh.
 bool Connection::take_text(const Arrival& a, Effects& fx) {
   if (a.text.empty()) return true;
-  if (!traits(tcb_.state).may_receive_data) {
+  if (!traits(tcb_.state).may_receive_data && !mutated(Mutant::text_after_fin_taken)) {
     fx.drop = Drop::after_fin;
     return true;
   }
@@ -174,7 +189,8 @@ bool Connection::take_text(const Arrival& a, Effects& fx) {
     return true;
   }
   const bool shut_both = tcb_.discarding && settings().shut_rdwr_resets_new_data;
-  if (traits(tcb_.state).closing && (tcb_.orphan || shut_both)) {
+  const bool nobody = (tcb_.orphan && !mutated(Mutant::orphan_reads_on)) || shut_both;
+  if (traits(tcb_.state).closing && nobody) {
     fx.drop = Drop::unreadable;  // RFC 1122 4.2.2.13: nobody will ever read it
     reset_peer(fx);
     fail(Event::orphan_data, Error::aborted, fx, a.now);
@@ -210,7 +226,7 @@ bool Connection::take_in_order(Range fresh, Effects& fx) {
     if (tcb_.out_of_order->empty()) tcb_.out_of_order.reset();
   }
   if (throws_away()) {
-    rcv.read = rcv.nxt;
+    if (!mutated(Mutant::discard_closes_window)) rcv.read = rcv.nxt;
   } else {
     fx.readable = {before, rcv.nxt};
     fx.ready |= kReadable;
@@ -227,7 +243,7 @@ void Connection::owe_ack(const Arrival& a, Range fresh, bool in_order) {
   const Offset owed = fresh.end - std::max<Offset>(rcv.acked, 0);
   if (!in_order || tcb_.out_of_order || owed >= 2 * Offset{rcv.largest}) {
     tcb_.ack_now = true;
-  } else if (tcb_.timers.delayed_ack == kNever) {
+  } else if (tcb_.timers.delayed_ack == kNever && !mutated(Mutant::delayed_ack_never)) {
     tcb_.timers.delayed_ack = a.now + settings().delayed_ack;
   }
 }
@@ -242,8 +258,8 @@ void Connection::take_fin(const Arrival& a, Effects& fx) {
         !tcb_.out_of_order || tcb_.out_of_order->ranges().back().end <= a.fin_at;
     if (rcv.fin == ReceiveVariables::kNoFin && behind_all) rcv.fin = a.fin_at;
   }
-  if (rcv.nxt != rcv.fin) return;
-  rcv.nxt += 1;
+  if (rcv.nxt != rcv.fin && !(mutated(Mutant::fin_before_text) && a.fin)) return;
+  if (!mutated(Mutant::fin_not_counted)) rcv.nxt += 1;
   tcb_.ack_now = true;
   fx.ready |= kReadable | kPeerClosed;
   enter(Event::fin, fx, a.now);

@@ -4,6 +4,7 @@
 #include "tcp/arrival.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/handshake.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::tcp {
 
@@ -13,13 +14,14 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
                                      Effects& fx, TimePoint now) {
   const bool has_ack = header.flags.has(Flag::ack);
   const bool acks_syn = has_ack && tcb_.snd.max >= 0 && header.ack == seq_of(0);
-  if (has_ack && !acks_syn) {  // first: nothing but our SYN is out
+  if (has_ack && !acks_syn &&
+      !mutated(Mutant::syn_sent_ack_not_checked)) {  // first: nothing but our SYN is out
     fx.drop = Drop::ack_unsent;
     if (!header.flags.has(Flag::rst)) fx.reset = reset_for(header, payload);
     return;
   }
   if (header.flags.has(Flag::rst)) {  // second
-    if (acks_syn) {
+    if (acks_syn || mutated(Mutant::syn_sent_rst_without_ack)) {
       fail(Event::rst, Error::refused, fx, now);
     } else {
       fx.drop = Drop::rst_without_ack;
@@ -30,6 +32,7 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
     fx.drop = Drop::not_syn;
     return;
   }
+  if (!acks_syn && mutated(Mutant::syn_sent_no_simultaneous)) return;
   tcb_.irs = header.seq;  // fourth
   tcb_.heard = now;
   tcb_.snd.wnd = tcb_.snd.max_wnd = header.window;

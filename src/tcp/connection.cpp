@@ -8,6 +8,7 @@
 
 #include "tcp/arrival.hpp"
 #include "tcp/handshake.hpp"
+#include "tcp/mutant.hpp"
 #include "tcp/syn_rcvd.hpp"
 
 namespace lastack::tcp {
@@ -155,7 +156,7 @@ Effects Connection::orphan(TimePoint now) {
   tcb_.orphan = true;
   const State state = tcb_.state;
   if (state == State::closed) return fx;
-  if (unread() > 0 && state != State::time_wait) {
+  if (unread() > 0 && state != State::time_wait && !mutated(Mutant::unread_close_is_fin)) {
     reset_peer(fx);
     fail(Event::abort, Error::aborted, fx, now);
   } else if (!tcb_.fin_queued && !tcb_.close_waits) {
@@ -178,7 +179,8 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   Effects fx;
   // RFC 5927 §4.1: the quoted segment must be one that is out now.
   const Offset quoted = tcb_.snd.una + distance(seq_of(tcb_.snd.una), icmp.seq);
-  if (quoted < tcb_.snd.una || quoted >= tcb_.snd.max) {
+  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max;
+  if (!out && !mutated(Mutant::icmp_any_sequence)) {
     fx.drop = Drop::icmp_out_of_window;
     return fx;
   }
@@ -189,7 +191,8 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
     tcb_.timed.end = -1;
     return fx;
   }
-  const bool handshake = tcb_.state == State::syn_sent || tcb_.state == State::syn_rcvd;
+  const bool handshake = tcb_.state == State::syn_sent || tcb_.state == State::syn_rcvd ||
+                         mutated(Mutant::icmp_hard_when_synchronised);
   if (icmp.kind == IcmpError::Kind::hard && handshake) {
     fail(Event::icmp_hard, icmp.error, fx, now);
   } else {
@@ -247,11 +250,13 @@ void Connection::entered(State state, Effects& fx, TimePoint now) {
   switch (state) {
     case State::established: fx.ready |= kConnected | kWritable; break;
     case State::fin_wait_2:
-      if (tcb_.orphan) timers.state = now + settings().fin_timeout;
+      if (tcb_.orphan && !mutated(Mutant::orphan_never_ends)) {
+        timers.state = now + settings().fin_timeout;
+      }
       break;
     case State::time_wait:
       timers = {};
-      timers.state = now + 2 * settings().msl;
+      timers.state = now + (mutated(Mutant::time_wait_short) ? 1 : 2) * settings().msl;
       break;
     case State::closed:
     case State::listen:

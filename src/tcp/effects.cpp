@@ -1,4 +1,5 @@
 #include "tcp/effects.hpp"
+#include "tcp/mutant.hpp"
 
 #include <cassert>
 
@@ -31,7 +32,8 @@ std::string_view to_string(Drop drop) {
 }
 
 State take(State from, Event event, Effects& fx) {
-  const auto to = next(from, event);
+  auto to = next(from, event);
+  if (row_missing(from, event)) to.reset();
   assert(to && "no such row in the state table");
   if (!to) {
     fx.untabled = true;

@@ -1,4 +1,5 @@
 #include "tcp/listener.hpp"
+#include "tcp/mutant.hpp"
 
 #include <algorithm>
 
@@ -28,7 +29,8 @@ Listener::Step Listener::segment_arrives(const wire::TcpHeader& header, std::uin
                                          const Open& how, TimePoint now) const {
   Step step;
   const bool rst = header.flags.has(Flag::rst);
-  if (rst || header.flags.has(Flag::ack) || state_ != State::listen) {  // first, second
+  const bool ack = header.flags.has(Flag::ack) && !mutated(Mutant::listen_takes_ack);
+  if (rst || ack || state_ != State::listen) {  // first, second
     step.fx.drop = Drop::no_connection;
     if (!rst) step.fx.reset = reset_for(header, payload);
     return step;

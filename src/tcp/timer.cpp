@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tcp/connection.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::tcp {
 
@@ -56,7 +57,7 @@ void Connection::retransmission_due(Effects& fx, TimePoint now) {
   auto& timers = tcb_.timers;
   const Settings& s = settings();
   const std::uint8_t most = tcb_.snd.una < 0 ? s.syn_retries : s.retries;
-  if (timers.unanswered >= most) {
+  if (timers.unanswered >= most && !mutated(Mutant::no_give_up)) {
     const Error soft = tcb_.error;
     fail(Event::gave_up, soft == Error::none ? Error::timed_out : soft, fx, now);
     return;

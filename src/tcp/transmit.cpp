@@ -3,6 +3,7 @@
 
 #include "tcp/connection.hpp"
 #include "tcp/handshake.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::tcp {
 
@@ -230,14 +231,17 @@ void Connection::sent(Offset from, Offset to, TimePoint now) {
   snd.nxt = to;
   snd.max = std::max(snd.max, to);
   tcb_.sent = now;
-  if (tcb_.timers.mode != Retransmission::timeout) arm_retransmission(Retransmission::timeout, now);
+  if (tcb_.timers.mode != Retransmission::timeout && !mutated(Mutant::retransmission_forgotten)) {
+    arm_retransmission(Retransmission::timeout, now);
+  }
 }
 
 /// Octets wait, nothing is out that an ACK could answer, and no timer runs: ask from time to time.
 void Connection::mind_persist(TimePoint now) {
   const auto& snd = tcb_.snd;
   const bool waiting = snd.nxt < snd.end || (tcb_.fin_queued && snd.nxt == snd.end);
-  const bool may = traits(tcb_.state).synchronized && snd.una >= 0;
+  const bool may =
+      traits(tcb_.state).synchronized && snd.una >= 0 && !mutated(Mutant::persist_never);
   if (waiting && may && snd.una == snd.nxt && tcb_.timers.mode == Retransmission::off) {
     arm_retransmission(Retransmission::persist, now);
   }

@@ -275,6 +275,26 @@ TEST(Receive, KeepaliveAsksAndGivesUp) {
   EXPECT_EQ(s.c.tcb().error, Error::timed_out);
 }
 
+TEST(Receive, AnOldSegmentDoesNotSetTheWindow) {
+  Script s;
+  s.establish();
+  s.arrive({.seq = 1000, .len = 100, .window = 5000});
+  EXPECT_EQ(s.c.tcb().snd.wnd, 5000U);
+  s.arrive({.seq = 0, .len = 0, .window = 60000});  // sent before the other, come after it
+  EXPECT_EQ(s.c.tcb().snd.wnd, 5000U);
+}
+
+TEST(Receive, AnIcmpErrorDoesNotEndWhatIsEstablished) {
+  Script s;
+  s.establish().send(100).drain();
+  const IcmpError icmp{.kind = IcmpError::Kind::hard, .seq = Seq(Script::kOurIss) + 1};
+  EXPECT_EQ(s.c.icmp_arrives(icmp, s.now).error, Error::none);
+  s.expect_state(State::established);
+  s.wait(3600s);  // but where nobody answers, it is what the user is told
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.c.tcb().error, Error::unreachable);
+}
+
 TEST(Receive, TheUrgentPointerIsTold) {
   Script s;
   s.establish();

@@ -1,0 +1,74 @@
+// Deliberate mistakes, for the tests of the tests: each must be found by the explorer or by a unit
+// test. Only builds with LASTACK_MUTANTS have any; in all others the calls below are constants.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tcp/table.hpp"
+
+namespace lastack::tcp {
+
+/// One for each check of §3.10.7 and what belongs to it; the name says what is left out.
+enum class Mutant : std::uint8_t {
+  none,
+  rst_any_in_window,            ///< RFC 5961 §3: only the exact RST resets
+  rst_ends_time_wait,           ///< RFC 1337
+  rst_passive_is_closed,        ///< SYN_RCVD that came from LISTEN goes back there
+  syn_resets,                   ///< RFC 5961 §4: a SYN in the window is challenged
+  syn_passive_challenged,       ///< §3.10.7.4, fourth
+  ack_bit_not_needed,           ///< fifth
+  ack_of_unsent_taken,          ///< fifth
+  ack_too_old_taken,            ///< RFC 5961 §5
+  syn_rcvd_ack_not_checked,     ///< fifth: RST for an ACK that is none of our SYN
+  sequence_not_checked,         ///< first
+  no_ack_for_unacceptable,      ///< first
+  closed_window_takes_nothing,  ///< first: ACK and RST come in through a closed window
+  text_not_cut_at_window,       ///< seventh
+  text_after_fin_taken,         ///< seventh
+  orphan_reads_on,              ///< RFC 1122 4.2.2.13
+  discard_closes_window,        ///< SHUT_RD goes on acknowledging
+  fin_before_text,              ///< eighth: a FIN waits for what is missing
+  fin_not_counted,              ///< eighth: rcv.nxt moves over the FIN
+  fin_again_no_restart,         ///< eighth: TIME_WAIT starts anew
+  fin_ack_not_seen,             ///< our FIN is acknowledged
+  close_waits_for_nobody,       ///< §3.10.4: CLOSE in SYN_RCVD with data pending
+  syn_sent_ack_not_checked,     ///< §3.10.7.3, first
+  syn_sent_rst_without_ack,     ///< §3.10.7.3, second
+  syn_sent_no_simultaneous,     ///< §3.10.7.3, fourth
+  listen_takes_ack,             ///< §3.10.7.2, second
+  reuse_any_syn,                ///< RFC 6191
+  paws_off,                     ///< RFC 7323 §5
+  stamp_not_needed,             ///< RFC 7323 §3.2
+  window_from_old_segment,      ///< fifth: wl1 and wl2
+  retransmission_forgotten,     ///< RFC 6298 §5.1
+  no_give_up,                   ///< §3.8.3
+  persist_never,                ///< §3.8.6.1
+  time_wait_short,              ///< 2 MSL
+  orphan_never_ends,            ///< FIN_WAIT_2 of an orphan
+  unread_close_is_fin,          ///< RFC 1122 4.2.2.13
+  icmp_hard_when_synchronised,  ///< RFC 5927 §5
+  icmp_any_sequence,            ///< RFC 5927 §4
+  delayed_ack_never,            ///< §3.8.6.3
+  count,
+};
+
+#ifdef LASTACK_MUTANTS
+/// The mistake that is made now: a number below Mutant::count, or that plus a row of the table,
+/// which is then missing.
+inline int chosen_mutant = 0;
+[[nodiscard]] inline bool mutated(Mutant mutant) {
+  return chosen_mutant == static_cast<int>(mutant);
+}
+[[nodiscard]] inline bool row_missing(State from, Event event) {
+  const int row = chosen_mutant - static_cast<int>(Mutant::count);
+  if (row < 0 || row >= static_cast<int>(kTable.size())) return false;
+  const Row& missing = kTable[static_cast<std::size_t>(row)];
+  return missing.from == from && missing.event == event;
+}
+#else
+[[nodiscard]] constexpr bool mutated(Mutant) { return false; }
+[[nodiscard]] constexpr bool row_missing(State, Event) { return false; }
+#endif
+
+}  // namespace lastack::tcp
