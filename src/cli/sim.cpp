@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/random.hpp"
 #include "cli/command.hpp"
 #include "sim/plan.hpp"
 #include "sim/trial.hpp"
@@ -43,6 +44,7 @@ struct Sum {
   std::uint64_t whole = 0;
   std::uint64_t both_opened = 0;
   double virtual_seconds = 0;
+  std::uint64_t trace = 0;  ///< of all traces, whatever the order they came in
   std::array<std::uint64_t, tcp::kTable.size()> transitions{};
   std::vector<TrialResult> failed;
 
@@ -53,6 +55,7 @@ struct Sum {
     conversations += r.conversations;
     whole += r.whole;
     both_opened += r.both_opened;
+    trace += keyed_hash({r.seed, r.trace}, {});
     virtual_seconds += std::chrono::duration<double>(r.took).count();
     for (std::size_t i = 0; i < transitions.size(); ++i) transitions[i] += r.transitions[i];
     if (!r.passed()) failed.push_back(r);
@@ -151,6 +154,16 @@ nlohmann::json json_of(const TrialResult& r) {
           {"whole", r.whole}};
 }
 
+nlohmann::json rows_not_taken(const Sum& sum) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (std::size_t i = 0; i < sum.transitions.size(); ++i) {
+    const tcp::Row& row = tcp::kTable[i];
+    if (sum.transitions[i] > 0) continue;
+    rows.push_back(fmt::format("{} {}", to_string(row.from), to_string(row.event)));
+  }
+  return rows;
+}
+
 void print_failures(const TrialResult& r) {
   fmt::print("seed {} failed\n", r.seed);
   for (const std::string& what : r.failures) fmt::print("  {}\n", what);
@@ -205,7 +218,9 @@ bool campaign(const Options& options) {
                              {"whole", sum.whole},
                              {"simultaneous_opens", sum.both_opened},
                              {"transitions_in_table", sum.transitions.size()},
-                             {"transitions_taken", sum.rows_taken()}};
+                             {"transitions_taken", sum.rows_taken()},
+                             {"rows_not_taken", rows_not_taken(sum)},
+                             {"trace_hash", fmt::format("{:016x}", sum.trace)}};
     fmt::print("{}\n", all.dump(2));
   } else {
     for (const TrialResult& r :

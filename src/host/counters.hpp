@@ -16,6 +16,7 @@ struct Counters {
   std::uint64_t octets_in = 0;   ///< of payload, accepted
   std::uint64_t octets_out = 0;  ///< of payload, retransmissions included
   std::uint64_t retransmissions = 0;
+  std::uint64_t fast_retransmissions = 0;  ///< of them, those that no timeout caused
   std::uint64_t resets_out = 0;
   std::uint64_t echo_replies = 0;
   std::uint64_t not_for_us = 0;   ///< another address, or a protocol we don't speak

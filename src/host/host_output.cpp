@@ -102,6 +102,7 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   }
   if (segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit) {
     ++counters_.retransmissions;
+    if (segment.why == tcp::Why::fast_retransmit) ++counters_.fast_retransmissions;
   }
   if (out.payload_size > segment.mss) out.segment_size = segment.mss;
   const wire::IpHeader ip{.source = flow.local.address,
