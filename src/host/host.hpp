@@ -133,7 +133,8 @@ class Host {
                    TimePoint now);
   void to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,
                     const Slice& packet, TimePoint now);
-  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now);
+  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
+                   std::optional<Seq> beyond = {});
   void grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
 
   // host_user.cpp

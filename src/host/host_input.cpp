@@ -94,8 +94,10 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   if (!over) return;
   // RFC 6191: the SYN belongs to a new connection.
   const Flow flow = entry.flow;
+  const tcp::Tcb& t = entry.connection.tcb();
+  const Seq snd_nxt = t.iss + 1 + static_cast<std::uint32_t>(t.snd.max);
   remove_from_table(entry, index);
-  to_listener(flow, tcp, now);
+  to_listener(flow, tcp, now, snd_nxt);
 }
 
 void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
@@ -150,12 +152,15 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
     return;
   }
   if (entry.dirty) std::erase(dirty_, Handle{Handle::Kind::time_wait, index});
+  const Seq snd_nxt = entry.record.snd_nxt();
   end_time_wait(index);
-  if (fx.transitions().back().event == tcp::Event::reuse) to_listener(flow, tcp, now);
+  if (fx.transitions().back().event == tcp::Event::reuse) to_listener(flow, tcp, now, snd_nxt);
 }
 
-/// No connection: a listener may make one; else §3.10.7.1.
-void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now) {
+/// No connection: a listener may make one; else §3.10.7.1. `beyond` is where the connection it
+/// takes over from stood: its old segments must never fit into the new one (RFC 1122 4.2.2.13).
+void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
+                       std::optional<Seq> beyond) {
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   ListenerEntry* listener = listener_for(flow.local);
   if (listener == nullptr) {
@@ -163,8 +168,9 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint n
     reply_reset(flow, tcp::reset_for(tcp.header, size));
     return;
   }
-  auto step = listener->listener.segment_arrives(tcp.header, size,
-                                                 how_to_open(flow, listener->settings, now), now);
+  tcp::Open how = how_to_open(flow, listener->settings, now);
+  if (beyond && !after(how.iss, *beyond)) how.iss = *beyond + 1;
+  auto step = listener->listener.segment_arrives(tcp.header, size, how, now);
   if (step.child && listener->handshakes >= config_.syn_queue) {
     ++counters_.syn_queue_full;
     return;
