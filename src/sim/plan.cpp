@@ -65,6 +65,7 @@ HostPlan draw_host(Dice& dice) {
   s.keepalive_idle = std::chrono::seconds(dice.pick({1, 10, 7200}));
   s.keepalive_interval = std::chrono::seconds(5);
   s.keepalive_probes = 40;
+  if (dice.chance(0.05)) s.user_timeout = std::chrono::milliseconds(dice.magnitude(500, 60'000));
   if (dice.chance(0.2)) {  // the linux profile
     s.rst_ends_time_wait = s.shut_rd_keeps_buffered = s.shut_rdwr_resets_new_data = true;
   }
@@ -174,7 +175,15 @@ std::string_view to_string(Ending ending) {
   return "abort";
 }
 
+bool Plan::deadly() const {
+  constexpr Duration kHarmless = 30s;
+  return outage > kHarmless || std::ranges::any_of(hosts, [](const HostPlan& h) {
+           return h.settings.user_timeout > Duration(0);
+         });
+}
+
 bool Plan::clean() const {
+  if (outage > Duration(0)) return false;
   const auto& [one, other] = hosts;
   const bool prompt = one.settings.delayed_ack <= other.settings.rto_min / 2 &&
                       other.settings.delayed_ack <= one.settings.rto_min / 2;
@@ -245,6 +254,7 @@ void describe(Text& text, const HostPlan& h) {
   text << "MTU " << h.mtu << ", buffers " << s.receive_buffer << " in " << s.send_buffer << " out";
   if (h.super_segment > 0) text << ", super-segments of " << h.super_segment;
   text.flag("timestamps", s.timestamps).flag("SACK", s.sack);
+  if (s.user_timeout > Duration(0)) text << ", user timeout " << s.user_timeout;
   text.flag("window scaling", s.window_scaling).flag("linux profile", s.shut_rd_keeps_buffered);
   text << ", delayed ACK " << s.delayed_ack << ", MSL " << s.msl << "\n";
 }
@@ -262,9 +272,13 @@ std::string describe(const Plan& plan) {
     text << "wire from " << i << ": ";
     describe(text, plan.wire[i]);
   }
+  if (plan.outage > Duration(0)) {
+    text << "nothing passes for " << plan.outage << " from " << plan.outage_begins << " on\n";
+  }
   for (std::size_t i = 0; i < plan.conversations.size(); ++i) {
     const ConversationPlan& c = plan.conversations[i];
     text << "conversation " << i << ": at " << c.start;
+    text << (c.same_ports ? " after the one before, with its ports," : "");
     if (c.simultaneous) {
       text << " both open, side 1 later by " << c.skew << "\n";
     } else {
@@ -278,6 +292,22 @@ std::string describe(const Plan& plan) {
   return text.take();
 }
 
+namespace {
+
+/// Somebody with the same ports again. What is still on the wire must be dead when TIME_WAIT ends.
+void add_successor(Dice& dice, Plan& plan) {
+  ConversationPlan& before = plan.conversations.back();
+  if (before.simultaneous) return;
+  ConversationPlan next = draw_conversation(dice, plan);
+  next.simultaneous = false;
+  next.opener = before.opener;
+  next.same_ports = true;
+  for (HostPlan& host : plan.hosts) host.settings.msl = 30s;
+  plan.conversations.push_back(std::move(next));
+}
+
+}  // namespace
+
 Plan draw_plan(std::uint64_t seed) {
   Dice dice(seed);
   Plan plan;
@@ -289,6 +319,11 @@ Plan draw_plan(std::uint64_t seed) {
   const std::uint32_t conversations = dice.chance(0.5) ? 1 : dice.between(2, 5);
   for (std::uint32_t i = 0; i < conversations; ++i) {
     plan.conversations.push_back(draw_conversation(dice, plan));
+    if (dice.chance(0.15)) add_successor(dice, plan);
+  }
+  if (dice.chance(0.15)) {
+    plan.outage_begins = std::chrono::microseconds(dice.magnitude(1, 10'000'000));
+    plan.outage = dice.chance(0.5) ? 1us * dice.magnitude(1'000, 30'000'000) : 10000s;
   }
   return plan;
 }

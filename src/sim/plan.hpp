@@ -51,6 +51,8 @@ struct ConversationPlan {
   Duration start{0};
   Duration skew{0};             ///< simultaneous: how much later side 1 opens
   bool listener_stays = false;  ///< open until the end, or only until its connection is accepted
+  /// The conversation before it in the list must have ended; this one has its ports.
+  bool same_ports = false;
   std::array<TalkerPlan, 2> sides;
 };
 
@@ -65,8 +67,13 @@ struct Plan {
   bool v6 = false;
   std::array<HostPlan, 2> hosts;
   std::array<link::Impairment, 2> wire;  ///< from host 0, from host 1
+  /// The wire is cut both ways for so long, from then on; 0: never.
+  Duration outage{0};
+  Duration outage_begins{0};
   std::vector<ConversationPlan> conversations;
 
+  /// Something besides the programs may end connections: an outage or a user timeout.
+  [[nodiscard]] bool deadly() const;
   /// Nothing on the wire delays, loses or changes anything that would explain a retransmission.
   [[nodiscard]] bool clean() const;
 };

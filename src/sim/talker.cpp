@@ -7,6 +7,7 @@ namespace lastack::sim {
 namespace {
 
 constexpr std::uint32_t kBacklog = 8;
+constexpr Duration kLook = 1s;
 
 }  // namespace
 
@@ -24,11 +25,28 @@ Talker::Talker(World& world, std::size_t side, Conversation& conversation, host:
       random_(key * 2 + side),
       begins_(world.now() + conversation.plan->start) {
   if (conversation.plan->simultaneous && side == 1) begins_ += conversation.plan->skew;
-  if (opens()) return;
+  if (conversation.before != nullptr) {
+    begins_ = kNever;
+  } else if (!opens()) {
+    begin_to_listen(world.now());
+  }
+}
+
+void Talker::begin_to_listen(TimePoint now) {
   listener_ = *sockets_->socket();
-  if (!sockets_->bind(listener_, own_) || !sockets_->listen(listener_, kBacklog, world.now())) {
+  if (!sockets_->bind(listener_, own_) || !sockets_->listen(listener_, kBacklog, now)) {
     complain("can't listen");
   }
+}
+
+/// A conversation that waits for another looks once a second. It listens first, then opens.
+bool Talker::has_begun(TimePoint now) {
+  if (begins_ == kNever && conversation_->before->finished()) {
+    begins_ = now + 2 * kLook + conversation_->plan->start;
+    conversation_->progress = now;
+    if (!opens()) begin_to_listen(now);
+  }
+  return now >= begins_;
 }
 
 bool Talker::opens() const {
@@ -51,6 +69,7 @@ Duration Talker::draw_pause() {
 
 TimePoint Talker::next_wake() const {
   if (report_->finished) return kNever;
+  if (begins_ == kNever) return last_run_ + kLook;
   const Duration patience = conversation_->violent ? kPatienceAfterViolence : kPatience;
   TimePoint wake = std::max(conversation_->progress, begins_) + patience;
   const auto mind = [&](TimePoint at) {
@@ -60,12 +79,13 @@ TimePoint Talker::next_wake() const {
   mind(write_at_);
   mind(read_at_);
   if (!acted_) mind(begins_ + plan_->moment);
+  if (busy_port_) mind(last_run_ + kLook);
   return wake;
 }
 
 void Talker::run(TimePoint now) {
   last_run_ = now;
-  if (report_->finished || now < begins_) return;
+  if (report_->finished || !has_begun(now)) return;
   if (!report_->opened) open(now);
   if (!report_->finished && moment_has_come(now)) act_at_moment(now);
   if (!report_->finished && report_->opened) {
@@ -81,6 +101,7 @@ void Talker::run(TimePoint now) {
 
 void Talker::open(TimePoint now) {
   if (!opens()) return take_connection(now);
+  busy_port_ = false;
   if (fd_ < 0) return begin_to_open(now);
   const auto answer = sockets_->connect(fd_, peer_, now);
   if (answer) return opened(now);
@@ -93,10 +114,13 @@ void Talker::begin_to_open(TimePoint now) {
   fd_ = *sockets_->socket();
   (void)sockets_->set_no_delay(fd_, plan_->no_delay, now);
   (void)sockets_->set_keepalive(fd_, plan_->keepalive, now);
-  if (conversation_->plan->simultaneous && !sockets_->bind(fd_, own_)) complain("can't bind");
+  if (own_.port != 0 && !sockets_->bind(fd_, own_)) complain("can't bind");
   const auto answer = sockets_->connect(fd_, peer_, now);
   conversation_->progress = now;
   if (answer.error() == socket::Errno::einprogress) return;
+  // What came before with these ports is in TIME_WAIT here, or dies alone: they are not free yet.
+  busy_port_ = conversation_->before != nullptr && answer.error() == socket::Errno::eaddrinuse;
+  if (busy_port_) return (void)sockets_->close(std::exchange(fd_, -1), now);
   complain("connect said " + std::string(to_string(answer.error())));
   conversation_->violent = true;
   failed(answer.error(), now);

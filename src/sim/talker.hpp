@@ -35,6 +35,8 @@ struct Conversation {
   std::array<Report, 2> reports;
   /// Somebody did what may cost the other side octets or end in RST; or a handshake found nobody.
   bool violent = false;
+  const Conversation* before = nullptr;  ///< has to end first
+  [[nodiscard]] bool finished() const { return reports[0].finished && reports[1].finished; }
   TimePoint progress{};  ///< when anything last came about at either side
 };
 
@@ -49,6 +51,8 @@ class Talker final : public Program {
 
  private:
   [[nodiscard]] bool opens() const;
+  [[nodiscard]] bool has_begun(TimePoint now);
+  void begin_to_listen(TimePoint now);
   [[nodiscard]] bool moment_has_come(TimePoint now) const;
   void open(TimePoint now);
   void begin_to_open(TimePoint now);
@@ -95,6 +99,7 @@ class Talker final : public Program {
   std::vector<socket::Fd> extra_;
   bool acted_ = false;  ///< the ending that has a moment has happened
   bool shut_write_ = false;
+  bool busy_port_ = false;
   Seen seen_;
   std::vector<std::byte> room_;
 };

@@ -24,6 +24,7 @@ class Trial {
  private:
   void add_hosts(link::ByteSink* capture);
   void add_conversations();
+  [[nodiscard]] std::uint16_t port_of(std::size_t i, std::size_t side) const;
   [[nodiscard]] bool all_finished() const;
   [[nodiscard]] bool nothing_left();
   void judge_end();
@@ -40,6 +41,35 @@ class Trial {
   std::vector<Conversation> conversations_;
   std::array<wire::IpAddress, 2> addresses_;
   TrialResult result_;
+};
+
+/// Cuts the wire for a time.
+class Outage final : public Program {
+ public:
+  Outage(World& world, const Plan& plan) : world_(&world), plan_(&plan) {}
+
+  void run(TimePoint now) override {
+    if (now < next_wake()) return;
+    if (!cut_) {
+      cut_ = true;
+      world_->set_impairment(0, 1, {.loss = 1});
+      world_->set_impairment(1, 0, {.loss = 1});
+    } else {
+      over_ = true;
+      world_->set_impairment(0, 1, plan_->wire[0]);
+      world_->set_impairment(1, 0, plan_->wire[1]);
+    }
+  }
+  [[nodiscard]] TimePoint next_wake() const override {
+    if (over_) return kNever;
+    return World::kStart + plan_->outage_begins + (cut_ ? plan_->outage : Duration(0));
+  }
+
+ private:
+  World* world_;
+  const Plan* plan_;
+  bool cut_ = false;
+  bool over_ = false;
 };
 
 std::string name_of(std::size_t conversation, std::size_t side) {
@@ -70,28 +100,36 @@ void Trial::add_hosts(link::ByteSink* capture) {
   world_.add_wire(0, 1, plan_.wire[0], plan_.wire[1]);
 }
 
-/// The listening side has the even port, the other one is ephemeral; both are known only where both
-/// open at once.
+/// Who listens has an even port. Who opens has the odd one behind it where it matters: where both
+/// open, and where another conversation is to have the same ports.
+std::uint16_t Trial::port_of(std::size_t i, std::size_t side) const {
+  const ConversationPlan& plan = plan_.conversations[i];
+  if (plan.same_ports) return port_of(i - 1, side);
+  const bool repeated = i + 1 < plan_.conversations.size() && plan_.conversations[i + 1].same_ports;
+  const auto even = static_cast<std::uint16_t>(kFirstPort + 2 * i);
+  if (plan.simultaneous) return static_cast<std::uint16_t>(even + side);
+  if (plan.opener != side) return even;
+  return repeated ? static_cast<std::uint16_t>(even + 1) : std::uint16_t{0};
+}
+
 void Trial::add_conversations() {
   for (std::size_t i = 0; i < conversations_.size(); ++i) {
-    const ConversationPlan& plan = plan_.conversations[i];
-    conversations_[i].plan = &plan;
-    const auto port = static_cast<std::uint16_t>(kFirstPort + 2 * i);
+    Conversation& c = conversations_[i];
+    c.plan = &plan_.conversations[i];
+    c.violent = plan_.deadly();
+    if (c.plan->same_ports) c.before = &conversations_[i - 1];
     for (std::size_t side = 0; side < 2; ++side) {
-      const auto own_port = static_cast<std::uint16_t>(plan.simultaneous ? port + side : port);
-      const auto peer_port = static_cast<std::uint16_t>(plan.simultaneous ? port + 1 - side : port);
+      const host::Endpoint own{addresses_[side], port_of(i, side)};
+      const host::Endpoint peer{addresses_[1 - side], port_of(i, 1 - side)};
       world_.add_program(
-          side, std::make_unique<Talker>(
-                    world_, side, conversations_[i], host::Endpoint{addresses_[side], own_port},
-                    host::Endpoint{addresses_[1 - side], peer_port}, plan_.seed * 1000 + i * 2));
+          side, std::make_unique<Talker>(world_, side, c, own, peer, plan_.seed * 1000 + i * 2));
     }
   }
+  if (plan_.outage > Duration(0)) world_.add_program(0, std::make_unique<Outage>(world_, plan_));
 }
 
 bool Trial::all_finished() const {
-  return std::ranges::all_of(conversations_, [](const Conversation& c) {
-    return c.reports[0].finished && c.reports[1].finished;
-  });
+  return std::ranges::all_of(conversations_, &Conversation::finished);
 }
 
 bool Trial::nothing_left() {
