@@ -80,7 +80,8 @@ link::Impairment draw_wire(Dice& dice) {
   if (dice.chance(0.5)) wire.loss = dice.upto(0.2);
   if (dice.chance(0.2)) {
     wire.turns_bad = dice.upto(0.05);
-    wire.turns_good = 0.5 + dice.upto(0.4);
+    wire.turns_good = 0.6 + dice.upto(0.3);
+    wire.loss /= 2;
     wire.burst_loss = 0.5 + dice.upto(0.5);
   }
   if (dice.chance(0.3)) wire.duplicate = dice.upto(0.3);
@@ -93,6 +94,14 @@ link::Impairment draw_wire(Dice& dice) {
     wire.rate = dice.magnitude(20'000, 100'000'000);
     if (dice.chance(0.7)) wire.queue = dice.magnitude(5'000, 1'000'000);
   }
+  return wire;
+}
+
+/// Nothing happens on it but time: what is sent again over this was sent again for nothing.
+link::Impairment draw_quiet_wire(Dice& dice) {
+  link::Impairment wire;
+  wire.delay = std::chrono::microseconds(dice.magnitude(10, 200'000));
+  if (dice.chance(0.5)) wire.jitter = std::chrono::microseconds(dice.magnitude(10, 10'000));
   return wire;
 }
 
@@ -314,7 +323,7 @@ Plan draw_plan(std::uint64_t seed) {
   plan.seed = seed;
   plan.v6 = dice.chance(0.5);
   for (HostPlan& host : plan.hosts) host = draw_host(dice);
-  plan.wire[0] = draw_wire(dice);
+  plan.wire[0] = dice.chance(0.15) ? draw_quiet_wire(dice) : draw_wire(dice);
   plan.wire[1] = dice.chance(0.5) ? plan.wire[0] : draw_wire(dice);
   const std::uint32_t conversations = dice.chance(0.5) ? 1 : dice.between(2, 5);
   for (std::uint32_t i = 0; i < conversations; ++i) {

@@ -57,7 +57,7 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   View& view = views_[s.key];
   if (s.has(Flag::syn) && (!view.own.open || view.own.iss != s.header.seq)) {
     view.own = {};
-    if (!s.has(Flag::ack)) view.peer = {};
+    view.peer = s.has(Flag::ack) ? view.caller : Side{};
     open(s, view.own);
   }
   judge(s, view, packet.segment_size, now);
@@ -75,11 +75,20 @@ void Referee::arrived(std::size_t host, const Slice& packet, TimePoint) {
                   .payload = static_cast<std::uint32_t>(tcp.payload.size())};
   if (s.has(Flag::rst)) return;
   View& view = views_[s.key];
-  if (s.has(Flag::syn) && (!view.peer.open || view.peer.iss != s.header.seq)) {
-    view.peer = {};
-    open(s, view.peer);
-  }
+  if (s.has(Flag::syn)) return meet(s, view);
   if (view.peer.open) note(s, view.peer, view.own);
+}
+
+/// A SYN came. It means something at once where the host has called and not been answered yet;
+/// else it is a caller's, and counts from when the host answers it.
+void Referee::meet(const Segment& s, View& view) {
+  if (view.peer.open && view.peer.iss == s.header.seq) return note(s, view.peer, view.own);
+  const bool answers = view.own.open && !view.peer.open;
+  if (s.has(Flag::ack) && (!answers || s.header.ack != view.own.iss + 1)) return;
+  Side& side = answers ? view.peer : view.caller;
+  side = {};
+  open(s, side);
+  note(s, side, view.own);
 }
 
 void Referee::open(const Segment& s, Side& side) {

@@ -42,8 +42,9 @@ class Referee final : public Watcher {
     std::uint32_t ts_val = 0;
   };
   struct View {
-    Side own;   ///< as it was sent
-    Side peer;  ///< as it arrived
+    Side own;     ///< as it was sent
+    Side peer;    ///< as it arrived
+    Side caller;  ///< a SYN that the host has not answered
   };
   struct Key {
     std::size_t host;
@@ -64,6 +65,7 @@ class Referee final : public Watcher {
   void judge_place(const Segment& s, const View& view, TimePoint now);
   void judge_ack(const Segment& s, View& view, TimePoint now);
   void judge_size(const Segment& s, const View& view, std::uint32_t segment_size, TimePoint now);
+  static void meet(const Segment& s, View& view);
   static void open(const Segment& s, Side& side);
   static void note(const Segment& s, Side& side, const Side& other);
   void fault(const Segment& s, TimePoint now, const std::string& what);

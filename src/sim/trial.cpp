@@ -178,12 +178,14 @@ void Trial::judge_end() {
 
 void Trial::judge_conversation(std::size_t i) {
   const Conversation& c = conversations_[i];
+  // The last ACK of a handshake, and the answers to all that ask for it, may be lost.
+  const bool half_open = c.reports[0].opened != c.reports[1].opened && !plan_.clean();
   for (std::size_t side = 0; side < 2; ++side) {
     const Report& report = c.reports[side];
     const std::string who = name_of(i, side);
     if (!report.complaint.empty()) fail(who + ": " + report.complaint);
     judge_stream(i, side);
-    if (c.violent || outlived(i, side)) continue;
+    if (c.violent || half_open || outlived(i, side)) continue;
     if (report.gave_up) fail(who + " waited in vain");
     if (report.error) fail(who + " was told " + std::string(to_string(*report.error)));
     if (report.finished && !report.saw_end) fail(who + " did not see the end of the stream");
