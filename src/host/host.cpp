@@ -154,6 +154,17 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   table_.insert(hash(time_wait_[record].flow), handle);
 }
 
+/// A record that has ended goes at once: the next packet of its flow must not find it.
+void Host::go_on_with_syn_rcvd(std::uint32_t index) {
+  const Handle handle{Handle::Kind::syn_rcvd, index};
+  if (syn_rcvd_[index].record.state == tcp::State::syn_rcvd) {
+    mark(handle);
+    return;
+  }
+  if (syn_rcvd_[index].dirty) std::erase(dirty_, handle);
+  end_syn_rcvd(index);
+}
+
 void Host::end_syn_rcvd(std::uint32_t index) {
   SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(hash(entry.flow), {Handle::Kind::syn_rcvd, index});
@@ -184,7 +195,7 @@ void Host::advance(TimePoint now) {
       case Handle::Kind::syn_rcvd: {
         SynRcvdEntry& entry = syn_rcvd_[i];
         count(entry.record.timer_expired(settings_of(listeners_[entry.listener].settings), now));
-        mark(handle);
+        go_on_with_syn_rcvd(i);
         break;
       }
       case Handle::Kind::time_wait: time_wait_due(i, now); break;

@@ -167,6 +167,7 @@ class Host {
   void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   void release(std::uint32_t index);
   void to_time_wait_record(std::uint32_t index, TimePoint now);
+  void go_on_with_syn_rcvd(std::uint32_t index);
   void end_syn_rcvd(std::uint32_t index);
   void end_time_wait(std::uint32_t index);
   void time_wait_due(std::uint32_t index, TimePoint now);

@@ -111,7 +111,7 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   if (step.grows) {
     grow(index, tcp, packet, now);
   } else {
-    mark({Handle::Kind::syn_rcvd, index});
+    go_on_with_syn_rcvd(index);
   }
 }
 
