@@ -312,7 +312,7 @@ void add_successor(Dice& dice, Plan& plan) {
   next.opener = before.opener;
   next.same_ports = true;
   for (HostPlan& host : plan.hosts) host.settings.msl = 30s;
-  plan.conversations.push_back(std::move(next));
+  plan.conversations.push_back(next);
 }
 
 }  // namespace
