@@ -74,6 +74,7 @@ bool Connection::check_sequence(Arrival& a, Effects& fx) {
 
 void Connection::keep_timestamp(const Arrival& a) {
   if (!tcb_.timestamps || !a.header.options.has(wire::TcpOptions::kTimestamps)) return;
+  if (a.has(Flag::rst)) return;  // RFC 7323 §5.2: nothing has checked its stamp
   tcb_.ts.recent = a.header.options.ts_val;
   tcb_.ts.recent_at = a.now;
 }

@@ -25,6 +25,10 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
               : paws    ? Drop::paws
               : seq < 0 ? Drop::old_duplicate
                         : Drop::outside_window;
+    if (agreed.timestamps && !rst && !paws && length > 0 && seq + length == 0) {
+      ts.recent = header.options.ts_val;  // the SYN again, as Connection::check_sequence()
+      ts.recent_at = now;
+    }
     if (!rst && (length > 0 || challenges.spend(settings.challenge_acks_per_second, now)))
       ack_now = true;
     return step;

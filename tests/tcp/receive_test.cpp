@@ -1,5 +1,6 @@
 // Receiving: reassembly's ranges, delayed ACKs, the window we offer, PAWS, SACK, SHUT_RD, orphans.
 #include "tcp/script.hpp"
+#include "tcp/time_wait.hpp"
 
 namespace lastack::tcp {
 namespace {
@@ -186,6 +187,34 @@ TEST(Receive, TheStampOfTheLastSegmentSentAgainIsEchoed) {
   EXPECT_EQ(s.expect(kAck, 0, 0, 10).header.options.ts_ecr, 600U);
   s.arrive({.seq = -5, .len = 10, .ts_val = 700});  // somewhere before: anybody may send that
   EXPECT_EQ(s.expect(kAck, 0, 0, 10).header.options.ts_ecr, 600U);
+}
+
+// The same in TIME_WAIT, where a record may stand for the connection.
+TEST(Receive, TheStampOfAFinSentAgainIsEchoedInTimeWait) {
+  Settings settings = Script::plain();
+  settings.timestamps = true;
+  Script s(settings);
+  s.establish().close();
+  s.drain();
+  s.arrive({.flags = Flag::fin | Flag::ack, .ack = 1, .ts_val = 100});
+  s.expect_state(State::time_wait);
+  s.drain();
+  TimeWait record(s.c);
+  s.arrive({.flags = Flag::fin | Flag::ack, .ack = 1, .ts_val = 600});
+  const Outgoing answer = s.expect(kAck, 1, 0, 1);
+  EXPECT_EQ(answer.header.options.ts_ecr, 600U);
+
+  wire::TcpHeader fin;
+  fin.seq = Seq(Script::kTheirIss) + 1;
+  fin.ack = Seq(Script::kOurIss) + 2;
+  fin.flags = Flag::fin | Flag::ack;
+  fin.window = 65535;
+  fin.options.present = wire::TcpOptions::kTimestamps;
+  fin.options.ts_val = 600;
+  record.segment_arrives(fin, 0, settings, s.now);
+  const auto of_record = record.transmit(s.now);
+  ASSERT_TRUE(of_record);
+  EXPECT_EQ(of_record->header, answer.header);
 }
 
 TEST(Receive, TooManyPiecesAreRefused) {
