@@ -43,6 +43,17 @@ std::optional<Handle> Host::lookup(const Flow& flow) const {
   return table_.find(hash(flow), [&](Handle handle) { return flow_of(handle) == flow; });
 }
 
+/// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
+/// holders may still look at it, but its ports are free.
+std::optional<Handle> Host::living(const Flow& flow) {
+  const auto handle = lookup(flow);
+  if (!handle || handle->kind != Handle::Kind::connection) return handle;
+  ConnectionEntry& entry = connections_[handle->index];
+  if (entry.connection.state() != tcp::State::closed) return handle;
+  remove_from_table(entry, handle->index);
+  return std::nullopt;
+}
+
 ConnectionEntry* Host::get(FlowId id) {
   return const_cast<ConnectionEntry*>(std::as_const(*this).find(id));
 }

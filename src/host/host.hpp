@@ -157,6 +157,7 @@ class Host {
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
   [[nodiscard]] std::optional<Handle> lookup(const Flow& flow) const;
+  [[nodiscard]] std::optional<Handle> living(const Flow& flow);
   [[nodiscard]] const Flow& flow_of(Handle handle) const;
   ConnectionEntry* get(FlowId id);
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);

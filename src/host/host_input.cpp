@@ -66,7 +66,7 @@ void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint 
   }
   const Flow flow{{ip.header.destination, tcp->header.destination_port},
                   {ip.header.source, tcp->header.source_port}};
-  const auto handle = lookup(flow);
+  const auto handle = living(flow);
   if (!handle) {
     to_listener(flow, *tcp, now);
     return;

@@ -178,7 +178,7 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
     const auto port = ephemeral_port(flow.local, remote);
     if (!port) return std::unexpected(Refusal::address_not_available);
     flow.local.port = *port;
-  } else if (lookup(flow)) {
+  } else if (living(flow)) {
     return std::unexpected(Refusal::address_in_use);
   }
   tcp::Connection connection;
