@@ -83,7 +83,7 @@ host::Config config_of(const Options& options) {
     config.super_segment = kLargestPayload;
     config.transmit_checksum = config.verify_checksum = false;  // the link does both
   }
-  config.settings = std::make_shared<const tcp::Settings>(settings_of(options));
+  config.settings = tcp::SettingsPtr(settings_of(options));
   return config;
 }
 

@@ -96,8 +96,11 @@ void encode(Encoder& out, const tcp::Tcb& t, TimePoint now) {
            std::uint64_t{t.ack_now} << 4U | std::uint64_t{t.window_update} << 5U |
            std::uint64_t{t.retransmit_first} << 6U | std::uint64_t{t.probe} << 7U);
   out.byte(std::uint64_t{t.keepalive} | std::uint64_t{t.syn_lost} << 1U);
-  for (const Offset o : {t.snd.una, t.snd.nxt, t.snd.max, t.snd.end, t.snd.wl1, t.snd.wl2,
-                         t.rcv.nxt, t.rcv.read, t.rcv.acked, t.rcv.edge}) {
+  const Offset wl1 = distance(t.irs + 1, t.snd.wl1);
+  const Offset wl2 = distance(t.iss + 1, t.snd.wl2);
+  const Offset acked = distance(t.irs + 1, t.rcv.last_ack_sent);
+  for (const Offset o : {t.snd.una, t.snd.nxt, t.snd.max, t.snd.end, wl1, wl2, t.rcv.nxt,
+                         t.rcv.read, acked, t.rcv.edge}) {
     out.small(o);
   }
   out.byte(t.rcv.fin == tcp::ReceiveVariables::kNoFin ? 0

@@ -66,7 +66,7 @@ World::World(const Bounds& bounds)
       in_flight_(static_cast<std::uint8_t>(bounds.in_flight)),
       icmp_(bounds.icmp),
       self_(bounds.self_connect),
-      settings_(std::make_shared<const tcp::Settings>(settings_for(bounds))) {
+      settings_(tcp::SettingsPtr(settings_for(bounds))) {
   for (std::size_t i = 0; i < 2; ++i) {
     Endpoint& e = endpoints_[i];
     e.opens_left = bounds.opens[i];

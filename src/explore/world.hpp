@@ -138,7 +138,7 @@ class World {
   std::uint8_t in_flight_ = 0;
   bool icmp_ = false;
   bool self_ = false;
-  std::shared_ptr<const tcp::Settings> settings_;
+  tcp::SettingsPtr settings_;
   std::vector<std::uint8_t> rows_;
   std::string violation_;
 };

@@ -117,6 +117,16 @@ void Host::mark(Handle handle) {
   dirty_.push_back(handle);
 }
 
+bool Host::is_dirty(Handle handle) const {
+  const std::uint32_t i = handle.index;
+  switch (handle.kind) {
+    case Handle::Kind::syn_rcvd: return syn_rcvd_.has(i) && syn_rcvd_[i].dirty;
+    case Handle::Kind::time_wait: return time_wait_.has(i) && time_wait_[i].dirty;
+    case Handle::Kind::connection: break;
+  }
+  return connections_.has(i) && connections_[i].dirty;
+}
+
 /// The wheel's entry is moved only to an earlier time: one that fires too early is put in again.
 void Host::minds_deadline(TimerId timer, TimePoint deadline) {
   if (deadline < wheel_.deadline(timer)) wheel_.set(timer, deadline);
@@ -172,7 +182,6 @@ void Host::go_on_with_syn_rcvd(std::uint32_t index) {
     mark(handle);
     return;
   }
-  if (syn_rcvd_[index].dirty) std::erase(dirty_, handle);
   end_syn_rcvd(index);
 }
 
@@ -227,8 +236,7 @@ void Host::time_wait_due(std::uint32_t index, TimePoint now) {
 
 bool Host::next_event(HostEvent& event) {
   if (events_.empty()) return false;
-  event = events_.front();
-  events_.pop_front();
+  event = events_.pop_front();
   return true;
 }
 

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 
 #include "base/buffer.hpp"
 #include "base/random.hpp"
+#include "base/ring.hpp"
 #include "base/time.hpp"
 #include "host/config.hpp"
 #include "host/counters.hpp"
@@ -28,7 +28,7 @@
 
 namespace lastack::host {
 
-using SettingsPtr = std::shared_ptr<const tcp::Settings>;
+using tcp::SettingsPtr;
 
 /// What a caller of the user's side did wrong, or asked for in vain.
 enum class Refusal : std::uint8_t {
@@ -164,6 +164,7 @@ class Host {
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void count(const tcp::Effects& fx);
   void mark(Handle handle);
+  [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
   void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   void release(std::uint32_t index);
@@ -187,10 +188,10 @@ class Host {
   Slab<SynRcvdEntry> syn_rcvd_;
   Slab<TimeWaitEntry> time_wait_;
   std::vector<ListenerEntry> listeners_;
-  std::deque<Handle> dirty_;   ///< those that may have something to send
-  std::deque<Slice> replies_;  ///< whole packets that belong to no connection
-  std::deque<Slice> looped_;   ///< packets to an address of our own
-  std::deque<HostEvent> events_;
+  Ring<Handle> dirty_;   ///< those that may have something to send, and some that are gone
+  Ring<Slice> replies_;  ///< whole packets that belong to no connection
+  Ring<Slice> looped_;   ///< packets to an address of our own
+  Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   Counters counters_;
   std::uint16_t port_counter_ = 0;

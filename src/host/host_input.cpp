@@ -127,7 +127,6 @@ void Host::grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& pa
   }
   const Flow flow = entry.flow;
   tcp::Connection connection(entry.record, listeners_[listener].settings, now);
-  if (entry.dirty) std::erase(dirty_, Handle{Handle::Kind::syn_rcvd, index});
   end_syn_rcvd(index);
   const std::uint32_t grown = make_connection(flow, std::move(connection));
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
@@ -144,14 +143,13 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
                         const Slice&, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const auto fx = entry.record.segment_arrives(tcp.header, size, settings_of(nullptr), now);
+  const auto fx = entry.record.segment_arrives(tcp.header, size, settings_of({}), now);
   count(fx);
   if (entry.record.state() == tcp::State::time_wait) {
     minds_deadline(entry.timer, entry.record.next_deadline());
     mark({Handle::Kind::time_wait, index});
     return;
   }
-  if (entry.dirty) std::erase(dirty_, Handle{Handle::Kind::time_wait, index});
   const Seq snd_nxt = entry.record.snd_nxt();
   end_time_wait(index);
   if (fx.transitions().back().event == tcp::Event::reuse) to_listener(flow, tcp, now, snd_nxt);

@@ -9,18 +9,18 @@ namespace lastack::host {
 bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (!looped_.empty()) {
-      const Slice packet = std::move(looped_.front());
-      looped_.pop_front();
-      packet_arrives(packet, now);
+      packet_arrives(looped_.pop_front(), now);
       continue;
     }
     out.clear();
     if (!replies_.empty()) {
-      out.payload.push_back(std::move(replies_.front()));
+      out.payload.push_back(replies_.pop_front());
       out.payload_size = out.payload[0].size();
-      replies_.pop_front();
     } else if (dirty_.empty()) {
       return false;
+    } else if (!is_dirty(dirty_.front())) {
+      dirty_.pop_front();  // it ended while it stood in the queue
+      continue;
     } else if (!transmit_from(dirty_.front(), out, now)) {
       continue;
     }

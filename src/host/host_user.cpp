@@ -83,8 +83,7 @@ ListenerEntry* Host::listener_for(const Endpoint& local) {
 std::optional<FlowId> Host::accept(ListenerId id) {
   ListenerEntry* listener = find_listener(id);
   if (listener == nullptr || listener->accept_queue.empty()) return std::nullopt;
-  const std::uint32_t index = listener->accept_queue.front();
-  listener->accept_queue.pop_front();
+  const std::uint32_t index = listener->accept_queue.pop_front();
   connections_[index].listener = kNobody;
   connections_[index].held = true;
   return FlowId{index, connections_.generation(index)};
@@ -100,7 +99,8 @@ void Host::close_listener(ListenerId id, TimePoint now) {
 }
 
 void Host::reset_children(std::uint32_t listener, TimePoint now) {
-  for (const std::uint32_t index : std::exchange(listeners_[listener].accept_queue, {})) {
+  for (auto& queue = listeners_[listener].accept_queue; !queue.empty();) {
+    const std::uint32_t index = queue.pop_front();
     connections_[index].listener = kNobody;
     apply(index, connections_[index].connection.abort(now), now);
   }
@@ -112,7 +112,6 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
     const tcp::Effects fx = syn_rcvd_[i].record.abort();
     count(fx);
     reply_reset(syn_rcvd_[i].flow, fx.reset);
-    if (syn_rcvd_[i].dirty) std::erase(dirty_, Handle{Handle::Kind::syn_rcvd, i});
     end_syn_rcvd(i);
   }
 }

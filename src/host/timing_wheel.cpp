@@ -6,14 +6,14 @@
 namespace lastack::host {
 namespace {
 
-constexpr std::uint64_t kNeverTick = UINT64_MAX;
+constexpr std::uint64_t kNeverTick = (std::uint64_t{1} << 48U) - 1;
 
 /// The tick at which a timer for `at` fires: rounded up, so never early.
 std::uint64_t tick_of(TimePoint at) {
   if (at == kNever) return kNeverTick;
   const std::int64_t tick = Duration(TimingWheel::kTick).count();
   const std::int64_t us = std::max<std::int64_t>(at.time_since_epoch().count(), 0);
-  return static_cast<std::uint64_t>((us + tick - 1) / tick);
+  return std::min(static_cast<std::uint64_t>((us - 1) / tick + 1), kNeverTick);
 }
 
 }  // namespace
@@ -21,8 +21,7 @@ std::uint64_t tick_of(TimePoint at) {
 TimerId TimingWheel::create(std::uint32_t cookie) {
   TimerId id = free_;
   if (id == kNoTimer) {
-    id = static_cast<TimerId>(nodes_.size());
-    nodes_.emplace_back();
+    id = static_cast<TimerId>(nodes_.push_back({}));
   } else {
     free_ = nodes_[id].next;
     --free_count_;
@@ -41,8 +40,9 @@ void TimingWheel::destroy(TimerId id) {
 
 void TimingWheel::set(TimerId id, TimePoint deadline) {
   stop(id);
-  nodes_[id].tick = tick_of(deadline);
-  if (nodes_[id].tick != kNeverTick) link(id);
+  const std::uint64_t tick = tick_of(deadline);
+  nodes_[id].set_tick(tick);
+  if (tick != kNeverTick) link(id);
 }
 
 void TimingWheel::stop(TimerId id) {
@@ -51,14 +51,14 @@ void TimingWheel::stop(TimerId id) {
 
 TimePoint TimingWheel::deadline(TimerId id) const {
   if (nodes_[id].slot == kNoSlot) return kNever;
-  return TimePoint(static_cast<std::int64_t>(nodes_[id].tick) * kTick);
+  return TimePoint(static_cast<std::int64_t>(nodes_[id].tick()) * kTick);
 }
 
 /// The level is that of the highest bit in which the timer's tick and the present differ: the timer
 /// comes down a level each time the present has caught up with that bit.
 void TimingWheel::link(TimerId id) {
   Node& node = nodes_[id];
-  const std::uint64_t tick = std::max(node.tick, now_ + 1);
+  const std::uint64_t tick = std::max(node.tick(), now_ + 1);
   const std::uint64_t differing = tick ^ now_;
   const std::size_t level = std::min<std::size_t>(
       (static_cast<unsigned>(std::bit_width(differing)) - 1U) / kBits, kLevels - 1);
@@ -136,7 +136,7 @@ void TimingWheel::empty_slot(std::size_t level, std::size_t slot, std::vector<st
     const TimerId next = node.next;
     node.slot = kNoSlot;
     node.next = node.previous = kNoTimer;
-    if (node.tick <= now_) {
+    if (node.tick() <= now_) {
       due.push_back(node.cookie);
     } else {
       link(id);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/block_vector.hpp"
 #include "base/time.hpp"
 
 namespace lastack::host {
@@ -37,11 +38,19 @@ class TimingWheel {
   [[nodiscard]] std::size_t size() const { return nodes_.size() - free_count_; }
 
   struct Node {
-    std::uint64_t tick = 0;
     TimerId next = kNoTimer;
     TimerId previous = kNoTimer;
     std::uint32_t cookie = 0;
+    std::uint32_t tick_low = 0;
+    std::uint16_t tick_high = 0;
     std::uint16_t slot = kNoSlot;
+
+    /// When it is due, in 48 bits: 8,900 years.
+    [[nodiscard]] std::uint64_t tick() const { return std::uint64_t{tick_high} << 32U | tick_low; }
+    void set_tick(std::uint64_t tick) {
+      tick_low = static_cast<std::uint32_t>(tick);
+      tick_high = static_cast<std::uint16_t>(tick >> 32U);
+    }
   };
   static constexpr std::uint16_t kNoSlot = UINT16_MAX;
 
@@ -57,7 +66,7 @@ class TimingWheel {
   [[nodiscard]] std::uint64_t next_tick() const;
 
   std::uint64_t now_ = 0;  ///< ticks that are over
-  std::vector<Node> nodes_;
+  BlockVector<Node> nodes_;
   TimerId free_ = kNoTimer;  ///< linked through Node::next
   std::size_t free_count_ = 0;
   std::array<std::array<TimerId, kSlots>, kLevels> heads_ = filled();

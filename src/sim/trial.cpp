@@ -94,7 +94,7 @@ void Trial::add_hosts(link::ByteSink* capture) {
     addresses_[i] = config.addresses[0].address;
     config.mtu = plan_.hosts[i].mtu;
     config.super_segment = plan_.hosts[i].super_segment;
-    config.settings = std::make_shared<const tcp::Settings>(plan_.hosts[i].settings);
+    config.settings = tcp::SettingsPtr(plan_.hosts[i].settings);
     world_.add_host(std::move(config));
   }
   world_.add_wire(0, 1, plan_.wire[0], plan_.wire[1]);

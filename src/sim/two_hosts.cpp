@@ -7,7 +7,7 @@
 namespace lastack::sim {
 
 TwoHosts::TwoHosts(TwoHostsConfig config) : config_(std::move(config)) {
-  const auto settings = std::make_shared<const tcp::Settings>(config_.settings);
+  const auto settings = tcp::SettingsPtr(config_.settings);
   for (std::size_t i = 0; i < 2; ++i) {
     const std::string text =
         config_.v6 ? "fd00::" + std::to_string(i + 1) : "10.0.0." + std::to_string(i + 1);

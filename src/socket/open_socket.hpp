@@ -46,7 +46,6 @@ struct OpenSocket {
   std::uint32_t generation = 0;
   Box<Choices> choices;
 
-  [[nodiscard]] bool in_use() const { return references > 0; }
   [[nodiscard]] bool has_flow() const {
     return kind == Kind::connecting || kind == Kind::connected;
   }

@@ -1,6 +1,7 @@
 #include "socket/sockets.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace lastack::socket {
 namespace {
@@ -20,26 +21,35 @@ Errno errno_of(host::Refusal refusal) {
 
 // --- descriptors and open sockets
 
+/// POSIX: the lowest number that is free.
 Result<Fd> Sockets::install(std::uint32_t index) {
-  const auto slot = std::ranges::find(descriptors_, kFree);
-  if (slot == descriptors_.end() && descriptors_.size() == kMostDescriptors) {
-    return std::unexpected(Errno::emfile);
-  }
+  if (no_descriptor_left()) return std::unexpected(Errno::emfile);
   ++open_[index].references;
-  if (slot != descriptors_.end()) {
-    *slot = index;
-    return static_cast<Fd>(slot - descriptors_.begin());
+  if (free_descriptors_.empty()) {
+    descriptors_.push_back(index);
+    return static_cast<Fd>(descriptors_.size() - 1);
   }
-  descriptors_.push_back(index);
-  return static_cast<Fd>(descriptors_.size() - 1);
+  const Fd fd = free_descriptors_.top();
+  free_descriptors_.pop();
+  descriptors_[static_cast<std::size_t>(fd)] = index;
+  return fd;
+}
+
+bool Sockets::no_descriptor_left() const {
+  return free_descriptors_.empty() && descriptors_.size() == kMostDescriptors;
 }
 
 std::uint32_t Sockets::make(OpenSocket::Kind kind) {
-  auto slot = std::ranges::find(open_, 0U, &OpenSocket::references);
-  if (slot == open_.end()) slot = open_.insert(open_.end(), OpenSocket{});
-  *slot = OpenSocket{};
-  slot->kind = kind;
-  return static_cast<std::uint32_t>(slot - open_.begin());
+  std::uint32_t index = free_open_;
+  if (index == kFree) {
+    index = static_cast<std::uint32_t>(open_.push_back({}));
+  } else {
+    free_open_ = open_[index].index;
+  }
+  open_[index] = OpenSocket{};
+  open_[index].kind = kind;
+  ++open_sockets_;
+  return index;
 }
 
 OpenSocket* Sockets::get(Fd fd) {
@@ -49,10 +59,6 @@ OpenSocket* Sockets::get(Fd fd) {
 }
 
 const OpenSocket* Sockets::find(Fd fd) const { return const_cast<Sockets*>(this)->get(fd); }
-
-std::size_t Sockets::open_sockets() const {
-  return static_cast<std::size_t>(std::ranges::count_if(open_, &OpenSocket::in_use));
-}
 
 const tcp::Connection* Sockets::connection(const OpenSocket& s) const {
   return s.has_flow() ? host_->connection(s.flow()) : nullptr;
@@ -64,7 +70,10 @@ tcp::State Sockets::state_of(const OpenSocket& s) const {
   return c != nullptr ? c->state() : tcp::State::closed;
 }
 
-Result<Fd> Sockets::socket() { return install(make(OpenSocket::Kind::fresh)); }
+Result<Fd> Sockets::socket() {
+  if (no_descriptor_left()) return std::unexpected(Errno::emfile);
+  return install(make(OpenSocket::Kind::fresh));
+}
 
 Result<Fd> Sockets::dup(Fd fd) {
   if (get(fd) == nullptr) return std::unexpected(Errno::ebadf);
@@ -74,19 +83,23 @@ Result<Fd> Sockets::dup(Fd fd) {
 Result<void> Sockets::close(Fd fd, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  descriptors_[static_cast<std::size_t>(fd)] = kFree;
-  if (--s->references == 0) let_go(*s, now);
+  const std::uint32_t index = std::exchange(descriptors_[static_cast<std::size_t>(fd)], kFree);
+  free_descriptors_.push(fd);
+  if (--s->references == 0) let_go(index, now);
   return {};
 }
 
 /// The last reference is gone: only now does TCP hear of it.
-void Sockets::let_go(OpenSocket& s, TimePoint now) {
+void Sockets::let_go(std::uint32_t index, TimePoint now) {
+  OpenSocket& s = open_[index];
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
   if (s.has_flow()) {
     if (s.linger_zero) host_->abort(s.flow(), now);
     host_->orphan(s.flow(), now);
   }
   s = OpenSocket{};
+  s.index = std::exchange(free_open_, index);
+  --open_sockets_;
 }
 
 // --- opening
@@ -122,6 +135,7 @@ Result<Fd> Sockets::accept(Fd fd) {
   const OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind != OpenSocket::Kind::listening) return std::unexpected(Errno::einval);
+  if (no_descriptor_left()) return std::unexpected(Errno::emfile);
   const auto flow = host_->accept(s->listener());
   if (!flow) return std::unexpected(Errno::eagain);
   const std::uint32_t made = make(OpenSocket::Kind::connected);
@@ -301,7 +315,7 @@ Result<void> Sockets::change_settings(Fd fd, bool tcp::Settings::* field, bool o
     settings = *host_->config().settings;
   }
   settings.*field = on;
-  auto changed = std::make_shared<const tcp::Settings>(settings);
+  tcp::SettingsPtr changed(settings);
   if (c != nullptr) {
     host_->set_settings(s->flow(), std::move(changed), now);
   } else {

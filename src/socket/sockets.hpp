@@ -9,11 +9,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <span>
 #include <vector>
 
+#include "base/block_vector.hpp"
 #include "base/time.hpp"
 #include "host/host.hpp"
 #include "socket/errno.hpp"
@@ -86,7 +89,7 @@ class Sockets {
   /// The open socket behind `fd`; null for EBADF. Views only.
   [[nodiscard]] const OpenSocket* find(Fd fd) const;
   /// Open sockets in all: 0 when every descriptor is closed.
-  [[nodiscard]] std::size_t open_sockets() const;
+  [[nodiscard]] std::size_t open_sockets() const { return open_sockets_; }
   [[nodiscard]] host::Host& host() { return *host_; }
 
  private:
@@ -94,6 +97,7 @@ class Sockets {
   static constexpr std::size_t kMostDescriptors = 1U << 20U;
 
   OpenSocket* get(Fd fd);
+  [[nodiscard]] bool no_descriptor_left() const;
   Result<Fd> install(std::uint32_t index);
   std::uint32_t make(OpenSocket::Kind kind);
   [[nodiscard]] const tcp::Connection* connection(const OpenSocket& s) const;
@@ -101,7 +105,7 @@ class Sockets {
   [[nodiscard]] std::optional<Errno> error_of(const OpenSocket& s) const;
   std::optional<Errno> tell_error(OpenSocket& s);
   [[nodiscard]] bool at_end(const OpenSocket& s) const;
-  void let_go(OpenSocket& s, TimePoint now);
+  void let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   Result<std::size_t> put(Fd fd, std::span<const std::byte> octets, TimePoint now, bool urgent);
   Result<void> shut_listener(OpenSocket& s, int how, TimePoint now);
@@ -112,7 +116,10 @@ class Sockets {
 
   host::Host* host_;
   std::vector<std::uint32_t> descriptors_;  ///< index into open_, or kFree
-  std::vector<OpenSocket> open_;
+  std::priority_queue<Fd, std::vector<Fd>, std::greater<>> free_descriptors_;
+  BlockVector<OpenSocket> open_;
+  std::uint32_t free_open_ = kFree;  ///< places in open_ that are free, linked through `index`
+  std::size_t open_sockets_ = 0;
 };
 
 }  // namespace lastack::socket

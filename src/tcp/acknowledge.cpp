@@ -77,13 +77,16 @@ void Connection::measure(const Arrival& a) {
 void Connection::update_window(const Arrival& a, Effects&) {
   auto& snd = tcb_.snd;
   if (a.ack < snd.una) return;  // its window counts from an edge that has moved on
-  const bool newer = snd.wl2 < a.ack || snd.wl1 < a.seq || (snd.wl1 == a.seq && snd.wl2 <= a.ack);
+  const Seq seq = a.header.seq;
+  const Seq ack = a.header.ack;
+  const bool newer =
+      before(snd.wl2, ack) || before(snd.wl1, seq) || (snd.wl1 == seq && snd.wl2 == ack);
   if (!newer && !mutated(Mutant::window_from_old_segment)) return;
   const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
   snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);
   snd.max_wnd = std::max(snd.max_wnd, snd.wnd);
-  snd.wl1 = a.seq;
-  snd.wl2 = a.ack;
+  snd.wl1 = seq;
+  snd.wl2 = ack;
   if (snd.wnd > 0 && tcb_.timers.mode == Retransmission::persist) {
     tcb_.timers.backoff = 0;
     tcb_.probe = false;

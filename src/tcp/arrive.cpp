@@ -68,15 +68,14 @@ bool Connection::check_sequence(Arrival& a, Effects& fx) {
 
   tcb_.heard = a.now;
   tcb_.timers.keepalives = 0;
-  if (a.seq <= tcb_.rcv.acked) keep_timestamp(a);  // RFC 7323 §4.3
+  if (!after(a.header.seq, tcb_.rcv.last_ack_sent)) keep_timestamp(a);  // RFC 7323 §4.3
   return true;
 }
 
 void Connection::keep_timestamp(const Arrival& a) {
   if (!tcb_.timestamps || !a.header.options.has(wire::TcpOptions::kTimestamps)) return;
   if (a.has(Flag::rst)) return;  // RFC 7323 §5.2: nothing has checked its stamp
-  tcb_.ts.recent = a.header.options.ts_val;
-  tcb_.ts.recent_at = a.now;
+  tcb_.ts.take(a.header.options.ts_val, a.now);
 }
 
 /// An unacceptable segment is answered with an ACK, unless it is a RST. Those without octets are
@@ -171,8 +170,8 @@ bool Connection::check_ack(const Arrival& a, Effects& fx) {
 void Connection::check_urgent(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::urg) || !traits(tcb_.state).may_receive_data) return;
   const Offset up = a.seq + a.header.urgent;
-  if (up <= tcb_.rcv.up) return;
-  tcb_.rcv.up = up;
+  if (up <= (tcb_.urgent ? tcb_.urgent->receive : 0)) return;
+  tcb_.urgent.ensure().receive = up;
   fx.ready |= kUrgent;
 }
 
@@ -241,7 +240,7 @@ void Connection::owe_ack(const Arrival& a, Range fresh, bool in_order) {
   auto& rcv = tcb_.rcv;
   const auto size = static_cast<std::uint16_t>(std::min<std::uint32_t>(a.payload, rcv.mss));
   rcv.largest = std::max(rcv.largest, size);
-  const Offset owed = fresh.end - std::max<Offset>(rcv.acked, 0);
+  const Offset owed = fresh.end - rcv.nxt + distance(rcv.last_ack_sent, ack_field());
   if (!in_order || tcb_.out_of_order || owed >= 2 * Offset{rcv.largest}) {
     tcb_.ack_now = true;
   } else if (tcb_.timers.delayed_ack == kNever && !mutated(Mutant::delayed_ack_never)) {

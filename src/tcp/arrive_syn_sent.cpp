@@ -36,11 +36,11 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
   tcb_.irs = header.seq;  // fourth
   tcb_.heard = now;
   tcb_.snd.wnd = tcb_.snd.max_wnd = header.window;
-  tcb_.snd.wl1 = -1;
-  agree_on_options(header);
-  tcb_.ts.recent_at = now;
+  tcb_.snd.wl1 = tcb_.irs;
+  tcb_.rcv.last_ack_sent = tcb_.irs;
+  agree_on_options(header, now);
   if (!acks_syn) {
-    tcb_.snd.wl2 = -1;
+    tcb_.snd.wl2 = tcb_.iss;
     tcb_.snd.nxt = -1;  // our SYN goes out again, with an ACK of theirs
     enter(Event::syn, fx, now);
     return;
@@ -54,14 +54,14 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
             .fin = false,
             .fin_at = 0};
   acknowledged(a, fx);
-  tcb_.snd.wl2 = 0;
+  tcb_.snd.wl2 = header.ack;
   tcb_.ack_now = true;
   enter(Event::syn_ack, fx, now);
   // DEVIATES: §3.10.7.3 queues text and FIN that come with a SYN. They are left unacknowledged, so
   // the peer sends them again: nothing of a SYN is kept before the handshake is over.
 }
 
-void Connection::agree_on_options(const wire::TcpHeader& syn) {
+void Connection::agree_on_options(const wire::TcpHeader& syn, TimePoint now) {
   const Agreement agreed = agree(syn.options, settings(), tcb_.rcv.mss, tcb_.snd.mss);
   tcb_.snd.mss = agreed.send_mss;
   tcb_.snd.scale = agreed.send_scale;
@@ -69,7 +69,7 @@ void Connection::agree_on_options(const wire::TcpHeader& syn) {
   tcb_.window_scaling = agreed.window_scaling;
   tcb_.timestamps = agreed.timestamps;
   tcb_.sack = agreed.sack;
-  if (agreed.timestamps) tcb_.ts.recent = syn.options.ts_val;
+  if (agreed.timestamps) tcb_.ts.take(syn.options.ts_val, now);
 }
 
 }  // namespace lastack::tcp

@@ -33,8 +33,8 @@ bool abort_resets(State state) {
 bool operator==(const Tcb& a, const Tcb& b) {
   const auto values = [](const Tcb& t) {
     return std::tie(t.state, t.origin, t.error, t.challenges, t.iss, t.irs, t.snd, t.rcv, t.ts,
-                    t.timers, t.timed, t.rtt, t.congestion, t.recovery, t.out_of_order, t.heard,
-                    t.sent, t.progress);
+                    t.timers, t.timed, t.rtt, t.congestion, t.recovery, t.out_of_order, t.urgent,
+                    t.heard, t.sent, t.progress);
   };
   const auto bits = [](const Tcb& t) {
     return std::array<bool, 13>{t.fin_queued,     t.close_waits,      t.orphan, t.discarding,
@@ -49,8 +49,7 @@ bool operator==(const Tcb& a, const Tcb& b) {
 
 const Settings& Connection::settings() const { return tcb_.settings ? *tcb_.settings : kDefaults; }
 
-Connection::Connection(const SynRcvd& record, std::shared_ptr<const Settings> settings,
-                       TimePoint now) {
+Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint now) {
   tcb_.settings = std::move(settings);
   tcb_.state = State::syn_rcvd;
   tcb_.origin = Origin::passive;
@@ -59,8 +58,8 @@ Connection::Connection(const SynRcvd& record, std::shared_ptr<const Settings> se
   tcb_.snd = {.una = -1,
               .nxt = 0,
               .max = 0,
-              .wl1 = -1,
-              .wl2 = -1,
+              .wl1 = record.irs,
+              .wl2 = record.iss,
               .wnd = record.window,
               .max_wnd = record.window,
               .mss = record.agreed.send_mss,
@@ -68,7 +67,7 @@ Connection::Connection(const SynRcvd& record, std::shared_ptr<const Settings> se
   tcb_.rcv.mss = record.mss;
   tcb_.rcv.scale = record.agreed.receive_scale;
   tcb_.rcv.edge = record.receive_window;
-  tcb_.rcv.acked = 0;
+  tcb_.rcv.last_ack_sent = record.irs + 1;
   tcb_.window_scaling = record.agreed.window_scaling;
   tcb_.timestamps = record.agreed.timestamps;
   tcb_.sack = record.agreed.sack;
@@ -103,7 +102,7 @@ std::expected<Effects, Error> Connection::send(std::uint32_t octets, TimePoint n
   if (!traits(tcb_.state).may_send_data) return std::unexpected(Error::not_open);
   if (tcb_.snd.una == tcb_.snd.end) tcb_.progress = now;
   tcb_.snd.end += octets;
-  if (urgent) tcb_.snd.up = tcb_.snd.end;
+  if (urgent) tcb_.urgent.ensure().send = tcb_.snd.end;
   return Effects{};
 }
 
@@ -206,7 +205,7 @@ std::uint32_t Connection::unread() const {
   return static_cast<std::uint32_t>(std::max<Offset>(data_end - tcb_.rcv.read, 0));
 }
 
-void Connection::set_settings(std::shared_ptr<const Settings> settings, TimePoint now) {
+void Connection::set_settings(SettingsPtr settings, TimePoint now) {
   const Settings before = this->settings();
   tcb_.settings = std::move(settings);
   if (!before.keepalive && this->settings().keepalive) tcb_.heard = now;

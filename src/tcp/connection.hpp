@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <expected>
-#include <memory>
 #include <optional>
 
 #include "base/time.hpp"
@@ -29,7 +28,7 @@ struct Open {
   std::uint32_t ts_offset = 0;      ///< a random start for our timestamps (RFC 7323 §5.4)
   std::uint16_t mss = 1460;         ///< largest segment the path takes: MTU less fixed headers
   std::uint16_t default_mss = 536;  ///< where the peer names none: 536 over IPv4, 1220 over IPv6
-  std::shared_ptr<const Settings> settings;
+  SettingsPtr settings;
 };
 
 /// An ICMP error about a segment of ours (RFC 9293 §3.9.2.2, RFC 5927).
@@ -45,7 +44,7 @@ class Connection {
   /// CLOSED, with nothing open.
   Connection() = default;
   /// The full connection that a SYN_RCVD record grows into; give it the segment that made it grow.
-  Connection(const SynRcvd& record, std::shared_ptr<const Settings> settings, TimePoint now);
+  Connection(const SynRcvd& record, SettingsPtr settings, TimePoint now);
 
   // --- Doors. Each says what it brought about; after any of them call transmit() until it returns
   // nothing, then look at next_deadline().
@@ -88,7 +87,7 @@ class Connection {
   /// Octets received in order that the user has not read.
   [[nodiscard]] std::uint32_t unread() const;
   /// Other settings from now on, as setsockopt() brings about.
-  void set_settings(std::shared_ptr<const Settings> settings, TimePoint now);
+  void set_settings(SettingsPtr settings, TimePoint now);
 
   friend bool operator==(const Connection&, const Connection&) = default;
 
@@ -105,7 +104,7 @@ class Connection {
   // arrive_syn_sent.cpp: §3.10.7.3
   void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload, Effects& fx,
                            TimePoint now);
-  void agree_on_options(const wire::TcpHeader& syn);
+  void agree_on_options(const wire::TcpHeader& syn, TimePoint now);
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);
@@ -170,6 +169,10 @@ class Connection {
   }
   [[nodiscard]] std::uint32_t in_flight() const {
     return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
+  }
+  /// The urgent data ends behind `at`.
+  [[nodiscard]] bool urgent_beyond(Offset at) const {
+    return tcb_.urgent && tcb_.urgent->send > at;
   }
   /// After SHUT_RD: BSD's way. Linux goes on taking what arrives, and lets it be read.
   [[nodiscard]] bool throws_away() const {

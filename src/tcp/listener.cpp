@@ -47,8 +47,7 @@ Listener::Step Listener::segment_arrives(const wire::TcpHeader& header, std::uin
   child.iss = how.iss;
   child.irs = header.seq;
   child.ts.offset = how.ts_offset;
-  child.ts.recent_at = now;
-  if (child.agreed.timestamps) child.ts.recent = header.options.ts_val;
+  if (child.agreed.timestamps) child.ts.take(header.options.ts_val, now);
   child.mss = how.mss;
   child.window = header.window;
   // What the scale of later segments can say: nothing that they would have to take back.

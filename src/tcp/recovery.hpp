@@ -51,9 +51,9 @@ class Recovery {
 
  private:
   Offset recover_ = -1;  ///< RFC 6582: highest offset sent when the last loss was seen
+  Box<RangeSet> scoreboard_;
   Phase phase_ = Phase::open;
   std::uint8_t duplicates_ = 0;
-  Box<RangeSet> scoreboard_;
 };
 
 }  // namespace lastack::tcp

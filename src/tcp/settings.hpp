@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/shared.hpp"
 #include "base/time.hpp"
 
 namespace lastack::tcp {
@@ -41,5 +42,8 @@ struct Settings {
 
   friend bool operator==(const Settings&, const Settings&) = default;
 };
+
+/// What connections hold; none stands for the defaults.
+using SettingsPtr = Shared<Settings>;
 
 }  // namespace lastack::tcp

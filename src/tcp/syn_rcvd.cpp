@@ -26,8 +26,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
               : seq < 0 ? Drop::old_duplicate
                         : Drop::outside_window;
     if (agreed.timestamps && !rst && !paws && length > 0 && seq + length == 0) {
-      ts.recent = header.options.ts_val;  // the SYN again, as Connection::check_sequence()
-      ts.recent_at = now;
+      ts.take(header.options.ts_val, now);  // the SYN again, as Connection::check_sequence()
     }
     if (!rst && (length > 0 || challenges.spend(settings.challenge_acks_per_second, now)))
       ack_now = true;

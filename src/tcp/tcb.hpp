@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "base/box.hpp"
 #include "base/sequence.hpp"
@@ -28,9 +27,8 @@ struct SendVariables {
   Offset nxt = -1;  ///< next to be sent; goes back to una when the timer runs out
   Offset max = -1;  ///< highest ever sent: what an ACK may acknowledge
   Offset end = 0;   ///< octets the user has handed over
-  Offset wl1 = 0;   ///< seg.seq of the last window update, an offset of the peer's stream
-  Offset wl2 = 0;   ///< seg.ack of the last window update
-  Offset up = 0;    ///< urgent pointer: the octet behind the urgent data; 0 for none
+  Seq wl1;          ///< seg.seq of the last window update
+  Seq wl2;          ///< seg.ack of the last window update
   std::uint32_t wnd = 0;
   std::uint32_t max_wnd = 0;  ///< largest window the peer has offered (RFC 5961 §5, SWS)
   std::uint16_t mss = 536;    ///< largest segment the peer and the path take, options included
@@ -42,17 +40,24 @@ struct SendVariables {
 /// Receive sequence variables. Offsets count from the peer's ISS, as above.
 struct ReceiveVariables {
   Offset nxt = 0;
-  Offset read = 0;    ///< what the user has read, or had discarded
-  Offset edge = 0;    ///< right edge of the window we have offered: never moves back
-  Offset acked = -1;  ///< last offset acknowledged: Last.ACK.sent of RFC 7323
+  Offset read = 0;  ///< what the user has read, or had discarded
+  Offset edge = 0;  ///< right edge of the window we have offered: never moves back
   Offset fin = kNoFin;
-  Offset up = 0;              ///< the peer's urgent pointer; 0 for none
+  Seq last_ack_sent;          ///< Last.ACK.sent of RFC 7323 §4.3
   std::uint16_t mss = 0;      ///< largest we announced
   std::uint16_t largest = 0;  ///< largest segment seen: what "full-sized" means for delayed ACKs
   std::uint8_t scale = 0;     ///< shift of the windows we offer
 
   static constexpr Offset kNoFin = INT64_MAX;
   friend bool operator==(const ReceiveVariables&, const ReceiveVariables&) = default;
+};
+
+/// Urgent pointers as offsets: the octet behind the urgent data (RFC 6093 §3.2); 0 for none. Few
+/// connections ever have any.
+struct Urgent {
+  Offset send = 0;     ///< snd.up
+  Offset receive = 0;  ///< rcv.up
+  friend bool operator==(const Urgent&, const Urgent&) = default;
 };
 
 /// What the one retransmission timer is for at present.
@@ -77,11 +82,14 @@ struct TimedSegment {
   friend bool operator==(const TimedSegment&, const TimedSegment&) = default;
 };
 
+/// The order is for size, not for reading: what is small stands in the gap that the group before it
+/// leaves at its end ([[no_unique_address]]). What a connection costs is in
+/// tests/host/size_test.cpp.
 struct Tcb {
+  [[no_unique_address]] SendVariables snd;
   State state = State::closed;
   Origin origin = Origin::active;
-  Error error = Error::none;  ///< why it ended, once CLOSED; a soft ICMP error before
-
+  Error error = Error::none;          ///< why it ended, once CLOSED; a soft ICMP error before
   bool fin_queued : 1 = false;        ///< the user has closed: a FIN stands at snd.end
   bool close_waits : 1 = false;       ///< CLOSE in SYN_RCVD with data pending (§3.10.4)
   bool orphan : 1 = false;            ///< nobody holds it any more
@@ -96,24 +104,24 @@ struct Tcb {
   bool keepalive : 1 = false;         ///< send a keepalive probe
   bool syn_lost : 1 = false;          ///< our SYN had to be sent again
 
-  Seq iss;
+  [[no_unique_address]] ReceiveVariables rcv;
   Seq irs;
-  SendVariables snd;
-  ReceiveVariables rcv;
-  Timestamps ts;
-  Timers timers;
-  TimedSegment timed;
+  ChallengeBudget challenges;
+  [[no_unique_address]] Timers timers;
   RttEstimator rtt;
   Controller congestion;
-  Recovery recovery;
+  Timestamps ts;
+  TimedSegment timed;
+  [[no_unique_address]] Recovery recovery;
+  Seq iss;
   Box<RangeSet> out_of_order;  ///< what lies beyond rcv.nxt
+  Box<Urgent> urgent;
 
   TimePoint heard{};     ///< when the last acceptable segment came (keepalive)
   TimePoint sent{};      ///< when the last octet went out (RFC 5681 §4.1)
   TimePoint progress{};  ///< since when the oldest unacknowledged octet waits (user timeout)
-  ChallengeBudget challenges;
 
-  std::shared_ptr<const Settings> settings;  ///< shared, never changed; null for the defaults
+  SettingsPtr settings;  ///< shared, never changed; none for the defaults
 
   friend bool operator==(const Tcb& a, const Tcb& b);
 };

@@ -45,9 +45,9 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
   if (!acceptable(seq, segment_length(header, payload), {0, window_})) {
     fx.drop = seq < 0 ? Drop::old_duplicate : Drop::outside_window;
     const std::uint32_t length = segment_length(header, payload);
-    if (timestamps_ && !rst && length > 0 && seq + length == 0) {  // as Connection::check_sequence()
-      ts_.recent = header.options.ts_val;
-      ts_.recent_at = now;
+    if (timestamps_ && !rst && length > 0 &&
+        seq + length == 0) {  // as Connection::check_sequence()
+      ts_.take(header.options.ts_val, now);
     }
     refuse_sequence(header, payload, settings, fx, now);
     return fx;

@@ -12,9 +12,14 @@ inline constexpr Duration kTimestampLife = 24 * 24h;
 
 /// Timestamps as one connection keeps them.
 struct Timestamps {
-  std::uint32_t recent = 0;  ///< TS.Recent
-  std::uint32_t offset = 0;  ///< added to our clock, one for each connection (§5.4)
-  TimePoint recent_at{};     ///< when TS.Recent was taken
+  std::uint32_t recent = 0;    ///< TS.Recent
+  std::uint32_t offset = 0;    ///< added to our clock, one for each connection (§5.4)
+  std::uint32_t recent_s = 0;  ///< second since the origin in which TS.Recent was taken
+
+  void take(std::uint32_t val, TimePoint now) {
+    recent = val;
+    recent_s = static_cast<std::uint32_t>(now.time_since_epoch() / 1s);
+  }
 
   /// TSval: milliseconds of our clock.
   [[nodiscard]] std::uint32_t value(TimePoint now) const {
@@ -32,7 +37,7 @@ struct Timestamps {
 }
 
 inline bool Timestamps::outdates(std::uint32_t val, TimePoint now) const {
-  return now - recent_at < kTimestampLife && older(val, recent);
+  return now.time_since_epoch() - recent_s * 1s < kTimestampLife && older(val, recent);
 }
 
 }  // namespace lastack::tcp

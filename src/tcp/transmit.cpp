@@ -40,7 +40,7 @@ std::optional<Outgoing> Connection::transmit_syn(TimePoint now) {
   if (tcb_.state != State::syn_sent) {
     header.flags |= Flag::ack;
     header.ack = ack_field();
-    tcb_.rcv.acked = tcb_.rcv.nxt;
+    tcb_.rcv.last_ack_sent = header.ack;
     tcb_.ack_now = false;
   }
   header.window =
@@ -108,7 +108,7 @@ std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const Offset whole = octets - octets % mss;
   const bool all = octets == pending || (again && snd.nxt + octets >= snd.max);
   const bool idle = snd.nxt == snd.una && whole == 0;
-  const bool no_delay = again || tcb_.fin_queued || !settings().nagle || snd.up > snd.nxt;
+  const bool no_delay = again || tcb_.fin_queued || !settings().nagle || urgent_beyond(snd.nxt);
   if (tcb_.probe || (all && (no_delay || idle))) return static_cast<std::uint32_t>(octets);
   if (whole > 0) return static_cast<std::uint32_t>(whole);
   // Less than a segment fits: wait for room, unless it is half of all the room there ever was.
@@ -168,15 +168,15 @@ Outgoing Connection::segment(Range payload, bool fin, Why why, TimePoint now) {
   header.flags = Flag::ack;
   if (!payload.empty() && payload.end == tcb_.snd.end) header.flags |= Flag::psh;
   if (fin) header.flags |= Flag::fin;
-  if (tcb_.snd.up > payload.begin) {
+  if (urgent_beyond(payload.begin)) {
     header.flags |= Flag::urg;
     header.urgent =
-        static_cast<std::uint16_t>(std::min<Offset>(tcb_.snd.up - payload.begin, 0xffff));
+        static_cast<std::uint16_t>(std::min<Offset>(tcb_.urgent->send - payload.begin, 0xffff));
   }
   header.window = advertise();
   out.mss = static_cast<std::uint16_t>(payload_limit());
   fill_options(header.options, now);
-  tcb_.rcv.acked = tcb_.rcv.nxt;
+  tcb_.rcv.last_ack_sent = header.ack;
   tcb_.ack_now = tcb_.window_update = false;
   tcb_.timers.delayed_ack = kNever;
   return out;

@@ -95,18 +95,17 @@ std::pair<std::size_t, std::size_t> longest_zeros(Bytes octets) {
 
 IpAddress IpAddress::from(Bytes octets) {
   IpAddress address;
-  address.family_ = octets.size() == 4 ? Family::v4 : Family::v6;
-  std::copy_n(octets.begin(), std::min<std::size_t>(octets.size(), 16), address.octets_.begin());
+  const std::size_t size = octets.size() == 4 ? 4 : 16;
+  std::copy_n(octets.begin(), std::min(octets.size(), size), address.octets_.end() - size);
   return address;
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   IpAddress address;
   if (text.find(':') == std::string_view::npos) {
-    if (!parse_v4(text, address.octets_)) return std::nullopt;
+    if (!parse_v4(text, std::span(address.octets_).last(4))) return std::nullopt;
     return address;
   }
-  address.family_ = Family::v6;
   if (!parse_v6(text, address.octets_)) return std::nullopt;
   return address;
 }
@@ -116,13 +115,13 @@ bool IpAddress::is_unspecified() const {
 }
 
 bool IpAddress::is_loopback() const {
-  if (is_v4()) return octets_[0] == std::byte{127};
+  if (is_v4()) return octets_[kMapped] == std::byte{127};
   return octets_[15] == std::byte{1} &&
          std::ranges::all_of(bytes().first(15), [](std::byte b) { return b == std::byte{0}; });
 }
 
 bool IpAddress::is_multicast() const {
-  if (is_v4()) return (octets_[0] & std::byte{0xf0}) == std::byte{0xe0};
+  if (is_v4()) return (octets_[kMapped] & std::byte{0xf0}) == std::byte{0xe0};
   return octets_[0] == std::byte{0xff};
 }
 
@@ -135,7 +134,7 @@ std::string IpAddress::to_string() const {
   if (is_v4()) {
     for (std::size_t i = 0; i < 4; ++i) {
       if (i > 0) text += '.';
-      append(text, std::to_integer<std::uint32_t>(octets_[i]), 10);
+      append(text, std::to_integer<std::uint32_t>(octets_[kMapped + i]), 10);
     }
     return text;
   }

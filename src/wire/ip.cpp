@@ -51,6 +51,9 @@ std::expected<ParsedIp, ParseError> parse_v6(Bytes packet) {
   parsed.header.destination = IpAddress::from(in.bytes(16));
   parsed.payload = in.bytes(length);
   if (!in.ok()) return std::unexpected(ParseError::truncated);
+  if (parsed.header.source.is_v4() || parsed.header.destination.is_v4()) {
+    return std::unexpected(ParseError::bad_address);  // IPv4-mapped: never on the wire
+  }
   for (std::size_t i = 0; is_extension(parsed.header.protocol); ++i) {
     Reader extension(parsed.payload);
     parsed.header.protocol = extension.u8();

@@ -113,8 +113,8 @@ void write_options(const TcpOptions& options, Writer& out) {
 
 std::string_view to_string(ParseError error) {
   static constexpr std::array<std::string_view, kParseErrorCount> kNames{
-      "truncated", "bad_version", "bad_length",   "bad_checksum",
-      "fragment",  "bad_option",  "bad_extension"};
+      "truncated", "bad_version", "bad_length",    "bad_checksum",
+      "fragment",  "bad_option",  "bad_extension", "bad_address"};
   return kNames[static_cast<std::size_t>(error)];
 }
 

@@ -22,8 +22,9 @@ enum class ParseError : std::uint8_t {
   fragment,       ///< not reassembled yet
   bad_option,     ///< an option whose length is below two or beyond the header
   bad_extension,  ///< an IPv6 extension header that runs past the end, or too many
+  bad_address,    ///< an IPv4-mapped address in an IPv6 header
 };
-inline constexpr std::size_t kParseErrorCount = 7;
+inline constexpr std::size_t kParseErrorCount = 8;
 [[nodiscard]] std::string_view to_string(ParseError error);
 
 struct ParsedTcp {

@@ -24,7 +24,7 @@ class Batch : public testing::Test {
     config.addresses = {{kUs, 24}};
     return config;
   }
-  Batch() : host(config(), Random(1)) { listener = *host.listen({{}, 80}, 5, nullptr, now); }
+  Batch() : host(config(), Random(1)) { listener = *host.listen({{}, 80}, 5, {}, now); }
 
   void arrives(wire::Flags flags, Seq seq, Seq ack = {}) {
     const wire::TcpHeader header{.source_port = 5555,

@@ -136,7 +136,7 @@ class Bulk {
       config.addresses = {*wire::Prefix::parse(plan.v6 ? "fd00::" + n + "/64" : "10.0.0." + n)};
       config.mtu = plan.mtu;
       config.super_segment = plan.super_segment;
-      config.settings = std::make_shared<const tcp::Settings>(plan.settings);
+      config.settings = tcp::SettingsPtr(plan.settings);
       world.add_host(std::move(config));
     }
     world.add_wire(0, 1, plan.there, plan.back);

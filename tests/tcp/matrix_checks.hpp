@@ -147,7 +147,7 @@ inline tcp::Tcb canonical(const Connection& connection) {
   tcp::Tcb tcb = connection.tcb();
   tcb.challenges = {};
   tcb.heard = {};
-  tcb.snd.wl1 = tcb.snd.wl2 = 0;
+  tcb.snd.wl1 = tcb.snd.wl2 = Seq(0);
   return tcb;
 }
 

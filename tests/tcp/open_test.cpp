@@ -55,7 +55,7 @@ TEST(PassiveOpen, OffersAWindowThatTheScaleCanSayAgain) {
   wire::TcpHeader syn;
   syn.flags = wire::Flag::syn;
   syn.options.present = wire::TcpOptions::kWindowScale;
-  const tcp::Open how{.iss = Seq(7), .settings = std::make_shared<const tcp::Settings>(settings)};
+  const tcp::Open how{.iss = Seq(7), .settings = tcp::SettingsPtr(settings)};
   const auto step = listener.segment_arrives(syn, 0, how, TimePoint(1s));
   ASSERT_TRUE(step.child);
   const auto& child = *step.child;

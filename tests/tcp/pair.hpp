@@ -25,7 +25,7 @@ class Pair {
  public:
   struct End {
     tcp::Connection connection;
-    std::shared_ptr<const tcp::Settings> settings;
+    tcp::SettingsPtr settings;
     bool reads = true;            ///< the user reads whatever comes, at once
     Offset received = 0;          ///< octets that became readable, in order
     Offset received_at_fin = -1;  ///< what `received` was when the peer's FIN was taken
@@ -42,8 +42,8 @@ class Pair {
 
   explicit Pair(Family family = Family::v4, tcp::Settings a = {}, tcp::Settings b = {})
       : family_(family) {
-    ends_[0].settings = std::make_shared<const tcp::Settings>(a);
-    ends_[1].settings = std::make_shared<const tcp::Settings>(b);
+    ends_[0].settings = tcp::SettingsPtr(a);
+    ends_[1].settings = tcp::SettingsPtr(b);
   }
 
   TimePoint now{100s};

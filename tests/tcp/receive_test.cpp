@@ -329,7 +329,7 @@ TEST(Receive, TheUrgentPointerIsTold) {
   s.establish();
   s.arrive({.flags = Flag::ack | Flag::urg, .seq = 0, .len = 5, .urgent = 3});
   EXPECT_TRUE(s.fx.ready & kUrgent);
-  EXPECT_EQ(s.c.tcb().rcv.up, 3);
+  EXPECT_EQ(s.c.tcb().urgent->receive, 3);
   s.arrive({.flags = Flag::ack | Flag::urg, .seq = 0, .len = 5, .urgent = 3});
   EXPECT_FALSE(s.fx.ready & kUrgent);
 }

@@ -35,9 +35,7 @@ class Script {
       0xfffffff0;  // wraps early on, so that wrapping is tested
   static constexpr std::uint32_t kTheirIss = 0x7ffffff8;
 
-  explicit Script(Settings settings = plain()) {
-    settings_ = std::make_shared<const Settings>(settings);
-  }
+  explicit Script(Settings settings = plain()) { settings_ = SettingsPtr(settings); }
 
   /// Settings without options, so that a segment carries 1460 octets and windows are as written.
   static Settings plain() {
@@ -192,7 +190,7 @@ class Script {
            " win " + std::to_string(o.header.window);
   }
 
-  std::shared_ptr<const Settings> settings_;
+  SettingsPtr settings_;
 };
 
 }  // namespace lastack::tcp

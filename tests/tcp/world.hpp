@@ -52,7 +52,7 @@ class World {
   explicit World(Family family, tcp::Settings settings = {}) : family_(family) {
     settings.receive_buffer = 4096;
     settings.window_scaling = settings.timestamps = settings.sack = false;
-    settings_ = std::make_shared<const tcp::Settings>(settings);
+    settings_ = tcp::SettingsPtr(settings);
     // IPv6 cells cross the wrap of sequence numbers, IPv4 cells do not.
     iss = family == Family::v6 ? Seq(0xffffffd0U) : Seq(10'000);
     peer_iss = family == Family::v6 ? Seq(0xffffff9cU) : Seq(50'000);
@@ -284,7 +284,7 @@ class World {
 
   Family family_;
   Connection before_record_;
-  std::shared_ptr<const tcp::Settings> settings_;
+  tcp::SettingsPtr settings_;
 };
 
 }  // namespace lastack_test

@@ -1,0 +1,47 @@
+// A queue in one piece of memory that is used again and again.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace lastack {
+
+/// First in, first out. It grows by doubling and never shrinks, so that a steady flow through it
+/// allocates nothing (std::deque takes and gives back a block every few elements). T is
+/// default-constructible; what has left is replaced by a T{}.
+template <typename T>
+class Ring {
+ public:
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] T& front() { return places_[first_]; }
+  [[nodiscard]] const T& front() const { return places_[first_]; }
+  void push_back(T value) {
+    if (size_ == places_.size()) grow();
+    places_[(first_ + size_) & (places_.size() - 1)] = std::move(value);
+    ++size_;
+  }
+  T pop_front() {
+    T value = std::exchange(places_[first_], T{});
+    first_ = (first_ + 1) & (places_.size() - 1);
+    --size_;
+    return value;
+  }
+
+ private:
+  void grow() {
+    std::vector<T> larger(places_.empty() ? 8 : 2 * places_.size());
+    for (std::size_t i = 0; i < size_; ++i) {
+      larger[i] = std::move(places_[(first_ + i) & (places_.size() - 1)]);
+    }
+    places_ = std::move(larger);
+    first_ = 0;
+  }
+
+  std::vector<T> places_;  ///< none, or a power of two
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace lastack

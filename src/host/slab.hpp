@@ -1,0 +1,102 @@
+// Entries in blocks: found by index, made and dropped without asking the allocator each time.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace lastack::host {
+
+/// Entries that keep their place and index for as long as they live. A place that is given back is
+/// the next to be taken; its generation tells a stale index from a fresh one. Blocks stay until the
+/// slab goes.
+template <typename T>
+class Slab {
+ public:
+  Slab() = default;
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+  ~Slab() {
+    each_index([this](std::uint32_t i, const T&) { std::destroy_at(&place(i).value); });
+  }
+
+  /// The index of a new entry that holds `value`.
+  std::uint32_t make(T value) {
+    if (free_ == kNone) add_block();
+    const std::uint32_t index = free_;
+    free_ = place(index).next_free;
+    std::construct_at(&place(index).value, std::move(value));
+    ++generation_of(index);
+    ++size_;
+    return index;
+  }
+  void drop(std::uint32_t index) {
+    std::destroy_at(&place(index).value);
+    place(index).next_free = std::exchange(free_, index);
+    ++generation_of(index);
+    --size_;
+  }
+  [[nodiscard]] T& operator[](std::uint32_t index) { return place(index).value; }
+  [[nodiscard]] const T& operator[](std::uint32_t index) const { return place(index).value; }
+  /// Odd while there is an entry at `index`; another one each time it comes and goes.
+  [[nodiscard]] std::uint32_t generation(std::uint32_t index) const {
+    return blocks_[index / kBlock]->generations[index % kBlock];
+  }
+  [[nodiscard]] bool has(std::uint32_t index) const {
+    return index < blocks_.size() * kBlock && generation(index) % 2 != 0;
+  }
+  /// Stale ids find nothing from now on; the entry stays.
+  void forget_ids(std::uint32_t index) { generation_of(index) += 2; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  template <typename Visit>
+  void each_index(Visit visit) const {
+    for (std::uint32_t i = 0; i < blocks_.size() * kBlock; ++i) {
+      if (has(i)) visit(i, (*this)[i]);
+    }
+  }
+  template <typename Visit>
+  void each(Visit visit) const {
+    each_index([&visit](std::uint32_t, const T& value) { visit(value); });
+  }
+
+ private:
+  static constexpr std::uint32_t kBlock = 64;
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  union Place {
+    Place() : next_free(kNone) {}
+    ~Place() {}  // the slab knows whether there is a value
+    T value;
+    std::uint32_t next_free;
+  };
+  struct Block {
+    std::array<Place, kBlock> places;
+    std::array<std::uint32_t, kBlock> generations{};
+  };
+
+  [[nodiscard]] Place& place(std::uint32_t index) {
+    return blocks_[index / kBlock]->places[index % kBlock];
+  }
+  [[nodiscard]] const Place& place(std::uint32_t index) const {
+    return blocks_[index / kBlock]->places[index % kBlock];
+  }
+  [[nodiscard]] std::uint32_t& generation_of(std::uint32_t index) {
+    return blocks_[index / kBlock]->generations[index % kBlock];
+  }
+  void add_block() {
+    const auto first = static_cast<std::uint32_t>(blocks_.size() * kBlock);
+    blocks_.push_back(std::make_unique<Block>());
+    for (std::uint32_t i = kBlock; i-- > 0;) {
+      place(first + i).next_free = std::exchange(free_, first + i);
+    }
+  }
+
+  std::vector<std::unique_ptr<Block>> blocks_;
+  std::uint32_t free_ = kNone;
+  std::size_t size_ = 0;
+};
+
+}  // namespace lastack::host
