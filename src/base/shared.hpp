@@ -1,7 +1,6 @@
 // A value that many hold and nobody changes.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -9,14 +8,15 @@ namespace lastack {
 
 /// One pointer to a T that never changes, or nothing. Copying shares it; comparing compares the
 /// values, so that an owner stays a regular value. Half the size of std::shared_ptr, which is why
-/// it is here: every connection has one. Holders may live in different threads.
+/// it is here: every connection has one. Counts are not atomic: a host is one thread's,
+/// and settings for another thread's host are another Shared.
 template <typename T>
 class Shared {
  public:
   Shared() = default;
   explicit Shared(T value) : held_(new Held(std::move(value))) {}
   Shared(const Shared& other) : held_(other.held_) {
-    if (held_ != nullptr) held_->holders.fetch_add(1, std::memory_order_relaxed);
+    if (held_ != nullptr) ++held_->holders;
   }
   Shared(Shared&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
   Shared& operator=(const Shared& other) {
@@ -28,9 +28,7 @@ class Shared {
     return *this;
   }
   ~Shared() {
-    if (held_ != nullptr && held_->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete held_;
-    }
+    if (held_ != nullptr && --held_->holders == 0) delete held_;
   }
 
   [[nodiscard]] explicit operator bool() const { return held_ != nullptr; }
@@ -46,7 +44,7 @@ class Shared {
   struct Held {
     explicit Held(T v) : value(std::move(v)) {}
     T value;
-    std::atomic<std::uint32_t> holders = 1;
+    std::uint32_t holders = 1;
   };
   Held* held_ = nullptr;
 };

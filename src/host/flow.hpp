@@ -8,13 +8,7 @@
 
 namespace lastack::host {
 
-/// One end of a connection. Port 0 stands for "any"; so does the unspecified address.
-struct Endpoint {
-  wire::IpAddress address;
-  std::uint16_t port = 0;
-  friend constexpr bool operator==(const Endpoint&, const Endpoint&) = default;
-  friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
-};
+using lastack::Endpoint;
 
 /// Both ends, seen from here.
 struct Flow {

@@ -1,10 +1,15 @@
-#include "wire/address.hpp"
+#include "lastack/address.hpp"
 
 #include <algorithm>
 #include <charconv>
 
-namespace lastack::wire {
+#include "wire/bytes.hpp"
+
+namespace lastack {
 namespace {
+
+using wire::Bytes;
+using wire::MutableBytes;
 
 constexpr std::size_t kGroups = 8;  // of an IPv6 address
 
@@ -183,4 +188,23 @@ bool Prefix::is_broadcast(const IpAddress& other) const {
   return true;
 }
 
-}  // namespace lastack::wire
+std::optional<Endpoint> Endpoint::parse(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const bool brackets = host.starts_with('[') && host.ends_with(']');
+  if (brackets) host = host.substr(1, host.size() - 2);
+  const bool colons = host.find(':') != std::string_view::npos;
+  const auto address = IpAddress::parse(host);
+  const auto port = number(text.substr(colon + 1), 10, 5);
+  if (!address || !port || *port > 0xffff || colons != brackets) return std::nullopt;
+  return Endpoint{*address, static_cast<std::uint16_t>(*port)};
+}
+
+std::string Endpoint::to_string() const {
+  std::string text = address.to_string();
+  if (!address.is_v4()) text = "[" + text + "]";
+  return text + ":" + std::to_string(port);
+}
+
+}  // namespace lastack

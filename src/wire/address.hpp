@@ -1,79 +1,12 @@
-// IP addresses of both families, and their text.
+// The public addresses, under the names that the code below uses.
 #pragma once
 
-#include <array>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-
-#include "wire/bytes.hpp"
+#include "lastack/address.hpp"
 
 namespace lastack::wire {
 
-enum class Family : std::uint8_t { v4 = 4, v6 = 6 };
-
-/// An IPv4 or IPv6 address; 0.0.0.0 by default. An IPv4 one is kept as IPv4-mapped IPv6 (RFC 4291
-/// §2.5.5.2), which never stands in a packet: so ::ffff:10.0.0.1 is 10.0.0.1.
-class IpAddress {
- public:
-  constexpr IpAddress() = default;
-  /// From its octets in wire order: 4 of them, or 16.
-  [[nodiscard]] static IpAddress from(Bytes octets);
-  [[nodiscard]] static constexpr IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
-                                              std::uint8_t d) {
-    IpAddress address;
-    const std::array octets{std::byte{a}, std::byte{b}, std::byte{c}, std::byte{d}};
-    for (std::size_t i = 0; i < 4; ++i) address.octets_[kMapped + i] = octets[i];
-    return address;
-  }
-  /// "10.0.0.1" or "fd00::1"; nothing where it is neither. No zone, no prefix, no octal.
-  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
-
-  [[nodiscard]] constexpr Family family() const { return is_v4() ? Family::v4 : Family::v6; }
-  [[nodiscard]] constexpr bool is_v4() const {
-    const auto words = std::bit_cast<std::array<std::uint32_t, 4>>(octets_);
-    constexpr std::uint32_t kThird =
-        std::endian::native == std::endian::little ? 0xffff0000 : 0x0000ffff;
-    return (words[0] | words[1] | (words[2] ^ kThird)) == 0;
-  }
-  /// In wire order: 4 octets, or 16.
-  [[nodiscard]] Bytes bytes() const { return Bytes(octets_).subspan(is_v4() ? kMapped : 0); }
-  /// All 16, the prefix of an IPv4 address included.
-  [[nodiscard]] const std::array<std::byte, 16>& mapped() const { return octets_; }
-  [[nodiscard]] bool is_unspecified() const;
-  [[nodiscard]] bool is_loopback() const;
-  [[nodiscard]] bool is_multicast() const;
-  /// 255.255.255.255
-  [[nodiscard]] bool is_broadcast() const;
-  /// As RFC 5952 writes it.
-  [[nodiscard]] std::string to_string() const;
-
-  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
-  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
-
- private:
-  static constexpr std::size_t kMapped = 12;  ///< octets of ::ffff:0:0/96
-  std::array<std::byte, 16> octets_ = [] {
-    std::array<std::byte, 16> octets{};
-    octets[10] = octets[11] = std::byte{0xff};
-    return octets;
-  }();
-};
-
-/// An address and how many of its leading bits name the network.
-struct Prefix {
-  IpAddress address;
-  std::uint8_t length = 0;
-
-  /// "10.9.0.2/24"; without a slash the whole address.
-  [[nodiscard]] static std::optional<Prefix> parse(std::string_view text);
-  [[nodiscard]] bool contains(const IpAddress& other) const;
-  /// The address of that network with all host bits one: IPv4's directed broadcast.
-  [[nodiscard]] bool is_broadcast(const IpAddress& other) const;
-  friend constexpr bool operator==(const Prefix&, const Prefix&) = default;
-};
+using lastack::Family;
+using lastack::IpAddress;
+using lastack::Prefix;
 
 }  // namespace lastack::wire

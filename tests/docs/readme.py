@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""README tells the truth: each `console` block is typed in again and must print what stands there.
+"""The pages tell the truth: each `console` block is typed in again and must print what stands there,
+and each `cpp` block is a program that compiles, runs, and prints what its comments behind puts() say.
 
 Lines that begin with `$ ` are commands; what follows is what they print. `...` alone on a line
 stands for any number of lines. `./run` is the command built already.
@@ -8,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = ROOT / "build" / "release" / "lastack"
@@ -31,10 +33,34 @@ def fits(expected, seen):
     return re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in seen)) is not None
 
 
+def programs(text):
+    return [p for p in re.findall(r"^```cpp\n(.*?)^```", text, re.S | re.M) if "int main(" in p]
+
+
+def check_program(page, number, text):
+    """Compiles with a user's strict warnings, since headers must not stand in their way."""
+    expected = re.findall(r"^ *std::puts\(.*?\); *// (.*)$", text, re.M)
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder, "program.cpp")
+        source.write_text(text)
+        command = ["g++", "-std=c++23", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror",
+                   f"-I{ROOT / 'include'}", str(source), str(ROOT / "build/release/src/liblastack.a"),
+                   "-o", f"{folder}/program"]
+        built = subprocess.run(command, capture_output=True, text=True)
+        print(built.stderr, end="")
+        seen = subprocess.run([f"{folder}/program"], capture_output=True, text=True) \
+            if built.returncode == 0 else None
+    good = seen is not None and seen.returncode == 0 and seen.stdout.splitlines() == expected
+    print(f"{'ok' if good else 'not ok'} {page.name}: program {number}")
+    return good
+
+
 def main():
     assert fits(["a", "...", "c"], ["a", "b", "b", "c"]) and not fits(["a"], ["b"])
     failed = False
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for number, program in enumerate(programs(page.read_text()), 1):
+            failed |= not check_program(page, number, program)
         for block in blocks(page.read_text()):
             for command, expected in steps(block):
                 real = re.sub(r"^(\./run|lastack)\b", str(COMMAND), command)

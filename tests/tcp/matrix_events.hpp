@@ -119,7 +119,7 @@ class Builder {
   /// What must come last: data whose ACK is owed.
   void late() {
     if (event_ != "timer delayed ack" || state_.ends_with("/orphan")) return;
-    if (!traits(w_.state()).may_receive_data) return;
+    if (!tcp::traits(w_.state()).may_receive_data) return;
     Segment text = ack();
     text.ack = w_.snd_una();
     text.payload = 100;
@@ -136,7 +136,7 @@ inline std::optional<Segment> segment_of(const World& w, const std::string& stat
                                          const std::string& event) {
   const bool early = state == "CLOSED" || state == "LISTEN" || state == "SYN_SENT";
   const bool syn_sent = state == "SYN_SENT";
-  const bool after_fin = traits(w.state()).fin_received;
+  const bool after_fin = tcp::traits(w.state()).fin_received;
   const Seq nxt = w.rcv_nxt();
   const std::uint32_t wnd = w.rcv_wnd();
   const Seq nothing_new = early ? w.iss : w.snd_una();

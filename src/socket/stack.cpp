@@ -1,0 +1,325 @@
+// The public face: Stack, Socket and Listener over Host and Sockets.
+#include "lastack/stack.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "socket/stack_core.hpp"
+
+namespace lastack {
+namespace {
+
+using socket::Errno;
+
+std::errc errc_of(Errno error) {
+  switch (error) {
+    case Errno::eagain: return std::errc::resource_unavailable_try_again;
+    case Errno::einval: return std::errc::invalid_argument;
+    case Errno::ebadf: return std::errc::bad_file_descriptor;
+    case Errno::emfile: return std::errc::too_many_files_open;
+    case Errno::epipe: return std::errc::broken_pipe;
+    case Errno::eopnotsupp: return std::errc::operation_not_supported;
+    case Errno::eaddrinuse: return std::errc::address_in_use;
+    case Errno::eaddrnotavail: return std::errc::address_not_available;
+    case Errno::enetunreach: return std::errc::network_unreachable;
+    case Errno::econnaborted: return std::errc::connection_aborted;
+    case Errno::econnreset: return std::errc::connection_reset;
+    case Errno::enobufs: return std::errc::no_buffer_space;
+    case Errno::eisconn: return std::errc::already_connected;
+    case Errno::enotconn: return std::errc::not_connected;
+    case Errno::etimedout: return std::errc::timed_out;
+    case Errno::econnrefused: return std::errc::connection_refused;
+    case Errno::ehostunreach: return std::errc::host_unreachable;
+    case Errno::ealready: return std::errc::connection_already_in_progress;
+    case Errno::einprogress: return std::errc::operation_in_progress;
+  }
+  return std::errc::invalid_argument;
+}
+
+template <typename T>
+Result<T> outward(socket::Result<T> result) {
+  if (!result) return std::unexpected(errc_of(result.error()));
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return *result;
+  }
+}
+
+constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;  // beside the largest headers
+constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63U;
+
+SocketId id_of(host::FlowId id) {
+  return SocketId{std::uint64_t{id.generation & 0x7fffffffU} << 32U | id.index};
+}
+SocketId id_of(host::ListenerId id) {
+  return SocketId{kListenerBit | std::uint64_t{id.generation & 0x7fffffffU} << 32U | id.index};
+}
+
+Transition public_form(const tcp::Transition& t, TimePoint at) {
+  return {.at = at, .from = t.from, .to = t.to, .cause = to_string(t.event)};
+}
+
+host::Config config_of(const StackOptions& options) {
+  const bool as_linux = options.profile == Profile::linux_kernel;
+  tcp::Settings settings;
+  settings.receive_buffer = options.receive_buffer;
+  settings.send_buffer = options.send_buffer;
+  settings.msl = options.msl;
+  settings.rst_ends_time_wait = as_linux;
+  settings.shut_rd_keeps_buffered = as_linux;
+  settings.shut_rdwr_resets_new_data = as_linux;
+  host::Config config;
+  config.addresses = options.addresses;
+  config.mtu = std::max<std::uint16_t>(options.mtu, 576);
+  config.super_segment = options.offload ? kLargestPayload : 0;
+  config.transmit_checksum = config.verify_checksum = !options.offload;
+  config.settings = tcp::SettingsPtr(settings);
+  return config;
+}
+
+}  // namespace
+
+Seed Seed::fixed(std::uint64_t number) {
+  Random random(number);
+  return {{random.next(), random.next(), random.next(), random.next()}};
+}
+
+// --- Descriptor
+
+Descriptor::Descriptor(std::shared_ptr<socket::StackCore> core, int number)
+    : core_(std::move(core)), number_(number) {}
+
+Descriptor::Descriptor(Descriptor&& other) noexcept
+    : core_(std::move(other.core_)), number_(std::exchange(other.number_, -1)) {}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    close();
+    core_ = std::move(other.core_);
+    number_ = std::exchange(other.number_, -1);
+  }
+  return *this;
+}
+
+Descriptor::~Descriptor() { close(); }
+
+void Descriptor::close() {
+  if (!core_) return;
+  (void)core_->sockets.close(number_, core_->now);
+  core_.reset();
+  number_ = -1;
+}
+
+std::uint32_t Descriptor::references() const {
+  return core_ ? core_->sockets.references(number_).value_or(0) : 0;
+}
+
+State Descriptor::state() const {
+  return core_ ? core_->sockets.state(number_).value_or(State::closed) : State::closed;
+}
+
+Ready Descriptor::ready() const {
+  const unsigned bits = core_ ? core_->sockets.poll(number_).value_or(0) : 0U;
+  return {.readable = (bits & socket::kPollIn) != 0,
+          .writable = (bits & socket::kPollOut) != 0,
+          .peer_closed = (bits & socket::kPollRdHup) != 0,
+          .hung_up = (bits & socket::kPollHup) != 0,
+          .error = (bits & socket::kPollErr) != 0};
+}
+
+SocketId Descriptor::id() const {
+  const socket::OpenSocket* s = core_ ? core_->sockets.find(number_) : nullptr;
+  if (s == nullptr) return {};
+  return s->kind == socket::OpenSocket::Kind::listening ? id_of(s->listener()) : id_of(s->flow());
+}
+
+Endpoint Descriptor::local() const {
+  return core_ ? core_->sockets.local_name(number_).value_or(Endpoint{}) : Endpoint{};
+}
+
+Result<int> Descriptor::duplicate() const {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.dup(number_));
+}
+
+// --- Socket
+
+Result<Socket> Socket::dup() const {
+  const auto number = duplicate();
+  if (!number) return std::unexpected(number.error());
+  return Socket(core_, *number);
+}
+
+Result<void> Socket::connected() {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  const socket::OpenSocket* s = core_->sockets.find(number_);
+  if (s->kind == socket::OpenSocket::Kind::connected) return {};
+  if (s->kind == socket::OpenSocket::Kind::fresh) {
+    return std::unexpected(std::errc::not_connected);
+  }
+  return outward(core_->sockets.connect(number_, {}, core_->now));
+}
+
+Result<std::size_t> Socket::send(std::span<const std::byte> octets) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.send(number_, octets, core_->now));
+}
+
+Result<std::size_t> Socket::send(std::string_view text) {
+  return send(std::as_bytes(std::span(text)));
+}
+
+Result<std::size_t> Socket::receive(std::span<std::byte> into) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.recv(number_, into, core_->now));
+}
+
+Result<std::size_t> Socket::peek(std::span<std::byte> into) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.peek(number_, into));
+}
+
+Result<void> Socket::shutdown(Shut how) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.shutdown(number_, static_cast<int>(how), core_->now));
+}
+
+Endpoint Socket::remote() const {
+  return core_ ? core_->sockets.peer_name(number_).value_or(Endpoint{}) : Endpoint{};
+}
+
+std::optional<std::errc> Socket::error() {
+  if (!core_) return std::nullopt;
+  const auto error = core_->sockets.take_error(number_).value_or(std::nullopt);
+  return error ? std::optional(errc_of(*error)) : std::nullopt;
+}
+
+std::vector<Transition> Socket::history() const {
+  std::vector<Transition> all;
+  const socket::OpenSocket* s = core_ ? core_->sockets.find(number_) : nullptr;
+  const host::ConnectionEntry* entry =
+      s != nullptr && s->has_flow() ? core_->host.find(s->flow()) : nullptr;
+  if (entry == nullptr) return all;
+  for (std::size_t i = entry->history.kept(); i-- > 0;) {
+    const host::History::Entry step = entry->history.last(i);
+    all.push_back(public_form(step.transition, step.at));
+  }
+  return all;
+}
+
+void Socket::set_linger_zero(bool on) {
+  if (core_) (void)core_->sockets.set_linger_zero(number_, on);
+}
+
+void Socket::set_no_delay(bool on) {
+  if (core_) (void)core_->sockets.set_no_delay(number_, on, core_->now);
+}
+
+void Socket::set_keepalive(bool on) {
+  if (core_) (void)core_->sockets.set_keepalive(number_, on, core_->now);
+}
+
+// --- Listener
+
+Result<Listener> Listener::dup() const {
+  const auto number = duplicate();
+  if (!number) return std::unexpected(number.error());
+  return Listener(core_, *number);
+}
+
+Result<Socket> Listener::accept() {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  const auto number = core_->sockets.accept(number_);
+  if (!number) return std::unexpected(errc_of(number.error()));
+  return Socket(core_, *number);
+}
+
+// --- Stack
+
+Stack::Stack(const StackOptions& options, const Seed& seed)
+    : core_(std::make_shared<socket::StackCore>(config_of(options), Random(seed.words))) {}
+
+Stack::Stack(Stack&&) noexcept = default;
+Stack& Stack::operator=(Stack&&) noexcept = default;
+Stack::~Stack() = default;
+
+void Stack::advance(TimePoint now) {
+  core_->now = std::max(core_->now, now);
+  core_->host.advance(core_->now);
+}
+
+TimePoint Stack::next_deadline() const { return core_->host.next_deadline(); }
+
+TimePoint Stack::now() const { return core_->now; }
+
+void Stack::packet_arrives(std::span<const std::byte> packet) {
+  Slice slice = Slice::allocate(packet.size(), &core_->host.pool());
+  std::ranges::copy(packet, slice.tail_room().begin());
+  slice.grow(packet.size());
+  core_->host.packet_arrives(slice, core_->now);
+}
+
+std::size_t Stack::transmit(std::span<std::byte> into) {
+  while (core_->host.transmit(core_->out, core_->now)) {
+    const std::size_t size = core_->out.copy_to(into);
+    if (size > 0) return size;
+  }
+  core_->out.clear();
+  return 0;
+}
+
+Result<Listener> Stack::listen(const Endpoint& local, std::uint32_t backlog) {
+  socket::Sockets& sockets = core_->sockets;
+  const auto number = sockets.socket();
+  if (!number) return std::unexpected(errc_of(number.error()));
+  Listener made(core_, *number);
+  const auto bound = sockets.bind(*number, local);
+  if (!bound) return std::unexpected(errc_of(bound.error()));
+  const auto listening = sockets.listen(*number, backlog, core_->now);
+  if (!listening) return std::unexpected(errc_of(listening.error()));
+  return made;
+}
+
+Result<Socket> Stack::connect(const Endpoint& remote, const std::optional<Endpoint>& local) {
+  socket::Sockets& sockets = core_->sockets;
+  const auto number = sockets.socket();
+  if (!number) return std::unexpected(errc_of(number.error()));
+  Socket made(core_, *number);
+  if (local) {
+    const auto bound = sockets.bind(*number, *local);
+    if (!bound) return std::unexpected(errc_of(bound.error()));
+  }
+  const auto begun = sockets.connect(*number, remote, core_->now);
+  if (!begun && begun.error() != Errno::einprogress) {
+    return std::unexpected(errc_of(begun.error()));
+  }
+  return made;
+}
+
+std::optional<Event> Stack::next_event() {
+  host::HostEvent from;
+  if (!core_->host.next_event(from)) return std::nullopt;
+  const bool listener = from.flow == host::FlowId{};
+  Event event{.at = from.at, .id = listener ? id_of(from.listener) : id_of(from.flow)};
+  for (const tcp::Transition& t : from.effects.transitions()) {
+    event.taken[event.taken_count++] = public_form(t, from.at);
+  }
+  return event;
+}
+
+std::vector<ConnectionInfo> Stack::connections() const {
+  std::vector<ConnectionInfo> all;
+  core_->host.each([&all](const host::View& view) {
+    all.push_back({.state = view.state,
+                   .local = view.flow.local,
+                   .remote = view.flow.remote,
+                   .receive_queue = view.receive_queue,
+                   .send_queue = view.send_queue,
+                   .since = view.since});
+  });
+  return all;
+}
+
+}  // namespace lastack
