@@ -100,8 +100,8 @@ std::pair<std::size_t, std::size_t> longest_zeros(Bytes octets) {
 
 IpAddress IpAddress::from(Bytes octets) {
   IpAddress address;
-  const std::size_t size = octets.size() == 4 ? 4 : 16;
-  std::copy_n(octets.begin(), std::min(octets.size(), size), address.octets_.end() - size);
+  const auto into = std::span(address.octets_).last(octets.size() == 4 ? 4 : 16);
+  std::copy_n(octets.begin(), std::min(octets.size(), into.size()), into.begin());
   return address;
 }
 
