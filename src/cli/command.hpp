@@ -27,6 +27,7 @@ struct Failure {
 
 // One file a subcommand; each adds itself.
 void add_ask(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_explore(CLI::App& app);
 void add_serve(CLI::App& app);

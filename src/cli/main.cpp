@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_ask(app);
   add_tour(app);
   add_sim(app);
+  add_bench(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

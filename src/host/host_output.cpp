@@ -1,5 +1,6 @@
 // Packets out: pulled one by one from those that have something to send.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "host/host.hpp"
@@ -170,10 +171,10 @@ void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {
   if (into.size() < size()) return 0;
-  std::ranges::copy(header_bytes(), into.begin());
+  std::memcpy(into.data(), header.data(), header_size);
   std::size_t at = header_size;
   for (const Slice& part : payload) {
-    std::ranges::copy(part.bytes(), into.begin() + static_cast<std::ptrdiff_t>(at));
+    std::memcpy(into.data() + at, part.data(), part.size());
     at += part.size();
   }
   return at;

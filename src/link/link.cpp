@@ -1,6 +1,5 @@
 #include "link/link.hpp"
 
-#include <algorithm>
 
 namespace lastack::link {
 
@@ -13,12 +12,8 @@ std::size_t PacketRef::size() const {
 Packet copy_of(const PacketRef& packet, TimePoint now) {
   Packet copy{
       .octets = Slice::allocate(packet.size()), .at = now, .segment_size = packet.segment_size};
-  const auto append = [&copy](Bytes octets) {
-    std::ranges::copy(octets, copy.octets.tail_room().begin());
-    copy.octets.grow(octets.size());
-  };
-  append(packet.header);
-  for (const Slice& part : packet.payload) append(part.bytes());
+  copy.octets.extend(packet.header);
+  for (const Slice& part : packet.payload) copy.octets.extend(part.bytes());
   return copy;
 }
 

@@ -255,10 +255,7 @@ TimePoint Stack::next_deadline() const { return core_->host.next_deadline(); }
 TimePoint Stack::now() const { return core_->now; }
 
 void Stack::packet_arrives(std::span<const std::byte> packet) {
-  Slice slice = Slice::allocate(packet.size(), &core_->host.pool());
-  std::ranges::copy(packet, slice.tail_room().begin());
-  slice.grow(packet.size());
-  core_->host.packet_arrives(slice, core_->now);
+  core_->host.packet_arrives(Slice::copy_of(packet, &core_->host.pool()), core_->now);
 }
 
 std::size_t Stack::transmit(std::span<std::byte> into) {

@@ -1,0 +1,310 @@
+// lastack bench: what the stack costs, both ends together, in one process on one core.
+#include <fmt/core.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/bench_world.hpp"
+#include "cli/command.hpp"
+#include "socket/open_socket.hpp"
+
+namespace lastack::cli {
+namespace {
+
+using socket::Fd;
+
+struct Options {
+  BenchWire wire;
+  unsigned repeat = 5;
+  std::uint64_t mebibytes = 1024;
+  std::size_t chunk = 65536;
+  std::uint64_t rounds = 200'000;
+  std::size_t idle = 0;
+  bool round_robin = false;
+  std::uint64_t connections = 50'000;
+  std::uint64_t time_wait = 1000;
+  std::size_t idle_connections = 10'000;
+  bool no_checksums = false;
+  bool offload = false;
+  bool json = false;
+};
+
+/// Figures of one run by their names in JSON; `headline` is what runs are compared by, the lower
+/// the better.
+struct Run {
+  std::string headline;
+  nlohmann::json figures;
+  [[nodiscard]] double value() const { return figures.at(headline).get<double>(); }
+};
+
+BenchWire wire_of(const Options& options) {
+  BenchWire wire = options.wire;
+  wire.checksums = !options.no_checksums && !options.offload;
+  wire.super_segments = options.offload;
+  return wire;
+}
+
+std::vector<std::byte> pattern(std::size_t size) {
+  std::vector<std::byte> octets(size);
+  for (std::size_t i = 0; i < size; ++i) octets[i] = static_cast<std::byte>(i * 131);
+  return octets;
+}
+
+// --- bulk
+
+/// One way, as fast as both ends go: the program writes and reads a chunk at a time.
+class Transfer {
+ public:
+  Transfer(BenchWorld& world, std::size_t chunk)
+      : world_(world), fds_(world.connect()), chunk_(pattern(chunk)), into_(chunk) {}
+
+  /// `total` octets; with `check` each is compared with what was sent.
+  void run(std::uint64_t total, bool check) {
+    for (std::uint64_t sent = 0, got = 0; got < total;) {
+      while (sent < total) {
+        const std::size_t at = sent % chunk_.size();
+        const std::size_t most = std::min<std::uint64_t>(chunk_.size() - at, total - sent);
+        const auto n =
+            world_.a().send(fds_.first, std::span(chunk_).subspan(at, most), world_.now());
+        if (!n) break;
+        sent += *n;
+      }
+      std::size_t moved = world_.carry_a_to_b();
+      while (const auto n = world_.b().recv(fds_.second, into_, world_.now())) {
+        if (check && !as_sent(got, *n)) throw Failure{"octets arrived that were not sent"};
+        got += *n;
+      }
+      moved += world_.carry_b_to_a();
+      if (moved == 0) world_.pass(std::chrono::milliseconds(1));
+    }
+  }
+  /// Octets of payload of a full segment.
+  [[nodiscard]] std::uint64_t segment() {
+    const auto* c = world_.host_a().connection(world_.a().find(fds_.first)->flow());
+    return c->tcb().snd.mss - (c->tcb().timestamps ? 12U : 0U);
+  }
+
+ private:
+  [[nodiscard]] bool as_sent(std::uint64_t from, std::size_t n) const {
+    for (std::size_t i = 0; i < n; ++i) {
+      if (into_[i] != chunk_[(from + i) % chunk_.size()]) return false;
+    }
+    return true;
+  }
+
+  BenchWorld& world_;
+  BenchWorld::Pair fds_;
+  std::vector<std::byte> chunk_;
+  std::vector<std::byte> into_;
+};
+
+Run bulk(const Options& options) {
+  BenchWorld world(wire_of(options));
+  Transfer transfer(world, options.chunk);
+  const std::uint64_t total = options.mebibytes << 20U;
+  transfer.run(16U << 20U, true);
+  const std::uint64_t packets_before = world.packets();
+  const std::int64_t before = cpu_ns();
+  transfer.run(total, false);
+  const auto ns = static_cast<double>(cpu_ns() - before);
+  const std::uint64_t segment = transfer.segment();
+  return {"cpu_ns_per_packet",
+          {{"cpu_ns_per_packet", ns * static_cast<double>(segment) / static_cast<double>(total)},
+           {"cpu_ns_per_1460_octets", ns * 1460 / static_cast<double>(total)},
+           {"gbit_per_cpu_s", static_cast<double>(total) * 8 / ns},
+           {"octets", total},
+           {"octets_per_packet", segment},
+           {"packets_both_ways", world.packets() - packets_before}}};
+}
+
+// --- pingpong
+
+void ping(BenchWorld& world, BenchWorld::Pair fds, std::span<std::byte> one) {
+  const auto there = world.a().send(fds.first, one, world.now());
+  world.carry_a_to_b();
+  const auto at_b = world.b().recv(fds.second, one, world.now());
+  const auto back = world.b().send(fds.second, one, world.now());
+  world.carry_b_to_a();
+  const auto at_a = world.a().recv(fds.first, one, world.now());
+  if (!there || !at_b || !back || !at_a) throw Failure{"an octet was lost on the way", kFailed};
+}
+
+Run pingpong(const Options& options) {
+  BenchWorld world(wire_of(options));
+  std::vector<BenchWorld::Pair> all;
+  for (std::size_t i = 0; i <= options.idle; ++i) all.push_back(world.connect());
+  world.pass(std::chrono::seconds(1));
+  std::array<std::byte, 1> one{};
+  const auto pair_for = [&](std::uint64_t i) {
+    return options.round_robin ? all[i % all.size()] : all[0];
+  };
+  for (std::uint64_t i = 0; i < options.rounds / 10; ++i) ping(world, pair_for(i), one);
+  const std::uint64_t packets_before = world.packets();
+  const std::int64_t before = cpu_ns();
+  for (std::uint64_t i = 0; i < options.rounds; ++i) ping(world, pair_for(i), one);
+  const auto ns = static_cast<double>(cpu_ns() - before);
+  return {"cpu_ns_per_round_trip",
+          {{"cpu_ns_per_round_trip", ns / static_cast<double>(options.rounds)},
+           {"rounds", options.rounds},
+           {"connections", all.size()},
+           {"packets_both_ways", world.packets() - packets_before}}};
+}
+
+// --- connect
+
+void whole_connection(BenchWorld& world, std::span<std::byte> one) {
+  const auto fds = world.connect();
+  ping(world, fds, one);
+  (void)world.a().close(fds.first, world.now());
+  world.exchange();
+  (void)world.b().close(fds.second, world.now());
+  world.exchange();
+}
+
+/// The client closes first, so the TIME_WAITs are its own. Virtual time passes so fast that
+/// `time_wait` of them are there at any moment.
+Run connect(const Options& options) {
+  BenchWorld world(wire_of(options));
+  const Duration step = std::max<Duration>(
+      2 * wire_of(options).msl / static_cast<std::int64_t>(options.time_wait + 1), Duration(1));
+  std::array<std::byte, 1> one{};
+  const auto go = [&](std::uint64_t n) {
+    for (std::uint64_t i = 0; i < n; ++i) {
+      whole_connection(world, one);
+      world.pass(step);
+    }
+  };
+  go(2 * options.time_wait + 100);
+  const std::size_t kept = world.host_a().flows();
+  const std::uint64_t packets_before = world.packets();
+  const std::int64_t before = cpu_ns();
+  go(options.connections);
+  const auto ns = static_cast<double>(cpu_ns() - before);
+  return {"cpu_us_per_connection",
+          {{"cpu_us_per_connection", ns / 1000 / static_cast<double>(options.connections)},
+           {"connections", options.connections},
+           {"time_wait_kept", kept},
+           {"packets_both_ways", world.packets() - packets_before}}};
+}
+
+// --- idle
+
+Run idle(const Options& options) {
+  BenchWorld world(wire_of(options));
+  std::array<std::byte, 1> one{};
+  ping(world, world.connect(), one);
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (std::size_t i = 0; i < options.idle_connections; ++i) {
+    const auto fds = world.connect();
+    ping(world, fds, one);
+    world.pass(std::chrono::microseconds(100));
+  }
+  world.pass(std::chrono::seconds(1));
+  const auto grown = static_cast<double>(::mallinfo2().uordblks - before);
+  const std::size_t counted = sizeof(host::ConnectionEntry) + 4 + 64 / 3 +
+                              sizeof(host::TimingWheel::Node) + sizeof(socket::OpenSocket) +
+                              sizeof(std::uint32_t);
+  return {"heap_octets_per_end",
+          {{"heap_octets_per_end", grown / (2.0 * static_cast<double>(options.idle_connections))},
+           {"counted_octets_per_end", counted},
+           {"tcb_octets", sizeof(tcp::Tcb)},
+           {"syn_rcvd_octets", sizeof(tcp::SynRcvd)},
+           {"time_wait_octets", sizeof(tcp::TimeWait)},
+           {"connections", options.idle_connections}}};
+}
+
+// --- results
+
+std::string text_of(const nlohmann::json& value) {
+  if (!value.is_number_float()) return value.dump();
+  const double number = value.get<double>();
+  return fmt::format("{:.{}f}", number, number < 10 ? 3 : 1);
+}
+
+/// The median of all runs by their headline, with the spread.
+void measure(const std::string& name, const Options& options, Run (*once)(const Options&)) {
+  std::vector<Run> runs;
+  for (unsigned i = 0; i < std::max(options.repeat, 1U); ++i) runs.push_back(once(options));
+  std::ranges::sort(runs, {}, &Run::value);
+  const Run& median = runs[runs.size() / 2];
+  if (options.json) {
+    nlohmann::json all = median.figures;
+    all["schema"] = 1;
+    all["bench"] = name;
+    all["mtu"] = options.wire.mtu;
+    all["checksums"] = wire_of(options).checksums;
+    all["ip"] = options.wire.v6 ? 6 : 4;
+    all["runs"] = runs.size();
+    all["least"] = runs.front().value();
+    all["most"] = runs.back().value();
+    fmt::print("{}\n", all.dump(2));
+    return;
+  }
+  fmt::print("{}, IPv{}, MTU {}, checksums {}: median of {}\n", name, options.wire.v6 ? 6 : 4,
+             options.wire.mtu, wire_of(options).checksums ? "on" : "left to the link", runs.size());
+  fmt::print("  {:<24} {}   ({} to {})\n", median.headline,
+             text_of(median.figures.at(median.headline)),
+             text_of(runs.front().figures.at(median.headline)),
+             text_of(runs.back().figures.at(median.headline)));
+  for (const auto& [key, value] : median.figures.items()) {
+    if (key != median.headline) fmt::print("  {:<24} {}\n", key, text_of(value));
+  }
+}
+
+CLI::App* add_one(CLI::App& bench, const std::shared_ptr<Options>& options, const std::string& name,
+                  const std::string& about, Run (*once)(const Options&)) {
+  CLI::App* one = bench.add_subcommand(name, about);
+  one->add_flag("-6", options->wire.v6, "IPv6");
+  one->add_option("--mtu", options->wire.mtu, "octets of the largest IP packet")
+      ->check(CLI::Range(1280, 65535))
+      ->capture_default_str();
+  one->add_flag("--no-checksums", options->no_checksums, "as where the link sums and verifies");
+  one->add_flag("--offload", options->offload,
+                "segments of up to 64 KiB travel whole, without checksums: as over TUN");
+  one->add_option("--buffer", options->wire.buffer, "octets of send and of receive buffer")
+      ->check(CLI::Range(4096, 1 << 30))
+      ->capture_default_str();
+  one->add_option("--repeat", options->repeat, "runs; the median is shown")->capture_default_str();
+  one->add_flag("--json", options->json, "figures as JSON");
+  one->callback([name, options, once] { measure(name, *options, once); });
+  return one;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* bench = app.add_subcommand("bench", "what the stack costs, in processor time");
+  bench->require_subcommand(1);
+  bench->footer(
+      "\nTwo hosts in one process on one thread, joined by memory; every figure is for both ends "
+      "together.\nThe program's octets are copied in, by the wire into the receiver's packet, and "
+      "out.");
+  CLI::App* one = add_one(*bench, options, "bulk", "one stream, one way", bulk);
+  one->add_option("--mib", options->mebibytes, "MiB to send")->capture_default_str();
+  one->add_option("--chunk", options->chunk, "octets a write and a read")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  one = add_one(*bench, options, "pingpong", "one octet there, one back", pingpong);
+  one->add_option("--rounds", options->rounds, "round trips")->capture_default_str();
+  one->add_option("--idle", options->idle, "other connections that are open")
+      ->check(CLI::Range(0, 60000))
+      ->capture_default_str();
+  one->add_flag("--round-robin", options->round_robin, "each round trip on another of them");
+  one =
+      add_one(*bench, options, "connect", "connect, an octet each way, close, TIME_WAIT", connect);
+  one->add_option("--connections", options->connections, "connections, one after another")
+      ->capture_default_str();
+  one->add_option("--time-wait", options->time_wait, "how many stand in TIME_WAIT meanwhile")
+      ->check(CLI::Range(0, 60000))
+      ->capture_default_str();
+  one = add_one(*bench, options, "idle", "memory of an idle connection", idle);
+  one->add_option("--connections", options->idle_connections, "connections that are open")
+      ->check(CLI::Range(1, 60000))
+      ->capture_default_str();
+}
+
+}  // namespace lastack::cli

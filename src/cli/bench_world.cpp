@@ -1,0 +1,103 @@
+#include "cli/bench_world.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "cli/command.hpp"
+
+namespace lastack::cli {
+namespace {
+
+constexpr std::size_t kBatch = 64;  // packets that a link hands over at once
+constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;
+
+}  // namespace
+
+BenchWorld::BenchWorld(const BenchWire& wire)
+    : wire_(wire), a_(config(false), 1), b_(config(true), 2) {
+  batch_.reserve(kBatch);
+  advance();
+  listener_ = *b().socket();
+  const bool listening = b().bind(listener_, server()).has_value() &&
+                         b().listen(listener_, wire_.listeners_backlog, now_).has_value();
+  if (!listening) throw Failure{"the server can't listen", kFailed};
+}
+
+wire::IpAddress BenchWorld::address(bool b) const {
+  return *wire::IpAddress::parse(wire_.v6 ? (b ? "fd00::2" : "fd00::1")
+                                          : (b ? "10.0.0.2" : "10.0.0.1"));
+}
+
+host::Config BenchWorld::config(bool b) const {
+  tcp::Settings settings;
+  settings.receive_buffer = settings.send_buffer = wire_.buffer;
+  settings.msl = wire_.msl;
+  host::Config config;
+  config.addresses = {{address(b), static_cast<std::uint8_t>(wire_.v6 ? 64 : 8)}};
+  config.mtu = wire_.mtu;
+  config.super_segment = wire_.super_segments ? kLargestPayload : 0;
+  config.transmit_checksum = config.verify_checksum = wire_.checksums;
+  config.settings = tcp::SettingsPtr(settings);
+  config.first_port = 1024;
+  config.last_port = 65535;
+  return config;
+}
+
+std::size_t BenchWorld::carry(Side& from, Side& to) {
+  batch_.clear();
+  while (batch_.size() < kBatch && from.host.transmit(out_, now_)) {
+    Slice packet = Slice::allocate(out_.size(), &to.host.pool());
+    packet.grow(out_.copy_to(packet.tail_room()));
+    batch_.push_back(std::move(packet));
+  }
+  for (const Slice& packet : batch_) to.host.packet_arrives(packet, now_);
+  packets_ += batch_.size();
+  host::HostEvent event;
+  while (to.host.next_event(event)) {
+  }
+  return batch_.size();
+}
+
+void BenchWorld::exchange() {
+  while (carry(a_, b_) + carry(b_, a_) > 0) {
+  }
+}
+
+void BenchWorld::advance() {
+  a_.host.advance(now_);
+  b_.host.advance(now_);
+}
+
+void BenchWorld::pass(Duration span) {
+  const TimePoint until = now_ + span;
+  for (;;) {
+    const TimePoint next = std::min(a_.host.next_deadline(), b_.host.next_deadline());
+    if (next > until) break;
+    now_ = std::max(now_, next);
+    advance();
+    exchange();
+  }
+  now_ = until;
+}
+
+BenchWorld::Pair BenchWorld::connect() {
+  const auto client = a().socket();
+  if (!client) throw Failure{"no descriptors left", kFailed};
+  (void)a().connect(*client, server(), now_);
+  exchange();
+  const auto accepted = b().accept(listener_);
+  if (!accepted || *a().state(*client) != tcp::State::established) {
+    throw Failure{"a connection was not established: no port left, or too many in TIME_WAIT",
+                  kFailed};
+  }
+  return {*client, *accepted};
+}
+
+std::int64_t cpu_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+}  // namespace lastack::cli

@@ -1,0 +1,76 @@
+// Two hosts in one process and one thread, joined by memory: what the benchmarks measure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "host/host.hpp"
+#include "socket/sockets.hpp"
+
+namespace lastack::cli {
+
+struct BenchWire {
+  bool v6 = false;
+  bool checksums = true;               ///< summed by the sender, verified by the receiver
+  std::uint16_t mtu = 1500;            ///< octets of the largest IP packet
+  bool super_segments = false;         ///< segments of up to 64 KiB travel whole
+  std::uint32_t buffer = 256U << 10U;  ///< octets of send and receive buffer each
+  std::uint32_t listeners_backlog = 1024;
+  Duration msl = std::chrono::seconds(30);
+};
+
+/// Everything a measurement needs and nothing that it would measure by accident. Octets are copied
+/// by send(), once by the wire into a packet of the receiver's, and by recv().
+class BenchWorld {
+ public:
+  explicit BenchWorld(const BenchWire& wire);
+
+  using Pair = std::pair<socket::Fd, socket::Fd>;
+  /// A client's descriptor at A and its server's at B, established.
+  Pair connect();
+  /// Packets both ways until there are none.
+  void exchange();
+  /// A batch from one to the other; packets carried.
+  std::size_t carry_a_to_b() { return carry(a_, b_); }
+  std::size_t carry_b_to_a() { return carry(b_, a_); }
+  /// Lets `span` of virtual time pass.
+  void pass(Duration span);
+
+  [[nodiscard]] socket::Sockets& a() { return a_.sockets; }
+  [[nodiscard]] socket::Sockets& b() { return b_.sockets; }
+  [[nodiscard]] host::Host& host_a() { return a_.host; }
+  [[nodiscard]] host::Host& host_b() { return b_.host; }
+  [[nodiscard]] TimePoint now() const { return now_; }
+  [[nodiscard]] std::uint64_t packets() const { return packets_; }
+  [[nodiscard]] socket::Fd listener() const { return listener_; }
+  [[nodiscard]] host::Endpoint server() const { return {address(true), 80}; }
+
+ private:
+  struct Side {
+    Side(const host::Config& config, std::uint64_t seed)
+        : host(config, Random(seed)), sockets(host) {}
+    host::Host host;
+    socket::Sockets sockets;
+  };
+  [[nodiscard]] wire::IpAddress address(bool b) const;
+  [[nodiscard]] host::Config config(bool b) const;
+  std::size_t carry(Side& from, Side& to);
+  void advance();
+
+  BenchWire wire_;
+  TimePoint now_{std::chrono::seconds(1000)};
+  Side a_;
+  Side b_;
+  socket::Fd listener_ = -1;
+  host::PacketOut out_;
+  std::vector<Slice> batch_;
+  std::uint64_t packets_ = 0;
+};
+
+/// Processor time of this process so far, in nanoseconds.
+[[nodiscard]] std::int64_t cpu_ns();
+
+}  // namespace lastack::cli
