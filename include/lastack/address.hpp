@@ -21,7 +21,14 @@ class IpAddress {
  public:
   constexpr IpAddress() = default;
   /// From its octets in wire order: 4 of them, or 16.
-  [[nodiscard]] static IpAddress from(std::span<const std::byte> octets);
+  [[nodiscard]] static constexpr IpAddress from(std::span<const std::byte> octets) {
+    IpAddress address;
+    const std::size_t first = octets.size() == 4 ? kMapped : 0;
+    for (std::size_t i = 0; i < 16 - first && i < octets.size(); ++i) {
+      address.octets_[first + i] = octets[i];
+    }
+    return address;
+  }
   [[nodiscard]] static constexpr IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
                                               std::uint8_t d) {
     IpAddress address;
@@ -53,10 +60,13 @@ class IpAddress {
   /// As RFC 5952 writes it.
   [[nodiscard]] std::string to_string() const;
 
-  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    return std::bit_cast<Halves>(a.octets_) == std::bit_cast<Halves>(b.octets_);
+  }
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
  private:
+  using Halves = std::array<std::uint64_t, 2>;
   static constexpr std::size_t kMapped = 12;  ///< octets of ::ffff:0:0/96
   std::array<std::byte, 16> octets_ = [] {
     std::array<std::byte, 16> octets{};

@@ -129,7 +129,7 @@ bool Host::is_dirty(Handle handle) const {
 
 /// The wheel's entry is moved only to an earlier time: one that fires too early is put in again.
 void Host::minds_deadline(TimerId timer, TimePoint deadline) {
-  if (deadline < wheel_.deadline(timer)) wheel_.set(timer, deadline);
+  wheel_.set_earlier(timer, deadline);
 }
 
 /// A connection has nothing more to send for now: what it waits for, or whether it is over.

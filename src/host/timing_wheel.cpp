@@ -45,6 +45,11 @@ void TimingWheel::set(TimerId id, TimePoint deadline) {
   if (tick != kNeverTick) link(id);
 }
 
+void TimingWheel::set_earlier(TimerId id, TimePoint deadline) {
+  const Node& node = nodes_[id];
+  if (node.slot == kNoSlot || tick_of(deadline) < node.tick()) set(id, deadline);
+}
+
 void TimingWheel::stop(TimerId id) {
   if (nodes_[id].slot != kNoSlot) unlink(id);
 }

@@ -26,6 +26,8 @@ class TimingWheel {
   void destroy(TimerId id);
   /// Starts the timer, or moves it.
   void set(TimerId id, TimePoint deadline);
+  /// The same, but only where that moves it to an earlier tick.
+  void set_earlier(TimerId id, TimePoint deadline);
   void stop(TimerId id);
   /// When a running timer is due; kNever for one that is not running.
   [[nodiscard]] TimePoint deadline(TimerId id) const;

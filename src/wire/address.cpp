@@ -98,13 +98,6 @@ std::pair<std::size_t, std::size_t> longest_zeros(Bytes octets) {
 
 }  // namespace
 
-IpAddress IpAddress::from(Bytes octets) {
-  IpAddress address;
-  const auto into = std::span(address.octets_).last(octets.size() == 4 ? 4 : 16);
-  std::copy_n(octets.begin(), std::min(octets.size(), into.size()), into.begin());
-  return address;
-}
-
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   IpAddress address;
   if (text.find(':') == std::string_view::npos) {

@@ -1,7 +1,6 @@
 #include "wire/checksum.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 namespace lastack::wire {
@@ -13,8 +12,7 @@ std::uint64_t load(const std::byte* from) {
   return word;
 }
 
-/// Sums in the machine's own order (RFC 1071 §2B): 32-bit halves into 64-bit lanes, which compilers
-/// turn into vector code; the order is put right at the end.
+/// 32-bit halves into 64-bit lanes, which compilers turn into vector code.
 std::uint64_t native_sum(Bytes octets) {
   const std::byte* at = octets.data();
   std::size_t left = octets.size();
@@ -31,27 +29,18 @@ std::uint64_t native_sum(Bytes octets) {
     const std::uint64_t word = load(at);
     sum += (word & 0xffffffffU) + (word >> 32U);
   }
+  if (left == 0) return sum;
   std::byte rest[8] = {};
-  if (left > 0) std::memcpy(rest, at, left);
+  std::memcpy(rest, at, left);
   const std::uint64_t word = load(rest);
   return sum + (word & 0xffffffffU) + (word >> 32U);
-}
-
-/// 16 bits of a native sum, in host order.
-std::uint32_t to_host(std::uint64_t sum) {
-  while ((sum >> 16U) != 0) sum = (sum & 0xffffU) + (sum >> 16U);
-  const auto folded = static_cast<std::uint32_t>(sum);
-  if constexpr (std::endian::native == std::endian::big) return folded;
-  return (folded >> 8U | folded << 8U) & 0xffffU;
 }
 
 constexpr std::size_t kBlock = 4096;  // summed while still in the nearest cache
 
 }  // namespace
 
-void Sum::add(Bytes octets) {
-  if (!octets.empty()) value_ += to_host(native_sum(octets));
-}
+void Sum::add(Bytes octets) { value_ += native_sum(octets); }
 
 Sum copy_and_sum(Bytes from, MutableBytes to) {
   Sum sum;
@@ -69,8 +58,8 @@ Sum pseudo_header(const IpAddress& source, const IpAddress& destination, std::ui
   sum.add(source.bytes());
   sum.add(destination.bytes());
   sum.add_word(protocol);
-  sum.add_word(length >> 16U);
-  sum.add_word(length & 0xffffU);
+  sum.add_word(static_cast<std::uint16_t>(length >> 16U));
+  sum.add_word(static_cast<std::uint16_t>(length));
   return sum;
 }
 

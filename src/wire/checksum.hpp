@@ -1,6 +1,7 @@
 // The Internet checksum (RFC 1071) as sums that can be put together.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "wire/address.hpp"
@@ -8,36 +9,46 @@
 
 namespace lastack::wire {
 
-/// The one's-complement sum of octets, not yet folded. Pieces may be added in any order as long as
-/// each starts at an even place of the whole; see swapped() for those that don't.
+/// The one's-complement sum of octets, not yet folded, kept in the machine's own order (RFC 1071
+/// §2B). Pieces may be added in any order as long as each starts at an even place of the whole; see
+/// swapped() for those that don't.
 class Sum {
  public:
   constexpr Sum() = default;
 
-  /// Adds octets that start at an even place; an odd last octet counts as if a zero followed.
+  /// Adds octets that start at an even place; an odd last octet counts as if a zero followed. Up to
+  /// 2^31 octets in all.
   void add(Bytes octets);
   /// Adds one 16-bit word, in host order.
-  constexpr void add_word(std::uint32_t word) { value_ += word; }
-  constexpr void add(Sum other) { value_ += other.folded(); }
+  constexpr void add_word(std::uint16_t word) { value_ += in_wire_order(word); }
+  constexpr void add(Sum other) { value_ += other.folded_native(); }
   /// The sum of the same octets standing at an odd place.
   [[nodiscard]] constexpr Sum swapped() const {
     Sum sum;
-    const std::uint32_t f = folded();
+    const std::uint32_t f = folded_native();
     sum.value_ = (f >> 8U | f << 8U) & 0xffffU;
     return sum;
   }
-  /// 16 bits, carries taken in.
-  [[nodiscard]] constexpr std::uint16_t folded() const {
-    std::uint64_t v = value_;
-    while ((v >> 16U) != 0) v = (v & 0xffffU) + (v >> 16U);
-    return static_cast<std::uint16_t>(v);
-  }
+  /// 16 bits in host order, carries taken in.
+  [[nodiscard]] constexpr std::uint16_t folded() const { return in_wire_order(folded_native()); }
   /// What goes into a checksum field, or 0 when a sum over such a field is right.
   [[nodiscard]] constexpr std::uint16_t checksum() const {
     return static_cast<std::uint16_t>(~folded());
   }
 
  private:
+  /// Its own inverse, so it leads back as well.
+  static constexpr std::uint16_t in_wire_order(std::uint16_t word) {
+    if constexpr (std::endian::native == std::endian::big) return word;
+    return static_cast<std::uint16_t>(word >> 8U | word << 8U);
+  }
+  [[nodiscard]] constexpr std::uint16_t folded_native() const {
+    std::uint64_t v = (value_ >> 32U) + (value_ & 0xffffffffU);
+    v = (v >> 16U) + (v & 0xffffU);  // at most 18 bits
+    v = (v >> 16U) + (v & 0xffffU);
+    return static_cast<std::uint16_t>((v >> 16U) + v);
+  }
+
   std::uint64_t value_ = 0;
 };
 
