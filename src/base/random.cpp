@@ -1,5 +1,10 @@
 #include "base/random.hpp"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
 namespace lastack {
 namespace {
 
@@ -26,20 +31,27 @@ struct Sip {
   }
 };
 
+std::uint64_t little_endian(std::span<const std::byte, 8> octets) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, octets.data(), sizeof word);
+  if constexpr (std::endian::native == std::endian::big) word = std::byteswap(word);
+  return word;
+}
+
 }  // namespace
 
 std::uint64_t keyed_hash(const HashKey& key, std::span<const std::byte> octets) {
+  const std::size_t length = octets.size();
   Sip sip{key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU, key[0] ^ 0x6c7967656e657261U,
           key[1] ^ 0x7465646279746573U};
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < octets.size(); ++i) {
-    word |= std::to_integer<std::uint64_t>(octets[i]) << (8 * (i % 8));
-    if (i % 8 == 7) {
-      sip.absorb(word);
-      word = 0;
-    }
+  while (octets.size() >= 8) {
+    sip.absorb(little_endian(octets.first<8>()));
+    octets = octets.subspan(8);
   }
-  sip.absorb(word | static_cast<std::uint64_t>(octets.size()) << 56U);
+  std::array<std::byte, 8> last{};
+  std::ranges::copy(octets, last.begin());
+  last[7] = static_cast<std::byte>(length);
+  sip.absorb(little_endian(last));
   sip.v2 ^= 0xff;
   for (int i = 0; i < 4; ++i) sip.round();
   return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;

@@ -1,6 +1,8 @@
 // Reading and writing octets of a packet: big-endian, and never past the end.
 #pragma once
 
+#include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,15 +13,22 @@ namespace lastack::wire {
 using Bytes = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
 
+/// From host order to wire order; its own inverse, so it leads back as well.
+template <std::unsigned_integral T>
+[[nodiscard]] constexpr T in_wire_order(T value) {
+  if constexpr (std::endian::native == std::endian::big) return value;
+  return std::byteswap(value);
+}
+
 /// Reads big-endian numbers one after another. Past the end it reads zeros and ok() turns false, so
 /// a parser may read first and ask once.
 class Reader {
  public:
   explicit Reader(Bytes bytes) : bytes_(bytes) {}
 
-  [[nodiscard]] std::uint8_t u8() { return static_cast<std::uint8_t>(take(1)); }
-  [[nodiscard]] std::uint16_t u16() { return static_cast<std::uint16_t>(take(2)); }
-  [[nodiscard]] std::uint32_t u32() { return take(4); }
+  [[nodiscard]] std::uint8_t u8() { return take<std::uint8_t>(); }
+  [[nodiscard]] std::uint16_t u16() { return take<std::uint16_t>(); }
+  [[nodiscard]] std::uint32_t u32() { return take<std::uint32_t>(); }
   void skip(std::size_t octets) {
     ok_ = ok_ && octets <= left();
     at_ = ok_ ? at_ + octets : bytes_.size();
@@ -35,18 +44,17 @@ class Reader {
   [[nodiscard]] bool ok() const { return ok_; }
 
  private:
-  std::uint32_t take(std::size_t octets) {
-    if (octets > left()) {
+  template <std::unsigned_integral T>
+  T take() {
+    if (sizeof(T) > left()) {
       ok_ = false;
       at_ = bytes_.size();
       return 0;
     }
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < octets; ++i) {
-      value = value << 8U | std::to_integer<std::uint32_t>(bytes_[at_ + i]);
-    }
-    at_ += octets;
-    return value;
+    T value = 0;
+    std::memcpy(&value, bytes_.data() + at_, sizeof value);
+    at_ += sizeof value;
+    return in_wire_order(value);
   }
 
   Bytes bytes_;
@@ -59,9 +67,9 @@ class Writer {
  public:
   explicit Writer(MutableBytes bytes) : bytes_(bytes) {}
 
-  void u8(std::uint32_t value) { put(value, 1); }
-  void u16(std::uint32_t value) { put(value, 2); }
-  void u32(std::uint32_t value) { put(value, 4); }
+  void u8(std::uint32_t value) { put(static_cast<std::uint8_t>(value)); }
+  void u16(std::uint32_t value) { put(static_cast<std::uint16_t>(value)); }
+  void u32(std::uint32_t value) { put(value); }
   void bytes(Bytes from) {
     if (!fits(from.size()) || from.empty()) return;
     std::memcpy(bytes_.data() + at_, from.data(), from.size());
@@ -80,12 +88,12 @@ class Writer {
     ok_ = ok_ && octets <= bytes_.size() - at_;
     return ok_;
   }
-  void put(std::uint32_t value, std::size_t octets) {
-    if (!fits(octets)) return;
-    for (std::size_t i = octets; i-- > 0; value >>= 8U) {
-      bytes_[at_ + i] = static_cast<std::byte>(value & 0xffU);
-    }
-    at_ += octets;
+  template <std::unsigned_integral T>
+  void put(T value) {
+    if (!fits(sizeof value)) return;
+    value = in_wire_order(value);
+    std::memcpy(bytes_.data() + at_, &value, sizeof value);
+    at_ += sizeof value;
   }
 
   MutableBytes bytes_;

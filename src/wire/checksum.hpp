@@ -1,6 +1,7 @@
 // The Internet checksum (RFC 1071) as sums that can be put together.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -18,7 +19,12 @@ class Sum {
 
   /// Adds octets that start at an even place; an odd last octet counts as if a zero followed. Up to
   /// 2^31 octets in all.
-  void add(Bytes octets);
+  void add(Bytes octets) { value_ += sum_of(octets); }
+  /// Adds an address. The ffff that stands before an IPv4 one is zero in one's complement.
+  void add(const IpAddress& address) {
+    const auto words = std::bit_cast<std::array<std::uint32_t, 4>>(address.mapped());
+    value_ += std::uint64_t{words[0]} + words[1] + words[2] + words[3];
+  }
   /// Adds one 16-bit word, in host order.
   constexpr void add_word(std::uint16_t word) { value_ += in_wire_order(word); }
   constexpr void add(Sum other) { value_ += other.folded_native(); }
@@ -37,11 +43,7 @@ class Sum {
   }
 
  private:
-  /// Its own inverse, so it leads back as well.
-  static constexpr std::uint16_t in_wire_order(std::uint16_t word) {
-    if constexpr (std::endian::native == std::endian::big) return word;
-    return static_cast<std::uint16_t>(word >> 8U | word << 8U);
-  }
+  [[nodiscard]] static std::uint64_t sum_of(Bytes octets);
   [[nodiscard]] constexpr std::uint16_t folded_native() const {
     std::uint64_t v = (value_ >> 32U) + (value_ & 0xffffffffU);
     v = (v >> 16U) + (v & 0xffffU);  // at most 18 bits
@@ -56,7 +58,15 @@ class Sum {
 [[nodiscard]] Sum copy_and_sum(Bytes from, MutableBytes to);
 
 /// The pseudo-header of RFC 9293 §3.1 (IPv4) and RFC 8200 §8.1 (IPv6).
-[[nodiscard]] Sum pseudo_header(const IpAddress& source, const IpAddress& destination,
-                                std::uint8_t protocol, std::uint32_t length);
+[[nodiscard]] inline Sum pseudo_header(const IpAddress& source, const IpAddress& destination,
+                                       std::uint8_t protocol, std::uint32_t length) {
+  Sum sum;
+  sum.add(source);
+  sum.add(destination);
+  sum.add_word(protocol);
+  sum.add_word(static_cast<std::uint16_t>(length >> 16U));
+  sum.add_word(static_cast<std::uint16_t>(length));
+  return sum;
+}
 
 }  // namespace lastack::wire
