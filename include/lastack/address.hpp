@@ -1,6 +1,7 @@
 // IP addresses of both families, networks, and ends of connections, and their text.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <compare>
@@ -23,9 +24,10 @@ class IpAddress {
   /// From its octets in wire order: 4 of them, or 16.
   [[nodiscard]] static constexpr IpAddress from(std::span<const std::byte> octets) {
     IpAddress address;
-    const std::size_t first = octets.size() == 4 ? kMapped : 0;
-    for (std::size_t i = 0; i < 16 - first && i < octets.size(); ++i) {
-      address.octets_[first + i] = octets[i];
+    if (octets.size() == 4) {
+      std::ranges::copy(octets.first<4>(), address.octets_.begin() + kMapped);
+    } else if (octets.size() == 16) {
+      std::ranges::copy(octets.first<16>(), address.octets_.begin());
     }
     return address;
   }

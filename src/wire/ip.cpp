@@ -1,5 +1,7 @@
 #include "wire/ip.hpp"
 
+#include <optional>
+
 namespace lastack::wire {
 namespace {
 
@@ -9,9 +11,8 @@ constexpr std::size_t kMostExtensions = 8;
 
 enum Extension : std::uint8_t { kHopByHop = 0, kRouting = 43, kFragmentHeader = 44, kOptions = 60 };
 
-std::expected<ParsedIp, ParseError> parse_v4(Bytes packet) {
+std::optional<ParseError> parse_v4(Bytes packet, ParsedIp& parsed) {
   Reader in(packet);
-  ParsedIp parsed;
   const std::size_t header_length = (in.u8() & 0x0fU) * 4U;
   parsed.header.traffic_class = in.u8();
   const std::size_t total = in.u16();
@@ -22,26 +23,25 @@ std::expected<ParsedIp, ParseError> parse_v4(Bytes packet) {
   in.skip(2);
   parsed.header.source = IpAddress::from(in.bytes(4));
   parsed.header.destination = IpAddress::from(in.bytes(4));
-  if (!in.ok()) return std::unexpected(ParseError::truncated);
+  if (!in.ok()) return ParseError::truncated;
   if (header_length < kIpv4Header || total < header_length) {
-    return std::unexpected(ParseError::bad_length);
+    return ParseError::bad_length;
   }
-  if (total > packet.size()) return std::unexpected(ParseError::truncated);
+  if (total > packet.size()) return ParseError::truncated;
   Sum sum;
   sum.add(packet.first(header_length));
-  if (sum.checksum() != 0) return std::unexpected(ParseError::bad_checksum);
-  if ((fragment & kFragment) != 0) return std::unexpected(ParseError::fragment);
+  if (sum.checksum() != 0) return ParseError::bad_checksum;
+  if ((fragment & kFragment) != 0) return ParseError::fragment;
   parsed.payload = packet.subspan(header_length, total - header_length);
-  return parsed;
+  return std::nullopt;
 }
 
 bool is_extension(std::uint8_t protocol) {
   return protocol == kHopByHop || protocol == kRouting || protocol == kOptions;
 }
 
-std::expected<ParsedIp, ParseError> parse_v6(Bytes packet) {
+std::optional<ParseError> parse_v6(Bytes packet, ParsedIp& parsed) {
   Reader in(packet);
-  ParsedIp parsed;
   const std::uint32_t first = in.u32();
   parsed.header.traffic_class = static_cast<std::uint8_t>(first >> 20U & 0xffU);
   const std::size_t length = in.u16();
@@ -50,32 +50,38 @@ std::expected<ParsedIp, ParseError> parse_v6(Bytes packet) {
   parsed.header.source = IpAddress::from(in.bytes(16));
   parsed.header.destination = IpAddress::from(in.bytes(16));
   parsed.payload = in.bytes(length);
-  if (!in.ok()) return std::unexpected(ParseError::truncated);
+  if (!in.ok()) return ParseError::truncated;
   if (parsed.header.source.is_v4() || parsed.header.destination.is_v4()) {
-    return std::unexpected(ParseError::bad_address);  // IPv4-mapped: never on the wire
+    return ParseError::bad_address;  // IPv4-mapped: never on the wire
   }
   for (std::size_t i = 0; is_extension(parsed.header.protocol); ++i) {
     Reader extension(parsed.payload);
     parsed.header.protocol = extension.u8();
     const std::size_t size = (extension.u8() + 1U) * 8U;
     if (!extension.ok() || size > parsed.payload.size() || i == kMostExtensions) {
-      return std::unexpected(ParseError::bad_extension);
+      return ParseError::bad_extension;
     }
     parsed.payload = parsed.payload.subspan(size);
   }
-  if (parsed.header.protocol == kFragmentHeader) return std::unexpected(ParseError::fragment);
-  return parsed;
+  if (parsed.header.protocol == kFragmentHeader) return ParseError::fragment;
+  return std::nullopt;
+}
+
+std::optional<ParseError> parse(Bytes packet, ParsedIp& parsed) {
+  if (packet.empty()) return ParseError::truncated;
+  switch (std::to_integer<unsigned>(packet[0]) >> 4U) {
+    case 4: return parse_v4(packet, parsed);
+    case 6: return parse_v6(packet, parsed);
+    default: return ParseError::bad_version;
+  }
 }
 
 }  // namespace
 
 std::expected<ParsedIp, ParseError> parse_ip(Bytes packet) {
-  if (packet.empty()) return std::unexpected(ParseError::truncated);
-  switch (std::to_integer<unsigned>(packet[0]) >> 4U) {
-    case 4: return parse_v4(packet);
-    case 6: return parse_v6(packet);
-    default: return std::unexpected(ParseError::bad_version);
-  }
+  std::expected<ParsedIp, ParseError> result;  // filled where it is returned, not copied there
+  if (const auto error = parse(packet, *result)) result = std::unexpected(*error);
+  return result;
 }
 
 std::size_t emit_ip(const IpHeader& header, std::size_t payload, MutableBytes into) {

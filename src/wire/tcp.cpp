@@ -1,6 +1,7 @@
 #include "wire/tcp.hpp"
 
 #include <array>
+#include <optional>
 
 namespace lastack::wire {
 namespace {
@@ -109,18 +110,8 @@ void write_options(const TcpOptions& options, Writer& out) {
   }
 }
 
-}  // namespace
-
-std::string_view to_string(ParseError error) {
-  static constexpr std::array<std::string_view, kParseErrorCount> kNames{
-      "truncated", "bad_version", "bad_length",    "bad_checksum",
-      "fragment",  "bad_option",  "bad_extension", "bad_address"};
-  return kNames[static_cast<std::size_t>(error)];
-}
-
-std::expected<ParsedTcp, ParseError> parse_tcp(Bytes segment) {
+std::optional<ParseError> read_tcp(Bytes segment, ParsedTcp& parsed) {
   Reader in(segment);
-  ParsedTcp parsed;
   TcpHeader& h = parsed.header;
   h.source_port = in.u16();
   h.destination_port = in.u16();
@@ -131,14 +122,26 @@ std::expected<ParsedTcp, ParseError> parse_tcp(Bytes segment) {
   h.window = in.u16();
   in.skip(2);  // checksum
   h.urgent = in.u16();
-  if (!in.ok()) return std::unexpected(ParseError::truncated);
-  if (length < kTcpHeader || length > segment.size())
-    return std::unexpected(ParseError::bad_length);
-  if (!read_options(in.bytes(length - kTcpHeader), h.options)) {
-    return std::unexpected(ParseError::bad_option);
-  }
+  if (!in.ok()) return ParseError::truncated;
+  if (length < kTcpHeader || length > segment.size()) return ParseError::bad_length;
+  if (!read_options(in.bytes(length - kTcpHeader), h.options)) return ParseError::bad_option;
   parsed.payload = segment.subspan(length);
-  return parsed;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(ParseError error) {
+  static constexpr std::array<std::string_view, kParseErrorCount> kNames{
+      "truncated", "bad_version", "bad_length",    "bad_checksum",
+      "fragment",  "bad_option",  "bad_extension", "bad_address"};
+  return kNames[static_cast<std::size_t>(error)];
+}
+
+std::expected<ParsedTcp, ParseError> parse_tcp(Bytes segment) {
+  std::expected<ParsedTcp, ParseError> result;  // filled where it is returned, not copied there
+  if (const auto error = read_tcp(segment, *result)) result = std::unexpected(*error);
+  return result;
 }
 
 std::size_t header_size(const TcpHeader& header) {
