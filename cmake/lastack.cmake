@@ -25,6 +25,7 @@ function(lastack_tests name)
   endif()
   add_executable(test_${name} ${sources})
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_link_options(test_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-lto>)  # quicker to build
   target_link_libraries(test_${name} PRIVATE lastack GTest::gtest_main GTest::gmock)
   add_test(NAME ${name} COMMAND test_${name})
 endfunction()
