@@ -44,13 +44,20 @@ std::optional<Handle> Host::lookup(const Flow& flow) const {
 }
 
 /// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
-/// holders may still look at it, but its ports are free.
+/// holders may still look at it, but its ports are free. Packets come in runs of one flow, so the
+/// last one's is tried before the table.
 std::optional<Handle> Host::living(const Flow& flow) {
-  const auto handle = lookup(flow);
+  std::optional<Handle> handle;
+  if (connections_.has(last_) && connections_[last_].in_table && connections_[last_].flow == flow) {
+    handle = Handle{Handle::Kind::connection, last_};
+  } else {
+    handle = lookup(flow);
+  }
   if (!handle || handle->kind != Handle::Kind::connection) return handle;
-  ConnectionEntry& entry = connections_[handle->index];
+  last_ = handle->index;
+  ConnectionEntry& entry = connections_[last_];
   if (entry.connection.state() != tcp::State::closed) return handle;
-  remove_from_table(entry, handle->index);
+  remove_from_table(entry, last_);
   return std::nullopt;
 }
 

@@ -194,6 +194,7 @@ class Host {
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   Counters counters_;
+  std::uint32_t last_ = kNobody;  ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };
