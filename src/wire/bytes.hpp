@@ -45,7 +45,7 @@ class Reader {
 
  private:
   template <std::unsigned_integral T>
-  T take() {
+  [[gnu::always_inline]] T take() {
     if (sizeof(T) > left()) {
       ok_ = false;
       at_ = bytes_.size();
@@ -89,7 +89,7 @@ class Writer {
     return ok_;
   }
   template <std::unsigned_integral T>
-  void put(T value) {
+  [[gnu::always_inline]] void put(T value) {
     if (!fits(sizeof value)) return;
     value = in_wire_order(value);
     std::memcpy(bytes_.data() + at_, &value, sizeof value);
