@@ -148,6 +148,7 @@ class Host {
 
   // host_output.cpp
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
+  void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
              PacketOut& out);
   void finish_checksum(const Flow& flow, PacketOut& out) const;

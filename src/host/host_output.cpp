@@ -34,14 +34,12 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
 /// The next segment of the first in the queue. False when it has none: it leaves the queue.
 bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
   const std::uint32_t i = handle.index;
-  std::optional<tcp::Outgoing> segment;
   switch (handle.kind) {
     case Handle::Kind::connection: {
       ConnectionEntry& entry = connections_[i];
       const std::uint32_t most =
           config_.super_segment > 0 ? config_.super_segment : entry.connection.tcb().snd.mss;
-      segment = entry.connection.transmit(now, most);
-      if (segment) {
+      if (const auto segment = entry.connection.transmit(now, most)) {
         build(entry.flow, *segment, &entry.out, out);
         return true;
       }
@@ -49,20 +47,30 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
     }
     case Handle::Kind::syn_rcvd: {
       SynRcvdEntry& entry = syn_rcvd_[i];
-      segment = entry.record.transmit(settings_of(listeners_[entry.listener].settings), now);
-      if (segment) build(entry.flow, *segment, nullptr, out);
+      const auto& settings = settings_of(listeners_[entry.listener].settings);
+      if (const auto segment = entry.record.transmit(settings, now)) {
+        build(entry.flow, *segment, nullptr, out);
+        return true;
+      }
       break;
     }
     case Handle::Kind::time_wait: {
       TimeWaitEntry& entry = time_wait_[i];
-      segment = entry.record.transmit(now);
-      if (segment) build(entry.flow, *segment, nullptr, out);
+      if (const auto segment = entry.record.transmit(now)) {
+        build(entry.flow, *segment, nullptr, out);
+        return true;
+      }
       break;
     }
   }
-  if (segment) return true;
-
   dirty_.pop_front();
+  leaves_queue(handle, now);
+  return false;
+}
+
+/// It has nothing more to send: what it waits for now, or whether it is over.
+void Host::leaves_queue(Handle handle, TimePoint now) {
+  const std::uint32_t i = handle.index;
   switch (handle.kind) {
     case Handle::Kind::connection:
       connections_[i].dirty = false;
@@ -85,7 +93,6 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       }
       break;
   }
-  return false;
 }
 
 /// Writes the headers of a segment and gathers its octets, without copying them.

@@ -130,13 +130,14 @@ class Connection {
   void recover(RecoveryStep step, std::uint32_t acked);
   void take_sack(const Arrival& a);
 
-  // transmit.cpp
-  std::optional<Outgoing> transmit_syn(TimePoint now);
-  std::optional<Outgoing> transmit_first_again(TimePoint now);
-  std::optional<Outgoing> transmit_text(TimePoint now, std::uint32_t most);
-  std::optional<Outgoing> transmit_probe(TimePoint now);
-  std::optional<Outgoing> transmit_ack(TimePoint now);
-  Outgoing segment(Range payload, bool fin, Why why, TimePoint now);
+  // transmit.cpp: each fills a fresh `out` or says that it has nothing
+  bool next_segment(TimePoint now, std::uint32_t most, Outgoing& out);
+  void transmit_syn(TimePoint now, Outgoing& out);
+  bool transmit_first_again(TimePoint now, Outgoing& out);
+  bool transmit_text(TimePoint now, std::uint32_t most, Outgoing& out);
+  bool transmit_probe(TimePoint now, Outgoing& out);
+  bool transmit_ack(TimePoint now, Outgoing& out);
+  void segment(Range payload, bool fin, Why why, TimePoint now, Outgoing& out);
   void fill_syn_options(wire::TcpOptions& options) const;
   void fill_options(wire::TcpOptions& options, TimePoint now) const;
   std::uint16_t advertise();

@@ -20,18 +20,26 @@ std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
 }  // namespace
 
 std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
-  if (tcb_.state == State::closed || tcb_.state == State::listen) return std::nullopt;
-  if (tcb_.snd.nxt < 0) return transmit_syn(now);
-  if (auto again = transmit_first_again(now)) return again;
-  if (auto text = transmit_text(now, most)) return text;
-  if (auto probe = transmit_probe(now)) return probe;
-  mind_persist(now);
-  return transmit_ack(now);
+  std::optional<Outgoing> out(std::in_place);  // filled where it is returned, not copied there
+  if (!next_segment(now, most, *out)) out.reset();
+  return out;
 }
 
-std::optional<Outgoing> Connection::transmit_syn(TimePoint now) {
+bool Connection::next_segment(TimePoint now, std::uint32_t most, Outgoing& out) {
+  if (tcb_.state == State::closed || tcb_.state == State::listen) return false;
+  if (tcb_.snd.nxt < 0) {
+    transmit_syn(now, out);
+    return true;
+  }
+  if (transmit_first_again(now, out)) return true;
+  if (transmit_text(now, most, out)) return true;
+  if (transmit_probe(now, out)) return true;
+  mind_persist(now);
+  return transmit_ack(now, out);
+}
+
+void Connection::transmit_syn(TimePoint now, Outgoing& out) {
   const bool first = tcb_.snd.max < 0;
-  Outgoing out;
   out.why = tcb_.timers.unanswered > 0 ? Why::timeout : Why::handshake;
   out.attempt = tcb_.timers.unanswered;
   auto& header = out.header;
@@ -58,26 +66,26 @@ std::optional<Outgoing> Connection::transmit_syn(TimePoint now) {
   tcb_.sent = now;
   if (first) tcb_.timed = {.end = 0, .sent = now};
   if (tcb_.timers.mode == Retransmission::off) arm_retransmission(Retransmission::timeout, now);
-  return out;
 }
 
 /// Fast retransmit: the first unacknowledged segment, and only as far as the peer's first SACK.
-std::optional<Outgoing> Connection::transmit_first_again(TimePoint now) {
+bool Connection::transmit_first_again(TimePoint now, Outgoing& out) {
   auto& snd = tcb_.snd;
-  if (!tcb_.retransmit_first || snd.una >= snd.nxt || snd.una < 0) return std::nullopt;
+  if (!tcb_.retransmit_first || snd.una >= snd.nxt || snd.una < 0) return false;
   tcb_.retransmit_first = false;
   Offset end = std::min({snd.una + payload_limit(), snd.nxt, snd.end});
   if (const auto& held = tcb_.recovery.scoreboard())
     end = std::min(end, held->next_begin(snd.una, end));
   const bool fin = tcb_.fin_queued && end == snd.end && snd.nxt > snd.end;
   arm_retransmission(Retransmission::timeout, now);  // RFC 6582 §3.2: for a partial ACK
-  return segment({snd.una, end}, fin, Why::fast_retransmit, now);
+  segment({snd.una, end}, fin, Why::fast_retransmit, now, out);
+  return true;
 }
 
 /// New octets, or after a timeout those from snd.una on; a FIN rides on the last of them.
-std::optional<Outgoing> Connection::transmit_text(TimePoint now, std::uint32_t most) {
+bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out) {
   auto& snd = tcb_.snd;
-  if (!traits(tcb_.state).synchronized || snd.nxt > snd.end) return std::nullopt;
+  if (!traits(tcb_.state).synchronized || snd.nxt > snd.end) return false;
   const bool again = snd.nxt < snd.max;
   if (snd.una == snd.max && snd.nxt < snd.end && now - tcb_.sent > rto()) {
     std::visit([&](auto& c) { c.on_idle(smss()); }, tcb_.congestion);
@@ -85,15 +93,15 @@ std::optional<Outgoing> Connection::transmit_text(TimePoint now, std::uint32_t m
   const std::uint32_t octets = worth_sending(again ? std::min(most, payload_limit()) : most);
   const Offset from = snd.nxt;
   const bool fin = may_send_fin(from + octets);
-  if (octets == 0 && !fin) return std::nullopt;
+  if (octets == 0 && !fin) return false;
 
   Why why = octets > 0 ? Why::data : Why::fin;
   const bool probed = snd.max == from + 1 && tcb_.recovery.phase() != Recovery::Phase::loss;
   if (again && !probed) why = Why::timeout;  // an octet that only probed was not taken before
-  Outgoing out = segment({from, from + octets}, fin, why, now);
+  segment({from, from + octets}, fin, why, now, out);
   sent(from, from + octets + (fin ? 1 : 0), now);
   tcb_.probe = false;
-  return out;
+  return true;
 }
 
 /// How many octets from snd.nxt on are worth a segment now; 0 for none (§3.8.6.2.1, Nagle §3.7.4).
@@ -129,7 +137,7 @@ bool Connection::may_send_fin(Offset at) const {
 }
 
 /// Into a closed window: one octet, or the FIN where that is all there is (§3.8.6.1).
-std::optional<Outgoing> Connection::transmit_probe(TimePoint now) {
+bool Connection::transmit_probe(TimePoint now, Outgoing& out) {
   auto& snd = tcb_.snd;
   if (tcb_.probe && snd.nxt <= snd.end && traits(tcb_.state).synchronized) {
     tcb_.probe = false;
@@ -138,30 +146,32 @@ std::optional<Outgoing> Connection::transmit_probe(TimePoint now) {
     if (end > snd.nxt || fin) {
       snd.max = std::max(snd.max, snd.nxt + 1);  // it may be acknowledged
       arm_retransmission(Retransmission::persist, now);
-      Outgoing out = segment({snd.nxt, end}, fin, Why::probe, now);
-      return out;
+      segment({snd.nxt, end}, fin, Why::probe, now, out);
+      return true;
     }
   }
-  if (!tcb_.keepalive) return std::nullopt;
+  if (!tcb_.keepalive) return false;
   tcb_.keepalive = false;
-  Outgoing out = segment({snd.nxt, snd.nxt}, false, Why::keepalive, now);
+  segment({snd.nxt, snd.nxt}, false, Why::keepalive, now, out);
   out.header.seq = seq_of(snd.nxt - 1);  // §3.8.4: one that the peer has had, so it must answer
-  return out;
+  return true;
 }
 
-std::optional<Outgoing> Connection::transmit_ack(TimePoint now) {
-  if (!tcb_.ack_now || tcb_.state == State::syn_sent) return std::nullopt;
+bool Connection::transmit_ack(TimePoint now, Outgoing& out) {
+  if (!tcb_.ack_now || tcb_.state == State::syn_sent) return false;
   const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
   // Where the peer expects us to go on: not behind a probe, which its closed window did not take.
   const bool probing = tcb_.timers.mode == Retransmission::persist;
   const Offset at = probing ? tcb_.snd.nxt : std::max(tcb_.snd.nxt, tcb_.snd.max);
-  return segment({at, at}, false, why, now);
+  segment({at, at}, false, why, now, out);
+  return true;
 }
 
 /// Builds a segment; each carries the latest ACK and window, so nothing is owed afterwards.
-Outgoing Connection::segment(Range payload, bool fin, Why why, TimePoint now) {
-  Outgoing out{
-      .header = {}, .payload = payload, .mss = 0, .why = why, .attempt = tcb_.timers.unanswered};
+void Connection::segment(Range payload, bool fin, Why why, TimePoint now, Outgoing& out) {
+  out.payload = payload;
+  out.why = why;
+  out.attempt = tcb_.timers.unanswered;
   auto& header = out.header;
   header.seq = seq_of(payload.begin);
   header.ack = ack_field();
@@ -179,7 +189,6 @@ Outgoing Connection::segment(Range payload, bool fin, Why why, TimePoint now) {
   tcb_.rcv.last_ack_sent = header.ack;
   tcb_.ack_now = tcb_.window_update = false;
   tcb_.timers.delayed_ack = kNever;
-  return out;
 }
 
 void Connection::fill_options(TcpOptions& options, TimePoint now) const {
