@@ -9,7 +9,8 @@
 namespace lastack::cli {
 namespace {
 
-constexpr std::size_t kBatch = 64;  // packets that a link hands over at once
+constexpr std::size_t kBatch = 64;           // packets that a link hands over at once
+constexpr Duration kOnTheWay = Duration(1);  // a microsecond for each batch
 constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;
 
 }  // namespace
@@ -51,6 +52,9 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
     packet.grow(out_.copy_to(packet.tail_room()));
     batch_.push_back(std::move(packet));
   }
+  if (batch_.empty()) return 0;
+  now_ += kOnTheWay;
+  if (to.host.next_deadline() <= now_) to.host.advance(now_);
   for (const Slice& packet : batch_) to.host.packet_arrives(packet, now_);
   packets_ += batch_.size();
   host::HostEvent event;
@@ -78,7 +82,7 @@ void BenchWorld::pass(Duration span) {
     advance();
     exchange();
   }
-  now_ = until;
+  now_ = std::max(now_, until);
 }
 
 BenchWorld::Pair BenchWorld::connect() {

@@ -33,7 +33,7 @@ class BenchWorld {
   Pair connect();
   /// Packets both ways until there are none.
   void exchange();
-  /// A batch from one to the other; packets carried.
+  /// A batch from one to the other, on its way for a microsecond; packets carried.
   std::size_t carry_a_to_b() { return carry(a_, b_); }
   std::size_t carry_b_to_a() { return carry(b_, a_); }
   /// Lets `span` of virtual time pass.

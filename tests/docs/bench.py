@@ -31,6 +31,7 @@ def main():
         "bulk": bulk(bench("bulk", *small), 1448),
         "bulk over IPv6": bulk(bench("bulk", "-6", *small), 1428),
         "bulk, MTU 9000": bulk(bench("bulk", "--mtu", "9000", *small), 8948),
+        "bulk, largest MTU": bulk(bench("bulk", "--mtu", "max", *small), 65483),
         "bulk, super-segments": bench("bulk", "--offload", *small)["packets_both_ways"] < 2000,
     }
     ping = bench("pingpong", "--rounds", "2000", "--idle", "50", "--round-robin")
@@ -43,6 +44,9 @@ def main():
     idle = bench("idle", "--connections", "10000")
     checks["idle ESTABLISHED <= 512 octets, counted and on the heap"] = (
         idle["counted_octets_per_end"] <= 512 and 400 < idle["heap_octets_per_end"] <= 512)
+    for wrong in (["bulk", "--mtu", "100"], ["pingpong", "--rounds", "0"], ["sideways"], []):
+        done = subprocess.run([COMMAND, "bench", *wrong], capture_output=True)
+        checks[f"usage: {' '.join(wrong) or 'nothing'} ends with 2"] = done.returncode == 2
     for name, good in checks.items():
         print(f"{'ok' if good else 'not ok'} bench: {name}")
     return 0 if all(checks.values()) else 1
