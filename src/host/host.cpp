@@ -77,12 +77,12 @@ const tcp::Connection* Host::connection(FlowId id) const {
 }
 
 std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection) {
-  ConnectionEntry entry;
-  entry.flow = flow;
+  const std::uint32_t index = connections_.make({});
+  ConnectionEntry& entry = connections_[index];
   entry.connection = std::move(connection);
-  const std::uint32_t index = connections_.make(std::move(entry));
-  connections_[index].timer = wheel_.create(Handle{Handle::Kind::connection, index}.packed());
-  connections_[index].in_table = true;
+  entry.flow = flow;
+  entry.timer = wheel_.create(Handle{Handle::Kind::connection, index}.packed());
+  entry.in_table = true;
   table_.insert(hash(flow), {Handle::Kind::connection, index});
   return index;
 }

@@ -24,7 +24,7 @@ class Slab {
   }
 
   /// The index of a new entry that holds `value`.
-  std::uint32_t make(T value) {
+  std::uint32_t make(T&& value) {
     if (free_ == kNone) add_block();
     const std::uint32_t index = free_;
     free_ = place(index).next_free;
