@@ -1,8 +1,7 @@
 #include "cli/bench_world.hpp"
 
-#include <time.h>
-
 #include <algorithm>
+#include <ctime>
 
 #include "cli/command.hpp"
 

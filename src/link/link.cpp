@@ -1,6 +1,5 @@
 #include "link/link.hpp"
 
-
 namespace lastack::link {
 
 std::size_t PacketRef::size() const {
