@@ -53,6 +53,7 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
   if (before < 0) {
     std::visit([&](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
   }
+  tcb_.retransmit_first = false;  // it is there; a partial ACK asks for the next one
   const RecoveryStep step = tcb_.recovery.acknowledged(snd.una);
   recover(step, static_cast<std::uint32_t>(std::max<Offset>(fx.acked.size(), 0)));
 }

@@ -172,5 +172,15 @@ TEST(Loss, TheRoundTripIsMeasured) {
   EXPECT_EQ(s.c.next_deadline(), s.now + 80ms + 200ms);
 }
 
+TEST(Loss, AFastRetransmitIsForgottenWhenAllHasArrived) {
+  Script s = ten_out();
+  for (int i = 0; i < 3; ++i) s.arrive({.ack = 0});
+  s.arrive({.ack = 14600});  // of the same batch: nothing was sent in between
+  s.drain();
+  s.send(1460);
+  s.expect(kAck, 14600, 1460, 0);
+  s.expect_silence();
+}
+
 }  // namespace
 }  // namespace lastack::tcp
