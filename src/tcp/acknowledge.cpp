@@ -40,9 +40,10 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
   fx.acked = {std::max<Offset>(before, 0), std::min(snd.una, snd.end)};
   if (!fx.acked.empty()) fx.ready |= kWritable;
 
-  measure(a);
   auto& timers = tcb_.timers;
-  timers.backoff = 0;
+  const bool measured = measure(a);
+  // Karn: else the doubled timeout stays. Probes and the handshake are another matter.
+  if (measured || before < 0 || timers.mode == Retransmission::persist) timers.backoff = 0;
   timers.unanswered = 0;
   tcb_.progress = a.now;
   if (snd.una < snd.max) {
@@ -59,17 +60,19 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
 }
 
 /// RFC 6298 §3: a segment sent once is timed by us; where it was sent again only the peer's echo
-/// can tell which copy arrived (RFC 7323 §4).
-void Connection::measure(const Arrival& a) {
+/// can tell which copy arrived (RFC 7323 §4). Whether there was anything to learn.
+bool Connection::measure(const Arrival& a) {
   if (tcb_.timed.end >= 0) {
-    if (tcb_.snd.una < tcb_.timed.end) return;
+    if (tcb_.snd.una < tcb_.timed.end) return false;
     tcb_.rtt.sample(a.now - tcb_.timed.sent);
     tcb_.timed.end = -1;
-    return;
+    return true;
   }
-  if (!tcb_.timestamps || a.header.options.ts_ecr == 0) return;
+  if (!tcb_.timestamps || a.header.options.ts_ecr == 0) return false;
   const std::uint32_t elapsed = tcb_.ts.value(a.now) - a.header.options.ts_ecr;
-  if (elapsed < 0x80000000U) tcb_.rtt.sample(std::chrono::milliseconds(elapsed));
+  if (elapsed >= 0x80000000U) return false;
+  tcb_.rtt.sample(std::chrono::milliseconds(elapsed));
+  return true;
 }
 
 /// §3.10.7.4, fifth: a window taken only from a segment at least as new as the last that set it.

@@ -124,7 +124,7 @@ class Connection {
   // acknowledge.cpp: what an acceptable ACK does
   void take_ack(const Arrival& a, Effects& fx);
   void acknowledged(const Arrival& a, Effects& fx);
-  void measure(const Arrival& a);
+  bool measure(const Arrival& a);
   void update_window(const Arrival& a, Effects& fx);
   bool is_duplicate(const Arrival& a) const;
   void recover(RecoveryStep step, std::uint32_t acked);

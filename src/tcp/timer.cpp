@@ -62,7 +62,7 @@ void Connection::retransmission_due(Effects& fx, TimePoint now) {
     fail(Event::gave_up, soft == Error::none ? Error::timed_out : soft, fx, now);
     return;
   }
-  const bool first = timers.backoff == 0;
+  const bool first = timers.unanswered == 0;
   ++timers.unanswered;
   if (timers.backoff < 255) ++timers.backoff;
   const bool was_persist = timers.mode == Retransmission::persist;

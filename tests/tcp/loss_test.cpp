@@ -182,5 +182,18 @@ TEST(Loss, AFastRetransmitIsForgottenWhenAllHasArrived) {
   s.expect_silence();
 }
 
+TEST(Loss, ADoubledTimeoutStaysUntilARoundTripIsMeasured) {
+  Script s;
+  s.establish().send(100).drain();
+  const Duration rto = s.c.next_deadline() - s.now;
+  s.wait(rto).drain();
+  s.arrive({.ack = 100});  // of which copy, nobody knows
+  s.send(100).drain();
+  EXPECT_EQ(s.c.next_deadline() - s.now, 2 * rto);
+  s.arrive({.ack = 200});  // sent once: this one counts
+  s.send(100).drain();
+  EXPECT_LE(s.c.next_deadline() - s.now, rto);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
