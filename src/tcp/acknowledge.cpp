@@ -118,7 +118,10 @@ void Connection::recover(RecoveryStep step, std::uint32_t acked) {
             if (acked > 0) controller.on_ack(acked, mss);
             break;
           case RecoveryStep::duplicate: break;
-          case RecoveryStep::fast_retransmit: controller.on_fast_retransmit(out, mss); break;
+          case RecoveryStep::fast_retransmit:
+            // Less what limited transmit has sent beyond the window (RFC 5681 §3.2 step 2).
+            controller.on_fast_retransmit(std::min(out, controller.cwnd()), mss);
+            break;
           case RecoveryStep::inflate: controller.on_duplicate_ack(mss); break;
           case RecoveryStep::partial: controller.on_partial_ack(acked, mss); break;
           case RecoveryStep::recovered: controller.on_recovered(out, mss); break;

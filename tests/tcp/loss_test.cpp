@@ -195,5 +195,16 @@ TEST(Loss, ADoubledTimeoutStaysUntilARoundTripIsMeasured) {
   EXPECT_LE(s.c.next_deadline() - s.now, rto);
 }
 
+TEST(Loss, WhatLimitedTransmitSentDoesNotCountAsFlight) {
+  Script s = ten_out();
+  s.send(5 * 1460);
+  for (int i = 0; i < 3; ++i) {
+    s.arrive({.ack = 0});
+    s.drain();
+  }
+  EXPECT_EQ(s.c.tcb().recovery.phase(), Recovery::Phase::fast);
+  EXPECT_EQ(std::get<NewReno>(s.c.tcb().congestion).ssthresh(), 14600U / 2) << s.log;
+}
+
 }  // namespace
 }  // namespace lastack::tcp
