@@ -134,6 +134,7 @@ std::expected<Effects, Error> Connection::close(TimePoint now) {
 void Connection::send_fin(Effects& fx, TimePoint now) {
   tcb_.close_waits = false;
   tcb_.fin_queued = true;
+  if (tcb_.snd.una == tcb_.snd.end) tcb_.progress = now;
   enter(Event::close, fx, now);
 }
 

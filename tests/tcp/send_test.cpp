@@ -203,5 +203,18 @@ TEST(Send, WhatIsQueuedBeforeTheHandshakeGoesAfterIt) {
   s.expect(kAck, 0, 100, 0);
 }
 
+TEST(Send, TheUserTimeoutOfAFinBeginsWithTheClose) {
+  Settings settings = Script::plain();
+  settings.user_timeout = 5s;
+  Script s(settings);
+  s.establish(0);
+  s.wait(60s);
+  s.close();
+  s.wait(4s);
+  s.expect_state(State::fin_wait_1);
+  s.wait(2s);
+  s.expect_state(State::closed);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
