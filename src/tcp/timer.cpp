@@ -95,6 +95,9 @@ void Connection::keepalive_due(Effects& fx, TimePoint now) {
     fail(Event::gave_up, Error::timed_out, fx, now);
     return;
   }
+  // The next one an interval from now, even where this one comes late.
+  const Settings& s = settings();
+  tcb_.heard = now - s.keepalive_idle - tcb_.timers.keepalives * s.keepalive_interval;
   ++tcb_.timers.keepalives;
   tcb_.keepalive = true;
 }

@@ -334,5 +334,20 @@ TEST(Receive, TheUrgentPointerIsTold) {
   EXPECT_FALSE(s.fx.ready & kUrgent);
 }
 
+TEST(Receive, KeepaliveProbesKeepTheirIntervalWhenTheTimerComesLate) {
+  Settings settings = Script::plain();
+  settings.keepalive = true;
+  Script s(settings);
+  s.establish();
+  s.now += 24h;  // the machine slept
+  s.wait(0s);
+  s.expect_state(State::established);
+  s.expect(kAck, -1, 0, 0);
+  s.expect_silence();
+  s.wait(75s);
+  s.expect(kAck, -1, 0, 0);
+  s.expect_silence();
+}
+
 }  // namespace
 }  // namespace lastack::tcp
