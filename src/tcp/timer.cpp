@@ -43,7 +43,9 @@ void Connection::state_timer_due(Effects& fx, TimePoint now) {
 
 Duration Connection::rto() const {
   const Settings& s = settings();
-  return tcb_.rtt.rto({s.rto_initial, s.rto_min, s.rto_max}, tcb_.timers.backoff);
+  const bool slow = tcb_.syn_lost && tcb_.snd.una >= 0;  // RFC 6298 §5.7
+  const Duration initial = slow ? std::max<Duration>(s.rto_initial, 3s) : s.rto_initial;
+  return tcb_.rtt.rto({initial, s.rto_min, s.rto_max}, tcb_.timers.backoff);
 }
 
 void Connection::arm_retransmission(Retransmission mode, TimePoint now) {

@@ -206,5 +206,16 @@ TEST(Loss, WhatLimitedTransmitSentDoesNotCountAsFlight) {
   EXPECT_EQ(std::get<NewReno>(s.c.tcb().congestion).ssthresh(), 14600U / 2) << s.log;
 }
 
+TEST(Loss, AfterALostSynTheFirstTimeoutIsThreeSeconds) {
+  Script s;
+  s.active_open().drain();
+  s.wait(1s).drain();
+  s.now += 100ms;
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1});
+  s.drain();
+  s.send(100).drain();
+  EXPECT_EQ(s.c.next_deadline() - s.now, 3s);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
