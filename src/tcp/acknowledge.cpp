@@ -46,6 +46,7 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
   if (measured || before < 0 || timers.mode == Retransmission::persist) timers.backoff = 0;
   timers.unanswered = 0;
   tcb_.progress = a.now;
+  tcb_.error = Error::none;  // what ICMP said is over (RFC 5927 §5)
   if (snd.una < snd.max) {
     arm_retransmission(Retransmission::timeout, a.now);  // RFC 6298 §5.3
   } else {

@@ -349,5 +349,14 @@ TEST(Receive, KeepaliveProbesKeepTheirIntervalWhenTheTimerComesLate) {
   s.expect_silence();
 }
 
+TEST(Receive, ASoftIcmpErrorIsForgottenWithTheNextAcknowledgment) {
+  Script s;
+  s.establish().send(100).drain();
+  s.c.icmp_arrives({.kind = IcmpError::Kind::soft, .seq = Seq(Script::kOurIss) + 1}, s.now);
+  EXPECT_EQ(s.c.tcb().error, Error::unreachable);
+  s.arrive({.ack = 100});
+  EXPECT_EQ(s.c.tcb().error, Error::none);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
