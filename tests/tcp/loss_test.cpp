@@ -217,5 +217,17 @@ TEST(Loss, AfterALostSynTheFirstTimeoutIsThreeSeconds) {
   EXPECT_EQ(s.c.next_deadline() - s.now, 3s);
 }
 
+TEST(Loss, DuplicateAcksDoNotMakeTheWindowWrap) {
+  NewReno reno;
+  reno.start(65535, false);
+  reno.on_fast_retransmit(1U << 29U, 65535);
+  std::uint32_t before = reno.cwnd();
+  for (int i = 0; i < 70'000; ++i) {
+    reno.on_duplicate_ack(65535);
+    ASSERT_GE(reno.cwnd(), before);
+    before = reno.cwnd();
+  }
+}
+
 }  // namespace
 }  // namespace lastack::tcp

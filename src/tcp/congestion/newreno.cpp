@@ -36,6 +36,8 @@ void NewReno::on_fast_retransmit(std::uint32_t in_flight, std::uint32_t mss) {
   counted_ = 0;
 }
 
+void NewReno::on_duplicate_ack(std::uint32_t mss) { cwnd_ = std::min(cwnd_ + mss, kLargest); }
+
 void NewReno::on_partial_ack(std::uint32_t acked, std::uint32_t mss) {
   cwnd_ -= std::min(cwnd_ - std::min(cwnd_, mss), acked);
   if (acked >= mss) cwnd_ += mss;

@@ -15,7 +15,7 @@ class NewReno {
   /// The third duplicate ACK (RFC 5681 §3.2 steps 2 and 3).
   void on_fast_retransmit(std::uint32_t in_flight, std::uint32_t mss);
   /// Each further duplicate ACK while recovering (§3.2 step 4).
-  void on_duplicate_ack(std::uint32_t mss) { cwnd_ += mss; }
+  void on_duplicate_ack(std::uint32_t mss);
   /// Some but not all of what was outstanding at the loss is acknowledged (RFC 6582 §3.2 step 3).
   void on_partial_ack(std::uint32_t acked, std::uint32_t mss);
   /// All of it is (step 3, first option).
