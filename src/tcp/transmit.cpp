@@ -90,7 +90,7 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
   if (snd.una == snd.max && snd.nxt < snd.end && now - tcb_.sent > rto()) {
     std::visit([&](auto& c) { c.on_idle(smss()); }, tcb_.congestion);
   }
-  const std::uint32_t octets = worth_sending(again ? std::min(most, payload_limit()) : most);
+  const std::uint32_t octets = worth_sending(segment_limit(most));
   const Offset from = snd.nxt;
   const bool fin = may_send_fin(from + octets);
   if (octets == 0 && !fin) return false;
@@ -225,6 +225,16 @@ std::uint32_t Connection::payload_limit() const {
     options += 4 + 8 * static_cast<std::uint32_t>(blocks);
   }
   return smss() - options;
+}
+
+/// Octets of payload the next segment takes where the caller takes `most` at once. Several segments
+/// in one only where there is room for two: `most` may be an MSS, which counts options too. What is
+/// sent again goes singly; so does urgent data, whose pointer counts from each segment's own number.
+std::uint32_t Connection::segment_limit(std::uint32_t most) const {
+  const std::uint32_t one = payload_limit();
+  const bool single =
+      most < 2 * one || tcb_.snd.nxt < tcb_.snd.max || urgent_beyond(tcb_.snd.nxt);
+  return single ? std::min(most, one) : most;
 }
 
 /// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
