@@ -24,6 +24,7 @@ enum class Mutant : std::uint8_t {
   sequence_not_checked,         ///< first
   no_ack_for_unacceptable,      ///< first
   closed_window_takes_nothing,  ///< first: ACK and RST come in through a closed window
+  ack_at_end_refused,           ///< first: an ACK may stand at the end of the window
   text_not_cut_at_window,       ///< seventh
   text_after_fin_taken,         ///< seventh
   orphan_reads_on,              ///< RFC 1122 4.2.2.13

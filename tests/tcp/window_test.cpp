@@ -1,0 +1,63 @@
+// Windows at their edges: full ones, closed ones, small ones, and those that were taken back (§3.8.6).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "tcp/pair.hpp"
+#include "tcp/script.hpp"
+
+namespace lastack::tcp {
+namespace {
+
+using lastack_test::Family;
+using lastack_test::Pair;
+using wire::Flag;
+constexpr wire::Flags kAck = Flag::ack;
+
+class Window : public testing::TestWithParam<Family> {};
+INSTANTIATE_TEST_SUITE_P(Both, Window, testing::Values(Family::v4, Family::v6),
+                         [](const auto& info) { return info.param == Family::v4 ? "v4" : "v6"; });
+
+// Both have filled the other's window, and the first segment of each was lost: every ACK stands at
+// the end of a window. Refused, they would be answered by ACKs that are refused too, and no fast
+// retransmit would come of them.
+TEST_P(Window, TwoThatHaveFilledEachOthersWindowTakeEachOthersAcks) {
+  constexpr std::uint32_t kAll = 8 * 1460;
+  Settings settings = Script::plain();
+  settings.receive_buffer = kAll;
+  Pair pair(GetParam(), settings, settings);
+  pair.establish();
+  pair.settle();
+  int acks = 0;
+  std::array<bool, 2> lost{};
+  pair.loses = [&](const Pair::Flight& f) {
+    if (f.segment.payload.empty()) ++acks;
+    const bool first = !f.segment.payload.empty() && f.segment.payload.begin == 0;
+    return first && !std::exchange(lost.at(static_cast<std::size_t>(f.to)), true);
+  };
+  const TimePoint start = pair.now;
+  pair.send(0, kAll);
+  pair.send(1, kAll);
+  pair.run([&] { return pair.a().received == kAll && pair.b().received == kAll; });
+  EXPECT_LE(pair.now - start, 20ms) << "no timeout was needed";
+  EXPECT_LE(acks, 20);
+}
+
+TEST(WindowEnd, AnAckMayStandThereButNoRst) {
+  Script s;
+  s.establish().send(100).drain();
+  const Offset end = s.c.tcb().rcv.edge;
+  s.arrive({.seq = end, .ack = 100});
+  EXPECT_EQ(s.fx.drop, Drop::none);
+  EXPECT_EQ(s.c.tcb().snd.una, 100);
+  s.arrive({.seq = end + 1, .ack = 100});
+  EXPECT_EQ(s.fx.drop, Drop::outside_window);
+  s.drain();
+  s.arrive({.flags = Flag::rst, .seq = end});
+  EXPECT_EQ(s.fx.drop, Drop::rst_outside_window);
+  s.expect_silence();
+}
+
+}  // namespace
+}  // namespace lastack::tcp
