@@ -160,11 +160,17 @@ bool Connection::transmit_probe(TimePoint now, Outgoing& out) {
 bool Connection::transmit_ack(TimePoint now, Outgoing& out) {
   if (!tcb_.ack_now || tcb_.state == State::syn_sent) return false;
   const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
-  // Where the peer expects us to go on: not behind a probe, which its closed window did not take.
-  const bool probing = tcb_.timers.mode == Retransmission::persist;
-  const Offset at = probing ? tcb_.snd.nxt : std::max(tcb_.snd.nxt, tcb_.snd.max);
+  const Offset at = where_we_stand();
   segment({at, at}, false, why, now, out);
   return true;
+}
+
+/// Where a segment without octets stands: behind all we sent, but not beyond the peer's window. A
+/// probe that it did not take, or a window that it took back (MUST-34), would make it refuse us.
+Offset Connection::where_we_stand() const {
+  const auto& snd = tcb_.snd;
+  const Offset edge = std::max<Offset>(snd.una, 0) + snd.wnd;
+  return mutated(Mutant::stands_behind_window) ? snd.max : std::min(snd.max, edge);
 }
 
 /// Builds a segment; each carries the latest ACK and window, so nothing is owed afterwards.

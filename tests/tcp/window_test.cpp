@@ -59,5 +59,25 @@ TEST(WindowEnd, AnAckMayStandThereButNoRst) {
   s.expect_silence();
 }
 
+// The probe's octet was not taken: a RST behind it would be outside a closed window, and the peer
+// would never learn that we are gone.
+TEST(ClosedWindow, ARstStandsInFrontOfTheProbe) {
+  Script s;
+  s.establish(0).send(100);
+  s.wait(201ms);
+  s.expect(kAck, 0, 1, 0);
+  EXPECT_EQ(s.ours(s.c.abort(s.now).reset.seq), 0);
+}
+
+TEST(WindowTakenBack, WhatWeSayStandsInsideIt) {
+  Script s;
+  s.establish(10000).send(8760).pull(1460);
+  s.out.clear();
+  s.arrive({.seq = 0, .len = 1460, .ack = 0, .window = 2000});
+  s.arrive({.seq = 1460, .len = 1460, .ack = 0, .window = 2000});
+  s.expect(kAck, 2000, 0, 2920);
+  EXPECT_EQ(s.ours(s.c.abort(s.now).reset.seq), 2000);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
