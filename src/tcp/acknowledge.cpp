@@ -88,11 +88,15 @@ void Connection::update_window(const Arrival& a, Effects&) {
       before(snd.wl2, ack) || before(snd.wl1, seq) || (snd.wl1 == seq && snd.wl2 == ack);
   if (!newer && !mutated(Mutant::window_from_old_segment)) return;
   const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
+  const bool was_closed = snd.wnd == 0;
   snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);
   snd.max_wnd = std::max(snd.max_wnd, snd.wnd);
   snd.wl1 = seq;
   snd.wl2 = ack;
-  if (snd.wnd > 0 && tcb_.timers.mode == Retransmission::persist) {
+  // Only a closed window opens. One that is too small to use may say so with every segment of a
+  // stream, and the timer that uses it all the same (§3.8.6.2.1) has to run out.
+  const bool opens = was_closed || mutated(Mutant::persist_starts_anew);
+  if (snd.wnd > 0 && opens && tcb_.timers.mode == Retransmission::persist) {
     tcb_.timers.backoff = 0;
     tcb_.probe = false;
     arm_retransmission(Retransmission::off, a.now);

@@ -46,6 +46,7 @@ enum class Mutant : std::uint8_t {
   retransmission_forgotten,     ///< RFC 6298 §5.1
   no_give_up,                   ///< §3.8.3
   persist_never,                ///< §3.8.6.1
+  persist_starts_anew,          ///< §3.8.6.2.1: the override timeout runs out
   time_wait_short,              ///< 2 MSL
   orphan_never_ends,            ///< FIN_WAIT_2 of an orphan
   unread_close_is_fin,          ///< RFC 1122 4.2.2.13

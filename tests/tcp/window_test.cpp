@@ -79,5 +79,20 @@ TEST(WindowTakenBack, WhatWeSayStandsInsideIt) {
   EXPECT_EQ(s.ours(s.c.abort(s.now).reset.seq), 2000);
 }
 
+// The override timeout of §3.8.6.2.1, while the peer sends a stream of its own: each segment of
+// that names the same small window.
+TEST(SmallWindow, IsUsedAfterATimeThoughThePeerKeepsTalking) {
+  Script s;
+  s.establish(10000).send(10000).drain();
+  s.arrive({.ack = 8760, .window = 1000});
+  s.expect_silence();
+  for (Offset at = 0; at < 10 * 1460; at += 1460) {
+    s.arrive({.seq = at, .len = 1460, .ack = 8760, .window = 1000});
+    s.wait(50ms);
+  }
+  const auto used = std::ranges::find(s.out, Range{8760, 9760}, &Outgoing::payload);
+  EXPECT_NE(used, s.out.end()) << s.log;
+}
+
 }  // namespace
 }  // namespace lastack::tcp
