@@ -47,11 +47,10 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
   timers.unanswered = 0;
   tcb_.progress = a.now;
   tcb_.error = Error::none;  // what ICMP said is over (RFC 5927 §5)
-  if (snd.una < snd.max) {
-    arm_retransmission(Retransmission::timeout, a.now);  // RFC 6298 §5.3
-  } else {
-    arm_retransmission(Retransmission::off, a.now);  // §5.2
-  }
+  // RFC 6298 §5.3 and §5.2. After a timeout only what was sent again is awaited: where the window
+  // does not take the rest, there is something to probe and not to wait for.
+  const bool awaited = snd.una < snd.nxt;
+  arm_retransmission(awaited ? Retransmission::timeout : Retransmission::off, a.now);
   if (before < 0) {
     std::visit([&](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
   }

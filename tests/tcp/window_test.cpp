@@ -94,5 +94,25 @@ TEST(SmallWindow, IsUsedAfterATimeThoughThePeerKeepsTalking) {
   EXPECT_NE(used, s.out.end()) << s.log;
 }
 
+// What lies beyond it was sent once and is not awaited: it is no reason to time out (SHLD-17), nor
+// to wait for one timeout more before what fits is sent (SHLD-16).
+TEST(WindowTakenBack, WhatFitsIsSentAgainWithoutAnotherTimeout) {
+  Script s;
+  s.establish(10000).send(8760).pull(1460);
+  s.out.clear();
+  s.arrive({.ack = 0, .window = 500});
+  s.wait(1s);
+  s.expect(kAck, 0, 500, 0);
+  s.arrive({.ack = 500, .window = 500});
+  s.expect_silence();
+  EXPECT_EQ(s.c.tcb().timers.mode, Retransmission::persist);
+  s.arrive({.ack = 500, .window = 0});
+  for (int i = 0; i < 40; ++i) {
+    s.wait(60s).drain();
+    s.arrive({.ack = 500, .window = 0});
+    ASSERT_EQ(s.c.state(), State::established) << s.log;
+  }
+}
+
 }  // namespace
 }  // namespace lastack::tcp
