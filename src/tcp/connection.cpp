@@ -282,7 +282,8 @@ void Connection::fail(Event event, Error error, Effects& fx, TimePoint now) {
 /// The RST of ABORT (§3.10.5). It stands behind everything we sent, where a peer that has received
 /// all of it accepts it (RFC 5961 §3); another peer challenges it, and the answer to that is exact.
 void Connection::reset_peer(Effects& fx) const {
-  fx.reset = {.wanted = true, .with_ack = true, .seq = seq_of(tcb_.snd.max), .ack = ack_field()};
+  const Seq seq = seq_of(where_we_stand());
+  fx.reset = {.wanted = true, .with_ack = true, .seq = seq, .ack = ack_field()};
 }
 
 Reset reset_for(const wire::TcpHeader& header, std::uint32_t payload) {

@@ -142,10 +142,12 @@ class Connection {
   void fill_options(wire::TcpOptions& options, TimePoint now) const;
   std::uint16_t advertise();
   [[nodiscard]] std::uint32_t payload_limit() const;
+  [[nodiscard]] std::uint32_t segment_limit(std::uint32_t most) const;
   [[nodiscard]] std::uint32_t smss() const;
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
   [[nodiscard]] bool may_send_fin(Offset at) const;
+  [[nodiscard]] Offset where_we_stand() const;
   void sent(Offset from, Offset to, TimePoint now);
   void mind_persist(TimePoint now);
 
