@@ -123,6 +123,7 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
+  out.checksum_partial = !config_.transmit_checksum && !is_local(flow.remote.address);
   finish_checksum(flow, out);
 }
 
@@ -132,12 +133,11 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
   const std::size_t length = segment.size() + out.payload_size;
   wire::Sum sum = wire::pseudo_header(flow.local.address, flow.remote.address, wire::kProtocolTcp,
                                       static_cast<std::uint32_t>(length));
-  out.checksum_partial = !config_.transmit_checksum;
-  if (out.checksum_partial && !is_local(flow.remote.address)) {
+  if (out.checksum_partial) {
     wire::set_tcp_checksum(segment, sum.folded());
     return;
   }
-  out.checksum_partial = false;
+  wire::set_tcp_checksum(segment, 0);
   sum.add(segment);
   bool odd = false;
   for (const Slice& part : out.payload) {
@@ -170,6 +170,9 @@ void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
   segment.header.ack = reset.ack;
   PacketOut out;
   build(flow, segment, nullptr, out);
+  if (std::exchange(out.checksum_partial, false)) {
+    finish_checksum(flow, out);  // it waits in one piece, which says nothing of its checksum
+  }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   replies_.push_back(std::move(packet));
