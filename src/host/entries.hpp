@@ -47,6 +47,7 @@ static_assert(sizeof(SynRcvdEntry) <= 128);
 struct TimeWaitEntry {
   Flow flow;
   tcp::TimeWait record;
+  tcp::SettingsPtr settings;  ///< the connection's: its MSL, what a RST does
   TimePoint since{};
   TimerId timer = kNoTimer;
   bool dirty = false;

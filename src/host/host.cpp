@@ -173,8 +173,10 @@ void Host::release(std::uint32_t index) {
 void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   const ConnectionEntry& entry = connections_[index];
   const TimePoint since = entry.history.kept() > 0 ? entry.history.last(0).at : now;
-  const std::uint32_t record = time_wait_.make(
-      {.flow = entry.flow, .record = tcp::TimeWait(entry.connection), .since = since});
+  const std::uint32_t record = time_wait_.make({.flow = entry.flow,
+                                                .record = tcp::TimeWait(entry.connection),
+                                                .settings = entry.connection.tcb().settings,
+                                                .since = since});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_[record].timer = wheel_.create(handle.packed());
   wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());

@@ -143,7 +143,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
                         const Slice&, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const auto fx = entry.record.segment_arrives(tcp.header, size, settings_of({}), now);
+  const auto fx = entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now);
   count(fx);
   if (entry.record.state() == tcp::State::time_wait) {
     minds_deadline(entry.timer, entry.record.next_deadline());
