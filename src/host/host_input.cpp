@@ -82,7 +82,9 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
                          TimePoint now) {
   ConnectionEntry& entry = connections_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now);
+  const bool listened =
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local) != nullptr;
+  const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now, listened);
   if (!fx.accepted.empty()) {
     const auto octets = static_cast<std::size_t>(fx.accepted.size());
     counters_.octets_in += octets;
@@ -143,7 +145,10 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
                         const Slice&, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const auto fx = entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now);
+  const bool listened =
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local) != nullptr;
+  const auto fx =
+      entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);
   count(fx);
   if (entry.record.state() == tcp::State::time_wait) {
     minds_deadline(entry.timer, entry.record.next_deadline());

@@ -60,9 +60,8 @@ class Alone : public testing::Test {
                            .options = s.options};
     const std::size_t size = wire::header_size(header) + s.payload;
     std::vector<std::byte> octets(wire::kIpv4Header + size);
-    const wire::IpHeader ip{.source = s.from.address,
-                            .destination = s.to.address,
-                            .protocol = wire::kProtocolTcp};
+    const wire::IpHeader ip{
+        .source = s.from.address, .destination = s.to.address, .protocol = wire::kProtocolTcp};
     wire::emit_ip(ip, size, octets);
     const auto tcp = std::span(octets).subspan(wire::kIpv4Header);
     wire::emit_tcp(header, tcp);
