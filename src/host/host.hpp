@@ -135,6 +135,7 @@ class Host {
                     const Slice& packet, TimePoint now);
   void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
                    std::optional<Seq> beyond = {});
+  [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
   void grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
 
   // host_user.cpp

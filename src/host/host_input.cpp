@@ -117,16 +117,26 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   }
 }
 
+/// Whether one more connection may wait to be accepted; counts the refusal.
+bool Host::may_wait_for(const ListenerEntry& listener) {
+  if (listener.accept_queue.size() >= listener.backlog) {
+    ++counters_.accept_queue_full;
+    return false;
+  }
+  if (connections_.size() >= config_.most_connections) {
+    ++counters_.too_many;
+    return false;
+  }
+  return true;
+}
+
 /// The handshake is complete: the record becomes a connection that waits to be accepted. Where the
 /// queue for that is full the ACK counts as lost, and the peer's next segment asks again.
 void Host::grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                 TimePoint now) {
   SynRcvdEntry& entry = syn_rcvd_[index];
   const std::uint32_t listener = entry.listener;
-  if (listeners_[listener].accept_queue.size() >= listeners_[listener].backlog) {
-    ++counters_.accept_queue_full;
-    return;
-  }
+  if (!may_wait_for(listeners_[listener])) return;
   const Flow flow = entry.flow;
   tcp::Connection connection(entry.record, listeners_[listener].settings, now);
   end_syn_rcvd(index);
@@ -178,10 +188,7 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint n
     ++counters_.syn_queue_full;
     return;
   }
-  if (step.child && listener->accept_queue.size() >= listener->backlog) {
-    ++counters_.accept_queue_full;
-    return;
-  }
+  if (step.child && !may_wait_for(*listener)) return;
   count(step.fx);
   if (step.fx.reset.wanted) reply_reset(flow, step.fx.reset);
   if (!step.child) return;
