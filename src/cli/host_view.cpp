@@ -53,7 +53,8 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"tcp_checksum", c.tcp_checksum},
                      {"syn_queue_full", c.syn_queue_full},
                      {"accept_queue_full", c.accept_queue_full},
-                     {"too_many", c.too_many}};
+                     {"too_many", c.too_many},
+                     {"events_lost", c.events_lost}};
   for (std::size_t i = 1; i < c.dropped.size(); ++i) {
     out["dropped"][std::string(to_string(static_cast<tcp::Drop>(i)))] = c.dropped[i];
   }

@@ -33,6 +33,7 @@ struct ConnectionEntry {
   bool in_table = false;
   bool dirty = false;  ///< stands in the queue of those that may send
   bool held = false;   ///< somebody has its id
+  bool told = false;   ///< an event of it waits to be pulled
 };
 
 struct SynRcvdEntry {
@@ -63,6 +64,7 @@ struct ListenerEntry {
   std::uint32_t generation = 0;
   TimePoint since{};
   bool in_use = false;
+  bool told = false;  ///< an event of it waits to be pulled
 };
 
 }  // namespace lastack::host

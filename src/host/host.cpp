@@ -94,11 +94,13 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
-  if (fx.ready != 0 || fx.taken_count > 0) {
-    events_.push_back({.at = now,
-                       .flow = {index, connections_.generation(index)},
-                       .listener = {},
-                       .effects = fx});
+  const bool news = fx.ready != 0 && !entry.told;
+  if (news || fx.taken_count > 0) {
+    entry.told = true;
+    tell({.at = now,
+          .flow = {index, connections_.generation(index)},
+          .listener = {},
+          .effects = fx});
   }
   mark({Handle::Kind::connection, index});
 }
@@ -246,7 +248,16 @@ void Host::time_wait_due(std::uint32_t index, TimePoint now) {
 bool Host::next_event(HostEvent& event) {
   if (events_.empty()) return false;
   event = events_.pop_front();
+  if (ConnectionEntry* entry = get(event.flow)) entry->told = false;
+  if (ListenerEntry* listener = find_listener(event.listener)) listener->told = false;
   return true;
+}
+
+void Host::tell(const HostEvent& event) {
+  if (HostEvent lost; events_.size() >= config_.most_events && next_event(lost)) {
+    ++counters_.events_lost;
+  }
+  events_.push_back(event);
 }
 
 }  // namespace lastack::host

@@ -40,7 +40,8 @@ enum class Refusal : std::uint8_t {
 };
 
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
-/// accept. Pulled with next_event().
+/// accept. Pulled with next_event(). It asks to look, and speaks for all that happens until it is
+/// pulled: no other event follows it before that but those that bring transitions.
 struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` is meant
@@ -64,9 +65,11 @@ class Host {
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
   [[nodiscard]] TimePoint next_deadline() const { return wheel_.next_deadline(); }
   void advance(TimePoint now);
-  /// The next event since the last call; false when there is none. Events wait until they are
-  /// pulled, so pull them.
+  /// The next event since the last call; false when there is none. Who does not pull them loses
+  /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
+  /// Events that wait.
+  [[nodiscard]] std::size_t events() const { return events_.size(); }
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
@@ -165,6 +168,7 @@ class Host {
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void count(const tcp::Effects& fx);
+  void tell(const HostEvent& event);
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);

@@ -145,10 +145,11 @@ void Host::grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& pa
   connections_[grown].listener = listener;
   listeners_[listener].accept_queue.push_back(grown);
   to_connection(grown, tcp, packet, now);
-  events_.push_back({.at = now,
-                     .flow = {},
-                     .listener = {listener, listeners_[listener].generation},
-                     .effects = {}});
+  if (std::exchange(listeners_[listener].told, true)) return;
+  tell({.at = now,
+        .flow = {},
+        .listener = {listener, listeners_[listener].generation},
+        .effects = {}});
 }
 
 void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,

@@ -9,6 +9,7 @@ class Limits : public Alone {
   static Config small() {
     Config c = config();
     c.most_connections = 3;
+    c.most_events = 100;
     return c;
   }
   Limits() : Alone(small()) {}
@@ -16,6 +17,12 @@ class Limits : public Alone {
   static Endpoint peer(std::size_t i) {
     return {wire::IpAddress::v4(10, 1, static_cast<std::uint8_t>(i / 60000), 1),
             static_cast<std::uint16_t>(1024 + i % 60000)};
+  }
+  std::vector<HostEvent> events() {
+    std::vector<HostEvent> all;
+    HostEvent event;
+    while (host.next_event(event)) all.push_back(event);
+    return all;
   }
 };
 
@@ -45,6 +52,41 @@ TEST_F(Limits, AHandshakeThatFindsTheLastPlaceTakenWaits) {
   EXPECT_EQ(host.counters().too_many, 1U);
   EXPECT_EQ(states(), (std::vector{State::syn_rcvd, State::established, State::established,
                                    State::established}));
+}
+
+TEST_F(Limits, AnEventThatWaitsSpeaksForTheNext) {
+  const ListenerId listener = listen();
+  const Seq ours = open(Seq(1));
+  const FlowId flow = host.accept(listener).value();
+  (void)events();
+  std::byte octet{};
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    arrives({.flags = Flag::ack, .seq = Seq(2 + i), .ack = ours + 1, .payload = 1});
+    ASSERT_EQ(host.receive(flow, {&octet, 1}, now), 1U);
+    (void)sent();
+  }
+  EXPECT_EQ(events().size(), 1U);
+  arrives({.flags = Flag::ack, .seq = Seq(1002), .ack = ours + 1, .payload = 1});
+  const auto next = events();
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].flow, flow);
+}
+
+TEST_F(Limits, EventsThatNobodyPullsAreLostAndCounted) {
+  const ListenerId listener = listen();
+  for (std::uint32_t i = 0; i < 200; ++i) {  // three events each
+    open(Seq(1 + 1000 * i));
+    const FlowId flow = *host.accept(listener);
+    host.abort(flow, now);
+    host.orphan(flow, now);
+    (void)sent();
+  }
+  EXPECT_EQ(host.events(), 100U);
+  EXPECT_GT(host.counters().events_lost, 100U);
+  EXPECT_EQ(events().size(), 100U);
+  const Seq ours = open(Seq(7));  // and what comes next is told
+  (void)ours;
+  EXPECT_FALSE(events().empty());
 }
 
 }  // namespace
