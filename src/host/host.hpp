@@ -157,6 +157,7 @@ class Host {
              PacketOut& out);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
+  [[nodiscard]] bool may_reply();
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
 
   // host.cpp

@@ -224,6 +224,7 @@ void Host::icmp_arrives(const wire::ParsedIp& ip, TimePoint) {
     ++counters_.malformed[static_cast<std::size_t>(wire::ParseError::bad_checksum)];
     return;
   }
+  if (!may_reply()) return;
   wire::IpHeader header = ip.header;
   std::swap(header.source, header.destination);
   header.hop_limit = 64;

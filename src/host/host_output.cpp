@@ -161,8 +161,15 @@ bool Host::loop_back(PacketOut& out, TimePoint) {
   return true;
 }
 
+/// Whether one more packet that belongs to no connection may wait to be sent; counts the refusal.
+bool Host::may_reply() {
+  const bool may = replies_.size() < config_.most_replies;
+  if (!may) ++counters_.replies_dropped;
+  return may;
+}
+
 void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
-  if (!reset.wanted) return;
+  if (!reset.wanted || !may_reply()) return;
   tcp::Outgoing segment;
   segment.header.flags =
       reset.with_ack ? wire::Flag::rst | wire::Flag::ack : wire::Flags(wire::Flag::rst);

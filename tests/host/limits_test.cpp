@@ -10,6 +10,7 @@ class Limits : public Alone {
     Config c = config();
     c.most_connections = 3;
     c.most_events = 100;
+    c.most_replies = 10;
     return c;
   }
   Limits() : Alone(small()) {}
@@ -87,6 +88,15 @@ TEST_F(Limits, EventsThatNobodyPullsAreLostAndCounted) {
   const Seq ours = open(Seq(7));  // and what comes next is told
   (void)ours;
   EXPECT_FALSE(events().empty());
+}
+
+TEST_F(Limits, AnswersThatNobodyFetchesAreDroppedAndCounted) {
+  for (std::size_t i = 0; i < 1000; ++i) {
+    arrives({.flags = Flag::syn, .seq = Seq(1), .from = peer(i)});
+  }
+  EXPECT_EQ(host.counters().replies_dropped, 990U);
+  EXPECT_EQ(sent().size(), 10U);
+  EXPECT_EQ(host.pool().in_use(), 0U);
 }
 
 }  // namespace
