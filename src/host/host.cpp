@@ -175,15 +175,27 @@ void Host::release(std::uint32_t index) {
 void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   const ConnectionEntry& entry = connections_[index];
   const TimePoint since = entry.history.kept() > 0 ? entry.history.last(0).at : now;
+  make_room_in_time_wait();
   const std::uint32_t record = time_wait_.make({.flow = entry.flow,
                                                 .record = tcp::TimeWait(entry.connection),
                                                 .settings = entry.connection.tcb().settings,
                                                 .since = since});
   const Handle handle{Handle::Kind::time_wait, record};
+  time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
   wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());
   release(index);
   table_.insert(hash(time_wait_[record].flow), handle);
+}
+
+/// Where there are too many the oldest goes: it has protected its ports for the longest.
+void Host::make_room_in_time_wait() {
+  if (time_wait_.size() < config_.most_time_wait) return;
+  const auto oldest =
+      time_wait_by_age_.oldest(time_wait_, 1, [](const TimeWaitEntry&) { return true; });
+  if (!oldest) return;
+  end_time_wait(*oldest);
+  ++counters_.time_wait_cut;
 }
 
 /// A record that has ended goes at once: the next packet of its flow must not find it.

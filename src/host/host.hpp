@@ -18,6 +18,7 @@
 #include "base/time.hpp"
 #include "host/config.hpp"
 #include "host/counters.hpp"
+#include "host/elders.hpp"
 #include "host/entries.hpp"
 #include "host/flow.hpp"
 #include "host/flow_table.hpp"
@@ -179,6 +180,7 @@ class Host {
   void go_on_with_syn_rcvd(std::uint32_t index);
   void end_syn_rcvd(std::uint32_t index);
   void end_time_wait(std::uint32_t index);
+  void make_room_in_time_wait();
   void time_wait_due(std::uint32_t index, TimePoint now);
   void minds_deadline(TimerId timer, TimePoint deadline);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
@@ -194,6 +196,7 @@ class Host {
   Slab<ConnectionEntry> connections_;
   Slab<SynRcvdEntry> syn_rcvd_;
   Slab<TimeWaitEntry> time_wait_;
+  Elders<TimeWaitEntry> time_wait_by_age_;
   std::vector<ListenerEntry> listeners_;
   Ring<Handle> dirty_;   ///< those that may have something to send, and some that are gone
   Ring<Slice> replies_;  ///< whole packets that belong to no connection

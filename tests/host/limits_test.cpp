@@ -1,4 +1,5 @@
 // What a peer can make a host keep, and where that ends.
+// What a peer can make a host keep, and where that ends.
 #include "host/alone.hpp"
 
 namespace lastack::host {
@@ -11,6 +12,7 @@ class Limits : public Alone {
     c.most_connections = 3;
     c.most_events = 100;
     c.most_replies = 10;
+    c.most_time_wait = 4;
     return c;
   }
   Limits() : Alone(small()) {}
@@ -97,6 +99,25 @@ TEST_F(Limits, AnswersThatNobodyFetchesAreDroppedAndCounted) {
   EXPECT_EQ(host.counters().replies_dropped, 990U);
   EXPECT_EQ(sent().size(), 10U);
   EXPECT_EQ(host.pool().in_use(), 0U);
+}
+
+TEST_F(Limits, TimeWaitRecords) {
+  std::vector<std::uint16_t> ports;
+  for (int i = 0; i < 10; ++i) {
+    ports.push_back(connect_and_close().local.port);
+    pass(1s);
+  }
+  EXPECT_EQ(host.flows(), 4U);
+  EXPECT_EQ(host.counters().time_wait_cut, 6U);
+  std::vector<std::uint16_t> left;
+  host.each([&](const View& view) { left.push_back(view.flow.local.port); });
+  std::ranges::sort(left);
+  std::vector<std::uint16_t> latest(ports.end() - 4, ports.end());
+  std::ranges::sort(latest);
+  EXPECT_EQ(left, latest);
+  pass(2min);
+  EXPECT_EQ(host.flows(), 0U);
+  EXPECT_EQ(host.timers(), 0U);
 }
 
 }  // namespace
