@@ -153,6 +153,7 @@ class Host {
 
   // host_output.cpp
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
+  void take_turns(std::size_t octets);
   void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
              PacketOut& out);
@@ -198,9 +199,10 @@ class Host {
   Slab<TimeWaitEntry> time_wait_;
   Elders<TimeWaitEntry> time_wait_by_age_;
   std::vector<ListenerEntry> listeners_;
-  Ring<Handle> dirty_;   ///< those that may have something to send, and some that are gone
-  Ring<Slice> replies_;  ///< whole packets that belong to no connection
-  Ring<Slice> looped_;   ///< packets to an address of our own
+  Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
+  std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
+  Ring<Slice> replies_;   ///< whole packets that belong to no connection
+  Ring<Slice> looped_;    ///< packets to an address of our own
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   Counters counters_;

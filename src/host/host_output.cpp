@@ -6,6 +6,12 @@
 #include "host/host.hpp"
 
 namespace lastack::host {
+namespace {
+
+/// Octets that a connection sends in one turn, where others wait: as much as the largest packet.
+constexpr std::size_t kTurn = 65536;
+
+}  // namespace
 
 bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
@@ -22,13 +28,23 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
     } else if (!is_dirty(dirty_.front())) {
       dirty_.pop_front();  // it ended while it stood in the queue
       continue;
-    } else if (!transmit_from(dirty_.front(), out, now)) {
+    } else if (transmit_from(dirty_.front(), out, now)) {
+      take_turns(out.size());
+    } else {
       continue;
     }
     if (loop_back(out, now)) continue;
     ++counters_.packets_out;
     return true;
   }
+}
+
+/// The first in the queue has sent `octets`: when its turn is over, it goes to the end.
+void Host::take_turns(std::size_t octets) {
+  turn_ += octets;
+  if (turn_ < kTurn) return;
+  turn_ = 0;
+  dirty_.push_back(dirty_.pop_front());
 }
 
 /// The next segment of the first in the queue. False when it has none: it leaves the queue.
@@ -64,6 +80,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
     }
   }
   dirty_.pop_front();
+  turn_ = 0;
   leaves_queue(handle, now);
   return false;
 }
