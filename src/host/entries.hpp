@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/ring.hpp"
 #include "base/time.hpp"
@@ -41,6 +42,7 @@ struct SynRcvdEntry {
   tcp::SynRcvd record;
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;
+  std::uint32_t place = 0;  ///< in the listener's `handshakes`
   bool dirty = false;
 };
 static_assert(sizeof(SynRcvdEntry) <= 128);
@@ -58,12 +60,10 @@ struct ListenerEntry {
   Endpoint local;
   tcp::Listener listener;
   tcp::SettingsPtr settings;
-  Ring<std::uint32_t> accept_queue;  ///< connections, the oldest first
+  Ring<std::uint32_t> accept_queue;       ///< connections, the oldest first
+  std::vector<std::uint32_t> handshakes;  ///< records under way, in no order
   std::uint32_t backlog = 0;
-  std::uint32_t handshakes = 0;
-  std::uint32_t generation = 0;
   TimePoint since{};
-  bool in_use = false;
   bool told = false;  ///< an event of it waits to be pulled
 };
 

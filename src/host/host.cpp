@@ -212,7 +212,10 @@ void Host::end_syn_rcvd(std::uint32_t index) {
   SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(hash(entry.flow), {Handle::Kind::syn_rcvd, index});
   wheel_.destroy(entry.timer);
-  if (entry.listener != kNobody) --listeners_[entry.listener].handshakes;
+  auto& handshakes = listeners_[entry.listener].handshakes;
+  syn_rcvd_[handshakes.back()].place = entry.place;
+  handshakes[entry.place] = handshakes.back();
+  handshakes.pop_back();
   syn_rcvd_.drop(index);
 }
 

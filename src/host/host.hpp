@@ -23,6 +23,7 @@
 #include "host/flow.hpp"
 #include "host/flow_table.hpp"
 #include "host/packet.hpp"
+#include "host/port_index.hpp"
 #include "host/timing_wheel.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
@@ -143,8 +144,9 @@ class Host {
   void grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
 
   // host_user.cpp
+  [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id);
-  ListenerEntry* listener_for(const Endpoint& local);
+  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
@@ -198,7 +200,8 @@ class Host {
   Slab<SynRcvdEntry> syn_rcvd_;
   Slab<TimeWaitEntry> time_wait_;
   Elders<TimeWaitEntry> time_wait_by_age_;
-  std::vector<ListenerEntry> listeners_;
+  Slab<ListenerEntry> listeners_;
+  PortIndex listening_;
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
   Ring<Slice> replies_;   ///< whole packets that belong to no connection
@@ -223,11 +226,10 @@ struct View {
 
 template <typename Visit>
 void Host::each(Visit visit) const {
-  for (const ListenerEntry& l : listeners_) {
-    if (!l.in_use) continue;
+  listeners_.each([&](const ListenerEntry& l) {
     visit(View{
         tcp::State::listen, {l.local, {}}, l.accept_queue.size(), l.backlog, l.since, nullptr});
-  }
+  });
   syn_rcvd_.each([&](const SynRcvdEntry& e) {
     visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr});
   });

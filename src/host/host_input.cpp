@@ -83,7 +83,7 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   ConnectionEntry& entry = connections_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local) != nullptr;
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local).has_value();
   const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now, listened);
   if (!fx.accepted.empty()) {
     const auto octets = static_cast<std::size_t>(fx.accepted.size());
@@ -148,7 +148,7 @@ void Host::grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& pa
   if (std::exchange(listeners_[listener].told, true)) return;
   tell({.at = now,
         .flow = {},
-        .listener = {listener, listeners_[listener].generation},
+        .listener = {listener, listeners_.generation(listener)},
         .effects = {}});
 }
 
@@ -157,7 +157,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local) != nullptr;
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local).has_value();
   const auto fx =
       entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);
   count(fx);
@@ -176,29 +176,32 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
 void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
                        std::optional<Seq> beyond) {
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  ListenerEntry* listener = listener_for(flow.local);
-  if (listener == nullptr) {
+  const auto owner = listener_for(flow.local);
+  if (!owner) {
     ++counters_.dropped[static_cast<std::size_t>(tcp::Drop::no_connection)];
     reply_reset(flow, tcp::reset_for(tcp.header, size));
     return;
   }
-  tcp::Open how = how_to_open(flow, listener->settings, now);
+  ListenerEntry& listener = listeners_[*owner];
+  tcp::Open how = how_to_open(flow, listener.settings, now);
   if (beyond && !after(how.iss, *beyond)) how.iss = *beyond + 1;
-  auto step = listener->listener.segment_arrives(tcp.header, size, how, now);
-  if (step.child && listener->handshakes >= config_.syn_queue) {
+  auto step = listener.listener.segment_arrives(tcp.header, size, how, now);
+  if (step.child && listener.handshakes.size() >= config_.syn_queue) {
     ++counters_.syn_queue_full;
     return;
   }
-  if (step.child && !may_wait_for(*listener)) return;
+  if (step.child && !may_wait_for(listener)) return;
   count(step.fx);
   if (step.fx.reset.wanted) reply_reset(flow, step.fx.reset);
   if (!step.child) return;
-  const auto owner = static_cast<std::uint32_t>(listener - listeners_.data());
   const std::uint32_t index =
-      syn_rcvd_.make({.flow = flow, .record = *step.child, .listener = owner});
+      syn_rcvd_.make({.flow = flow,
+                      .record = *step.child,
+                      .listener = *owner,
+                      .place = static_cast<std::uint32_t>(listener.handshakes.size())});
   const Handle handle{Handle::Kind::syn_rcvd, index};
   syn_rcvd_[index].timer = wheel_.create(handle.packed());
-  ++listener->handshakes;
+  listener.handshakes.push_back(index);
   table_.insert(hash(flow), handle);
   mark(handle);
 }
