@@ -54,6 +54,7 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"syn_queue_full", c.syn_queue_full},
                      {"accept_queue_full", c.accept_queue_full},
                      {"too_many", c.too_many},
+                     {"orphans_reset", c.orphans_reset},
                      {"time_wait_cut", c.time_wait_cut},
                      {"replies_dropped", c.replies_dropped},
                      {"events_lost", c.events_lost}};

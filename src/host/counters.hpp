@@ -25,6 +25,7 @@ struct Counters {
   std::uint64_t syn_queue_full = 0;
   std::uint64_t accept_queue_full = 0;
   std::uint64_t too_many = 0;         ///< connections, against Config::most_connections
+  std::uint64_t orphans_reset = 0;    ///< against Config::most_orphans
   std::uint64_t time_wait_cut = 0;    ///< against Config::most_time_wait
   std::uint64_t replies_dropped = 0;  ///< against Config::most_replies
   std::uint64_t events_lost = 0;      ///< that nobody pulled, against Config::most_events

@@ -32,9 +32,10 @@ struct ConnectionEntry {
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
   bool in_table = false;
-  bool dirty = false;  ///< stands in the queue of those that may send
-  bool held = false;   ///< somebody has its id
-  bool told = false;   ///< an event of it waits to be pulled
+  bool dirty = false;   ///< stands in the queue of those that may send
+  bool held = false;    ///< somebody has its id
+  bool orphan = false;  ///< nobody has any more, and it counts against Config::most_orphans
+  bool told = false;    ///< an event of it waits to be pulled
 };
 
 struct SynRcvdEntry {

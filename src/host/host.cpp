@@ -168,6 +168,7 @@ void Host::release(std::uint32_t index) {
   ConnectionEntry& entry = connections_[index];
   remove_from_table(entry, index);
   wheel_.destroy(entry.timer);
+  if (entry.orphan) --orphans_;
   connections_.drop(index);
 }
 

@@ -125,6 +125,8 @@ class Host {
   /// Connections and records that exist; 0 when everything has been given back.
   [[nodiscard]] std::size_t flows() const { return table_.size(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+  /// Of them those that nobody holds any more, and that are not over yet.
+  [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
 
  private:
@@ -152,6 +154,7 @@ class Host {
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);
+  void reset_an_orphan(TimePoint now);
 
   // host_output.cpp
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
@@ -199,7 +202,9 @@ class Host {
   Slab<ConnectionEntry> connections_;
   Slab<SynRcvdEntry> syn_rcvd_;
   Slab<TimeWaitEntry> time_wait_;
+  Elders<ConnectionEntry> orphans_by_age_;
   Elders<TimeWaitEntry> time_wait_by_age_;
+  std::size_t orphans_ = 0;
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone

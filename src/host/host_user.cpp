@@ -280,6 +280,28 @@ void Host::orphan(FlowId id, TimePoint now) {
   apply(id.index, entry->connection.orphan(now), now);
   entry->held = false;
   connections_.forget_ids(id.index);
+  if (entry->connection.state() == tcp::State::closed) return;
+  if (orphans_ >= config_.most_orphans) reset_an_orphan(now);
+  entry->orphan = true;
+  ++orphans_;
+  orphans_by_age_.add(connections_, id.index);
+}
+
+/// A peer that never answers, or never ends, must not cost memory for all who did not close well:
+/// the oldest goes that has nothing left to send but a FIN, or else the oldest of all.
+void Host::reset_an_orphan(TimePoint now) {
+  constexpr std::size_t kLookedAt = 64;
+  const auto oldest = orphans_by_age_.oldest(connections_, kLookedAt, [](const ConnectionEntry& e) {
+    const tcp::State state = e.connection.state();
+    return state == tcp::State::fin_wait_2 || state == tcp::State::last_ack;
+  });
+  if (!oldest) return;
+  ConnectionEntry& entry = connections_[*oldest];
+  entry.orphan = false;
+  --orphans_;
+  ++counters_.orphans_reset;
+  apply(*oldest, entry.connection.abort(now), now);
+  connections_.forget_ids(*oldest);
 }
 
 void Host::set_settings(FlowId id, SettingsPtr settings, TimePoint now) {
