@@ -38,13 +38,14 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   });
   if (taken) return std::unexpected(Refusal::address_in_use);
 
-  const std::uint32_t index =
-      listeners_.make({.local = at,
-                       .settings = settings ? std::move(settings) : config_.settings,
-                       .backlog = std::max(backlog, 1U),
-                       .since = now});
+  const std::uint32_t index = listeners_.make({});
+  ListenerEntry& entry = listeners_[index];
+  entry.local = at;
+  entry.settings = settings ? std::move(settings) : config_.settings;
+  entry.backlog = std::max(backlog, 1U);
+  entry.since = now;
   listening_.add(at.port, index);
-  count(listeners_[index].listener.open());
+  count(entry.listener.open());
   return ListenerId{index, listeners_.generation(index)};
 }
 
