@@ -65,7 +65,8 @@ struct ListenerEntry {
   std::vector<std::uint32_t> handshakes;  ///< records under way, in no order
   std::uint32_t backlog = 0;
   TimePoint since{};
-  bool told = false;  ///< an event of it waits to be pulled
+  TimePoint cookies_until{};  ///< the last cookie sent is good until then
+  bool told = false;          ///< an event of it waits to be pulled
 };
 
 }  // namespace lastack::host

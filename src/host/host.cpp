@@ -18,7 +18,8 @@ Host::Host(Config config, Random random)
       random_(random),
       table_key_(draw_key(random_)),
       iss_key_(draw_key(random_)),
-      port_key_(draw_key(random_)) {}
+      port_key_(draw_key(random_)),
+      cookies_(draw_key(random_)) {}
 
 const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   if (settings) return *settings;

@@ -24,6 +24,7 @@
 #include "host/flow_table.hpp"
 #include "host/packet.hpp"
 #include "host/port_index.hpp"
+#include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
@@ -140,10 +141,17 @@ class Host {
                    TimePoint now);
   void to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,
                     const Slice& packet, TimePoint now);
-  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
+  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
                    std::optional<Seq> beyond = {});
   [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
-  void grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+  void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+            const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+
+  // host_cookies.cpp
+  void send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHeader& syn,
+                   TimePoint now);
+  bool takes_cookie(std::uint32_t owner, const Flow& flow, const wire::ParsedTcp& tcp,
+                    const Slice& packet, TimePoint now);
 
   // host_user.cpp
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
@@ -165,6 +173,7 @@ class Host {
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
   [[nodiscard]] bool may_reply();
+  void reply(const Flow& flow, const tcp::Outgoing& segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
 
   // host.cpp
@@ -196,6 +205,7 @@ class Host {
   HashKey table_key_;
   HashKey iss_key_;
   HashKey port_key_;
+  SynCookies cookies_;
   BufferPool pool_;  ///< outlives every slice below
   FlowTable table_;
   TimingWheel wheel_;

@@ -68,7 +68,7 @@ void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint 
                   {ip.header.source, tcp->header.source_port}};
   const auto handle = living(flow);
   if (!handle) {
-    to_listener(flow, *tcp, now);
+    to_listener(flow, *tcp, packet, now);
     return;
   }
   switch (handle->kind) {
@@ -99,9 +99,11 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   const tcp::Tcb& t = entry.connection.tcb();
   const Seq snd_nxt = t.iss + 1 + static_cast<std::uint32_t>(t.snd.max);
   remove_from_table(entry, index);
-  to_listener(flow, tcp, now, snd_nxt);
+  to_listener(flow, tcp, packet, now, snd_nxt);
 }
 
+/// Where no more may wait to be accepted, the ACK counts as lost: the peer's next segment asks
+/// again.
 void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                        TimePoint now) {
   SynRcvdEntry& entry = syn_rcvd_[index];
@@ -110,10 +112,13 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   const auto step = entry.record.segment_arrives(tcp.header, size, settings, now);
   count(step.fx);
   if (step.fx.reset.wanted) reply_reset(entry.flow, step.fx.reset);
-  if (step.grows) {
-    grow(index, tcp, packet, now);
-  } else {
+  if (!step.grows) {
     go_on_with_syn_rcvd(index);
+  } else if (const std::uint32_t owner = entry.listener; may_wait_for(listeners_[owner])) {
+    const tcp::SynRcvd record = entry.record;
+    const Flow flow = entry.flow;
+    end_syn_rcvd(index);
+    grow(record, flow, owner, tcp, packet, now);
   }
 }
 
@@ -130,30 +135,21 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
   return true;
 }
 
-/// The handshake is complete: the record becomes a connection that waits to be accepted. Where the
-/// queue for that is full the ACK counts as lost, and the peer's next segment asks again.
-void Host::grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
-                TimePoint now) {
-  SynRcvdEntry& entry = syn_rcvd_[index];
-  const std::uint32_t listener = entry.listener;
-  if (!may_wait_for(listeners_[listener])) return;
-  const Flow flow = entry.flow;
-  tcp::Connection connection(entry.record, listeners_[listener].settings, now);
-  end_syn_rcvd(index);
+/// The handshake is complete: what was kept of it becomes a connection that waits to be accepted.
+void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+                const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
+  tcp::Connection connection(record, listeners_[owner].settings, now);
   const std::uint32_t grown = make_connection(flow, std::move(connection));
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
-  connections_[grown].listener = listener;
-  listeners_[listener].accept_queue.push_back(grown);
+  connections_[grown].listener = owner;
+  listeners_[owner].accept_queue.push_back(grown);
   to_connection(grown, tcp, packet, now);
-  if (std::exchange(listeners_[listener].told, true)) return;
-  tell({.at = now,
-        .flow = {},
-        .listener = {listener, listeners_.generation(listener)},
-        .effects = {}});
+  if (std::exchange(listeners_[owner].told, true)) return;
+  tell({.at = now, .flow = {}, .listener = {owner, listeners_.generation(owner)}, .effects = {}});
 }
 
 void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,
-                        const Slice&, TimePoint now) {
+                        const Slice& packet, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const bool listened =
@@ -168,13 +164,15 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
   }
   const Seq snd_nxt = entry.record.snd_nxt();
   end_time_wait(index);
-  if (fx.transitions().back().event == tcp::Event::reuse) to_listener(flow, tcp, now, snd_nxt);
+  if (fx.transitions().back().event == tcp::Event::reuse) {
+    to_listener(flow, tcp, packet, now, snd_nxt);
+  }
 }
 
 /// No connection: a listener may make one; else §3.10.7.1. `beyond` is where the connection it
 /// takes over from stood: its old segments must never fit into the new one (RFC 1122 4.2.2.13).
-void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
-                       std::optional<Seq> beyond) {
+void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet,
+                       TimePoint now, std::optional<Seq> beyond) {
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const auto owner = listener_for(flow.local);
   if (!owner) {
@@ -182,15 +180,17 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint n
     reply_reset(flow, tcp::reset_for(tcp.header, size));
     return;
   }
+  if (takes_cookie(*owner, flow, tcp, packet, now)) return;
   ListenerEntry& listener = listeners_[*owner];
   tcp::Open how = how_to_open(flow, listener.settings, now);
   if (beyond && !after(how.iss, *beyond)) how.iss = *beyond + 1;
   auto step = listener.listener.segment_arrives(tcp.header, size, how, now);
+  if (step.child && !may_wait_for(listener)) return;
   if (step.child && listener.handshakes.size() >= config_.syn_queue) {
     ++counters_.syn_queue_full;
+    if (config_.syn_cookies) send_cookie(*owner, flow, tcp.header, now);
     return;
   }
-  if (step.child && !may_wait_for(listener)) return;
   count(step.fx);
   if (step.fx.reset.wanted) reply_reset(flow, step.fx.reset);
   if (!step.child) return;

@@ -192,6 +192,12 @@ void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
       reset.with_ack ? wire::Flag::rst | wire::Flag::ack : wire::Flags(wire::Flag::rst);
   segment.header.seq = reset.seq;
   segment.header.ack = reset.ack;
+  reply(flow, segment);
+  ++counters_.resets_out;
+}
+
+/// A segment that belongs to no connection.
+void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
   PacketOut out;
   build(flow, segment, nullptr, out);
   if (std::exchange(out.checksum_partial, false)) {
@@ -200,7 +206,6 @@ void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   replies_.push_back(std::move(packet));
-  ++counters_.resets_out;
 }
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {

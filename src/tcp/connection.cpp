@@ -77,7 +77,7 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
   tcb_.timers.retransmission = record.deadline;
   tcb_.timers.backoff = record.retransmissions;
   tcb_.timers.unanswered = record.retransmissions;
-  if (!tcb_.syn_lost) tcb_.timed = {.end = 0, .sent = record.sent};
+  if (!tcb_.syn_lost && record.sent != TimePoint{}) tcb_.timed = {.end = 0, .sent = record.sent};
   tcb_.heard = tcb_.sent = tcb_.progress = now;
 }
 
