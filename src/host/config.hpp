@@ -20,8 +20,13 @@ struct Config {
   bool verify_checksum = true;    ///< we verify; false where the link has
   tcp::SettingsPtr settings;      ///< for connections that name none; may be null
   std::size_t most_connections = 1U << 20U;
-  std::size_t syn_queue = 1024;      ///< handshakes under way, of one listener
-  std::uint16_t first_port = 32768;  ///< ephemeral ports (RFC 6056)
+  std::size_t syn_queue = 1024;            ///< handshakes under way, of one listener
+  bool syn_cookies = true;                 ///< where that is full; else further SYNs are dropped
+  std::size_t most_events = 1U << 16U;     ///< that wait to be pulled; of more the oldest are lost
+  std::size_t most_orphans = 1U << 14U;    ///< closed and not over; of more old ones are reset
+  std::size_t most_time_wait = 1U << 18U;  ///< records; of more the oldest end before their time
+  std::size_t most_replies = 4096;         ///< RSTs and echo replies that wait to be sent
+  std::uint16_t first_port = 32768;        ///< ephemeral ports (RFC 6056)
   std::uint16_t last_port = 60999;
 };
 

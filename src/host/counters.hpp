@@ -23,8 +23,15 @@ struct Counters {
   std::uint64_t bad_address = 0;  ///< broadcast or multicast (RFC 9293 MUST-57, MUST-63)
   std::uint64_t tcp_checksum = 0;
   std::uint64_t syn_queue_full = 0;
+  std::uint64_t cookies_sent = 0;
+  std::uint64_t cookies_received = 0;  ///< ACKs that completed such a handshake
+  std::uint64_t cookies_failed = 0;    ///< ACKs that completed none: forged, or too late
   std::uint64_t accept_queue_full = 0;
-  std::uint64_t too_many = 0;  ///< connections, against Config::most_connections
+  std::uint64_t too_many = 0;         ///< connections, against Config::most_connections
+  std::uint64_t orphans_reset = 0;    ///< against Config::most_orphans
+  std::uint64_t time_wait_cut = 0;    ///< against Config::most_time_wait
+  std::uint64_t replies_dropped = 0;  ///< against Config::most_replies
+  std::uint64_t events_lost = 0;      ///< that nobody pulled, against Config::most_events
   std::array<std::uint64_t, wire::kParseErrorCount> malformed{};
   std::array<std::uint64_t, tcp::kDropCount> dropped{};
   std::array<std::uint64_t, tcp::kTable.size()> transitions{};

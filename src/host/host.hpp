@@ -18,10 +18,13 @@
 #include "base/time.hpp"
 #include "host/config.hpp"
 #include "host/counters.hpp"
+#include "host/elders.hpp"
 #include "host/entries.hpp"
 #include "host/flow.hpp"
 #include "host/flow_table.hpp"
 #include "host/packet.hpp"
+#include "host/port_index.hpp"
+#include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
@@ -40,7 +43,8 @@ enum class Refusal : std::uint8_t {
 };
 
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
-/// accept. Pulled with next_event().
+/// accept. Pulled with next_event(). It asks to look, and speaks for all that happens until it is
+/// pulled: no other event follows it before that but those that bring transitions.
 struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` is meant
@@ -64,9 +68,11 @@ class Host {
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
   [[nodiscard]] TimePoint next_deadline() const { return wheel_.next_deadline(); }
   void advance(TimePoint now);
-  /// The next event since the last call; false when there is none. Events wait until they are
-  /// pulled, so pull them.
+  /// The next event since the last call; false when there is none. Who does not pull them loses
+  /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
+  /// Events that wait.
+  [[nodiscard]] std::size_t events() const { return events_.size(); }
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
@@ -120,6 +126,8 @@ class Host {
   /// Connections and records that exist; 0 when everything has been given back.
   [[nodiscard]] std::size_t flows() const { return table_.size(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+  /// Of them those that nobody holds any more, and that are not over yet.
+  [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
 
  private:
@@ -133,26 +141,39 @@ class Host {
                    TimePoint now);
   void to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,
                     const Slice& packet, TimePoint now);
-  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
+  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
                    std::optional<Seq> beyond = {});
-  void grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+  [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
+  void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+            const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+
+  // host_cookies.cpp
+  void send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHeader& syn,
+                   TimePoint now);
+  bool takes_cookie(std::uint32_t owner, const Flow& flow, const wire::ParsedTcp& tcp,
+                    const Slice& packet, TimePoint now);
 
   // host_user.cpp
+  [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id);
-  ListenerEntry* listener_for(const Endpoint& local);
+  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);
+  void reset_an_orphan(TimePoint now);
 
   // host_output.cpp
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
+  void take_turns(std::size_t octets);
   void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
              PacketOut& out);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
+  [[nodiscard]] bool may_reply();
+  void reply(const Flow& flow, const tcp::Outgoing& segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
 
   // host.cpp
@@ -164,6 +185,7 @@ class Host {
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void count(const tcp::Effects& fx);
+  void tell(const HostEvent& event);
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
@@ -173,6 +195,7 @@ class Host {
   void go_on_with_syn_rcvd(std::uint32_t index);
   void end_syn_rcvd(std::uint32_t index);
   void end_time_wait(std::uint32_t index);
+  void make_room_in_time_wait();
   void time_wait_due(std::uint32_t index, TimePoint now);
   void minds_deadline(TimerId timer, TimePoint deadline);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
@@ -182,16 +205,22 @@ class Host {
   HashKey table_key_;
   HashKey iss_key_;
   HashKey port_key_;
+  SynCookies cookies_;
   BufferPool pool_;  ///< outlives every slice below
   FlowTable table_;
   TimingWheel wheel_;
   Slab<ConnectionEntry> connections_;
   Slab<SynRcvdEntry> syn_rcvd_;
   Slab<TimeWaitEntry> time_wait_;
-  std::vector<ListenerEntry> listeners_;
-  Ring<Handle> dirty_;   ///< those that may have something to send, and some that are gone
-  Ring<Slice> replies_;  ///< whole packets that belong to no connection
-  Ring<Slice> looped_;   ///< packets to an address of our own
+  Elders<ConnectionEntry> orphans_by_age_;
+  Elders<TimeWaitEntry> time_wait_by_age_;
+  std::size_t orphans_ = 0;
+  Slab<ListenerEntry> listeners_;
+  PortIndex listening_;
+  Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
+  std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
+  Ring<Slice> replies_;   ///< whole packets that belong to no connection
+  Ring<Slice> looped_;    ///< packets to an address of our own
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   Counters counters_;
@@ -212,11 +241,10 @@ struct View {
 
 template <typename Visit>
 void Host::each(Visit visit) const {
-  for (const ListenerEntry& l : listeners_) {
-    if (!l.in_use) continue;
+  listeners_.each([&](const ListenerEntry& l) {
     visit(View{
         tcp::State::listen, {l.local, {}}, l.accept_queue.size(), l.backlog, l.since, nullptr});
-  }
+  });
   syn_rcvd_.each([&](const SynRcvdEntry& e) {
     visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr});
   });

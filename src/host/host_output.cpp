@@ -6,6 +6,12 @@
 #include "host/host.hpp"
 
 namespace lastack::host {
+namespace {
+
+/// Octets that a connection sends in one turn, where others wait: as much as the largest packet.
+constexpr std::size_t kTurn = 65536;
+
+}  // namespace
 
 bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
@@ -22,13 +28,23 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
     } else if (!is_dirty(dirty_.front())) {
       dirty_.pop_front();  // it ended while it stood in the queue
       continue;
-    } else if (!transmit_from(dirty_.front(), out, now)) {
+    } else if (transmit_from(dirty_.front(), out, now)) {
+      take_turns(out.size());
+    } else {
       continue;
     }
     if (loop_back(out, now)) continue;
     ++counters_.packets_out;
     return true;
   }
+}
+
+/// The first in the queue has sent `octets`: when its turn is over, it goes to the end.
+void Host::take_turns(std::size_t octets) {
+  turn_ += octets;
+  if (turn_ < kTurn) return;
+  turn_ = 0;
+  dirty_.push_back(dirty_.pop_front());
 }
 
 /// The next segment of the first in the queue. False when it has none: it leaves the queue.
@@ -64,6 +80,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
     }
   }
   dirty_.pop_front();
+  turn_ = 0;
   leaves_queue(handle, now);
   return false;
 }
@@ -123,6 +140,7 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
+  out.checksum_partial = !config_.transmit_checksum && !is_local(flow.remote.address);
   finish_checksum(flow, out);
 }
 
@@ -132,12 +150,11 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
   const std::size_t length = segment.size() + out.payload_size;
   wire::Sum sum = wire::pseudo_header(flow.local.address, flow.remote.address, wire::kProtocolTcp,
                                       static_cast<std::uint32_t>(length));
-  out.checksum_partial = !config_.transmit_checksum;
-  if (out.checksum_partial && !is_local(flow.remote.address)) {
+  if (out.checksum_partial) {
     wire::set_tcp_checksum(segment, sum.folded());
     return;
   }
-  out.checksum_partial = false;
+  wire::set_tcp_checksum(segment, 0);
   sum.add(segment);
   bool odd = false;
   for (const Slice& part : out.payload) {
@@ -161,19 +178,34 @@ bool Host::loop_back(PacketOut& out, TimePoint) {
   return true;
 }
 
+/// Whether one more packet that belongs to no connection may wait to be sent; counts the refusal.
+bool Host::may_reply() {
+  const bool may = replies_.size() < config_.most_replies;
+  if (!may) ++counters_.replies_dropped;
+  return may;
+}
+
 void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
-  if (!reset.wanted) return;
+  if (!reset.wanted || !may_reply()) return;
   tcp::Outgoing segment;
   segment.header.flags =
       reset.with_ack ? wire::Flag::rst | wire::Flag::ack : wire::Flags(wire::Flag::rst);
   segment.header.seq = reset.seq;
   segment.header.ack = reset.ack;
+  reply(flow, segment);
+  ++counters_.resets_out;
+}
+
+/// A segment that belongs to no connection.
+void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
   PacketOut out;
   build(flow, segment, nullptr, out);
+  if (std::exchange(out.checksum_partial, false)) {
+    finish_checksum(flow, out);  // it waits in one piece, which says nothing of its checksum
+  }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   replies_.push_back(std::move(packet));
-  ++counters_.resets_out;
 }
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {

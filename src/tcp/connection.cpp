@@ -77,7 +77,7 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
   tcb_.timers.retransmission = record.deadline;
   tcb_.timers.backoff = record.retransmissions;
   tcb_.timers.unanswered = record.retransmissions;
-  if (!tcb_.syn_lost) tcb_.timed = {.end = 0, .sent = record.sent};
+  if (!tcb_.syn_lost && record.sent != TimePoint{}) tcb_.timed = {.end = 0, .sent = record.sent};
   tcb_.heard = tcb_.sent = tcb_.progress = now;
 }
 
@@ -214,7 +214,7 @@ void Connection::set_settings(SettingsPtr settings, TimePoint now) {
 }
 
 Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                    TimePoint now) {
+                                    TimePoint now, bool listened) {
   Effects fx;
   switch (tcb_.state) {
     case State::closed:
@@ -234,7 +234,8 @@ Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t
             .ack = tcb_.snd.una + distance(seq_of(tcb_.snd.una), header.ack),
             .text = {text, text + payload},
             .fin = header.flags.has(wire::Flag::fin),
-            .fin_at = text + payload};
+            .fin_at = text + payload,
+            .listened = listened};
   arrives_synchronized(a, fx);
   return fx;
 }

@@ -33,7 +33,7 @@ struct SynRcvd {
   std::uint16_t window = 0;          ///< of the peer's SYN
   std::uint16_t receive_window = 0;  ///< what we offer
   TimePoint deadline = kNever;       ///< of the next SYN,ACK
-  TimePoint sent{};                  ///< when the first one went out
+  TimePoint sent{};                  ///< when the first one went out; zero for unknown
 
   struct Step {
     Effects fx;

@@ -22,8 +22,9 @@ class TimeWait {
   /// From a connection in TIME_WAIT that nobody holds, or whose holders have read everything.
   explicit TimeWait(const Connection& connection);
 
+  /// `listened`: as Connection's.
   Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                          const Settings& settings, TimePoint now);
+                          const Settings& settings, TimePoint now, bool listened = true);
   Effects timer_expired(TimePoint now);
   std::optional<Outgoing> transmit(TimePoint now);
   [[nodiscard]] TimePoint next_deadline() const { return deadline_; }
