@@ -6,10 +6,14 @@
 #include <memory>
 #include <vector>
 
+#include "ip/link_layer.hpp"
 #include "tcp/settings.hpp"
 #include "wire/address.hpp"
 
 namespace lastack::host {
+
+/// What a link carries: bare IP packets, or Ethernet frames with neighbours to be found.
+enum class Medium : std::uint8_t { ip, ethernet };
 
 struct Config {
   std::vector<wire::Prefix> addresses;  ///< ours, and the networks they are on
@@ -28,6 +32,8 @@ struct Config {
   std::size_t most_replies = 4096;         ///< RSTs and echo replies that wait to be sent
   std::uint16_t first_port = 32768;        ///< ephemeral ports (RFC 6056)
   std::uint16_t last_port = 60999;
+  Medium medium = Medium::ip;
+  ip::LinkSettings link;  ///< where the medium is Ethernet
 };
 
 }  // namespace lastack::host

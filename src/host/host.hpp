@@ -4,6 +4,7 @@
 // there is no thread, clock or socket in here. One Host is one thread's worth.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -26,12 +27,16 @@
 #include "host/port_index.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
+#include "ip/link_layer.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::host {
 
 using tcp::SettingsPtr;
+using wire::Family;
+
+struct LinkSide;
 
 /// What a caller of the user's side did wrong, or asked for in vain.
 enum class Refusal : std::uint8_t {
@@ -57,22 +62,30 @@ class Host {
   Host(Config config, Random random);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
+  ~Host();
 
   // --- The link's side.
 
   /// An IP packet came. After a batch of them pull with transmit().
   void packet_arrives(const Slice& packet, TimePoint now);
-  /// The next packet to send; false when there is none. Pull until then after every call that may
-  /// have made something to send, and after advance().
+  /// The same for a frame, where the medium is Ethernet.
+  void frame_arrives(const Slice& frame, TimePoint now);
+  /// The next packet to send, or the next frame; false when there is none. Pull until then after
+  /// every call that may have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now);
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
-  [[nodiscard]] TimePoint next_deadline() const { return wheel_.next_deadline(); }
+  [[nodiscard]] TimePoint next_deadline() const {
+    return link_ ? std::min(wheel_.next_deadline(), link_deadline()) : wheel_.next_deadline();
+  }
   void advance(TimePoint now);
   /// The next event since the last call; false when there is none. Who does not pull them loses
   /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
   /// Events that wait.
   [[nodiscard]] std::size_t events() const { return events_.size(); }
+  /// What became of an address of ours on an Ethernet link; false when there is no more to tell.
+  /// The latest few are kept for whoever asks.
+  bool next_link_event(ip::LinkNews& event);
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
@@ -117,6 +130,10 @@ class Host {
   /// Octets that send() would take now.
   [[nodiscard]] std::size_t writable(FlowId id) const;
   [[nodiscard]] bool is_local(const wire::IpAddress& address) const;
+  /// Our addresses that can be used now: on Ethernet not before nobody else was found to have them.
+  [[nodiscard]] std::span<const ip::UsableAddress> addresses() const { return addresses_; }
+  /// Neighbours, routes, all addresses; null where the medium is not Ethernet.
+  [[nodiscard]] const ip::LinkLayer* link() const;
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] BufferPool& pool() { return pool_; }
@@ -176,6 +193,17 @@ class Host {
   void reply(const Flow& flow, const tcp::Outgoing& segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
 
+  // host_link.cpp: only where the medium is Ethernet
+  [[nodiscard]] TimePoint link_deadline() const;
+  void advance_link(TimePoint now);
+  void hear_link(TimePoint now);
+  bool transmit_link(PacketOut& out);
+  bool find_way(PacketOut& out, TimePoint now);
+  void no_way_for(const PacketOut& out, TimePoint now);
+  void way_works(const Flow& flow, TimePoint now);
+  void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
+  [[nodiscard]] std::uint16_t mtu_for(Family family) const;
+
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
   [[nodiscard]] std::optional<Handle> lookup(const Flow& flow) const;
@@ -201,6 +229,7 @@ class Host {
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
 
   Config config_;
+  std::vector<ip::UsableAddress> addresses_;
   Random random_;
   HashKey table_key_;
   HashKey iss_key_;
@@ -224,7 +253,8 @@ class Host {
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   Counters counters_;
-  std::uint32_t last_ = kNobody;  ///< connection of the last packet, if it is still there
+  std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
+  std::uint32_t last_ = kNobody;    ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

@@ -1,5 +1,6 @@
 // Packets out: pulled one by one from those that have something to send.
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +16,7 @@ constexpr std::size_t kTurn = 65536;
 
 bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
+    if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
       packet_arrives(looped_.pop_front(), now);
       continue;
@@ -34,6 +36,7 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
       continue;
     }
     if (loop_back(out, now)) continue;
+    if (link_ && !find_way(out, now)) continue;
     ++counters_.packets_out;
     return true;
   }
@@ -56,6 +59,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       const std::uint32_t most =
           config_.super_segment > 0 ? config_.super_segment : entry.connection.tcb().snd.mss;
       if (const auto segment = entry.connection.transmit(now, most)) {
+        if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
         build(entry.flow, *segment, &entry.out, out);
         return true;
       }
@@ -134,7 +138,7 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
                           .identification = identification_++};
-  const std::span<std::byte> room(out.header);
+  const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
   const std::size_t tcp_size = wire::emit_tcp(header, room.subspan(ip_size));
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
@@ -146,7 +150,7 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
 
 /// Sums header and octets; or where the link will, only the pseudo-header, as offloads want it.
 void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
-  const auto segment = std::span(out.header).subspan(out.tcp_at, out.header_size - out.tcp_at);
+  const auto segment = out.header_room().subspan(out.tcp_at, out.header_size - out.tcp_at);
   const std::size_t length = segment.size() + out.payload_size;
   wire::Sum sum = wire::pseudo_header(flow.local.address, flow.remote.address, wire::kProtocolTcp,
                                       static_cast<std::uint32_t>(length));
@@ -168,10 +172,7 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
 
 /// A packet to an address of our own never sees the link.
 bool Host::loop_back(PacketOut& out, TimePoint) {
-  const auto first = out.header_size > 0 ? out.header_bytes() : out.payload[0].bytes();
-  const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
-  const auto destination = wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
-  if (!is_local(destination)) return false;
+  if (!is_local(out.destination())) return false;
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   looped_.push_back(std::move(packet));
@@ -210,7 +211,7 @@ void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {
   if (into.size() < size()) return 0;
-  std::memcpy(into.data(), header.data(), header_size);
+  std::memcpy(into.data(), header.data() + front, header_size);
   std::size_t at = header_size;
   for (const Slice& part : payload) {
     std::memcpy(into.data() + at, part.data(), part.size());
@@ -219,8 +220,23 @@ std::size_t PacketOut::copy_to(std::span<std::byte> into) const {
   return at;
 }
 
+std::span<std::byte> PacketOut::extend_front(std::size_t octets) {
+  assert(octets <= front);
+  front -= octets;
+  header_size += octets;
+  tcp_at = static_cast<std::uint16_t>(tcp_at + octets);
+  return std::span(header).subspan(front, octets);
+}
+
+wire::IpAddress PacketOut::destination() const {
+  const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
+  const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
+  return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
+}
+
 void PacketOut::clear() {
   payload.clear();
+  front = kFrameRoom;
   header_size = payload_size = 0;
   segment_size = 0;
   checksum_partial = false;
