@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "ip/reassembly.hpp"
 #include "tcp/settings.hpp"
 #include "wire/address.hpp"
 
@@ -20,7 +21,13 @@ struct Config {
   bool verify_checksum = true;    ///< we verify; false where the link has
   tcp::SettingsPtr settings;      ///< for connections that name none; may be null
   std::size_t most_connections = 1U << 20U;
-  std::size_t syn_queue = 1024;      ///< handshakes under way, of one listener
+  std::size_t syn_queue = 1024;  ///< handshakes under way, of one listener
+  ip::ReassemblyLimits reassembly{};
+  /// ICMP errors that we send, at most (RFC 4443 §2.4(f)).
+  std::uint32_t icmp_errors_per_second = 100;
+  std::uint32_t icmp_error_burst = 50;
+  /// Answers that belong to no connection and wait to be sent: resets, echoes, ICMP errors.
+  std::size_t most_replies = 4096;
   std::uint16_t first_port = 32768;  ///< ephemeral ports (RFC 6056)
   std::uint16_t last_port = 60999;
 };

@@ -31,8 +31,9 @@ struct ConnectionEntry {
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
   bool in_table = false;
-  bool dirty = false;  ///< stands in the queue of those that may send
-  bool held = false;   ///< somebody has its id
+  bool dirty = false;       ///< stands in the queue of those that may send
+  bool held = false;        ///< somebody has its id
+  bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
 struct SynRcvdEntry {

@@ -18,7 +18,11 @@ Host::Host(Config config, Random random)
       random_(random),
       table_key_(draw_key(random_)),
       iss_key_(draw_key(random_)),
-      port_key_(draw_key(random_)) {}
+      port_key_(draw_key(random_)),
+      reassembly_(config_.reassembly),
+      path_mtu_(draw_key(random_)),
+      identifications_(draw_key(random_)),
+      error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst) {}
 
 const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   if (settings) return *settings;
@@ -95,6 +99,7 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
   if (fx.ready != 0 || fx.taken_count > 0) {
+    if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
     events_.push_back({.at = now,
                        .flow = {index, connections_.generation(index)},
                        .listener = {},
@@ -207,6 +212,7 @@ void Host::end_time_wait(std::uint32_t index) {
 }
 
 void Host::advance(TimePoint now) {
+  if (reassembly_.next_deadline() <= now) reassembly_due(now);
   due_.clear();
   wheel_.advance(now, due_);
   for (const std::uint32_t packed : due_) {

@@ -4,6 +4,7 @@
 // there is no thread, clock or socket in here. One Host is one thread's worth.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,6 +24,13 @@
 #include "host/flow_table.hpp"
 #include "host/packet.hpp"
 #include "host/timing_wheel.hpp"
+#include "ip/fragmenter.hpp"
+#include "ip/icmp_meaning.hpp"
+#include "ip/identification.hpp"
+#include "ip/path_mtu.hpp"
+#include "ip/reassembly.hpp"
+#include "ip/token_bucket.hpp"
+#include "wire/icmp.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
 
@@ -62,7 +70,9 @@ class Host {
   /// have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now);
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
-  [[nodiscard]] TimePoint next_deadline() const { return wheel_.next_deadline(); }
+  [[nodiscard]] TimePoint next_deadline() const {
+    return std::min(wheel_.next_deadline(), reassembly_.next_deadline());
+  }
   void advance(TimePoint now);
   /// The next event since the last call; false when there is none. Events wait until they are
   /// pulled, so pull them.
@@ -121,12 +131,39 @@ class Host {
   [[nodiscard]] std::size_t flows() const { return table_.size(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
+  [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }
+  [[nodiscard]] const ip::PathMtu& path_mtu() const { return path_mtu_; }
 
  private:
+  /// How a packet came: what comes from outside can't have an address of ours.
+  enum class Via : std::uint8_t { link, loop };
+
+  // host_ip.cpp
+  void take(const Slice& packet, Via via, TimePoint now);
+  void piece_arrives(const Slice& packet, Via via, TimePoint now);
+  void whole_arrives(const Slice& packet, Via via, TimePoint now);
+  void refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now);
+  void to_protocol(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now);
+  void to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now);
+  [[nodiscard]] bool is_between(const wire::IpAddress& source, const wire::IpAddress& destination,
+                                Via via);
+  [[nodiscard]] bool may_come_from(const wire::IpAddress& address, Via via) const;
+  [[nodiscard]] bool is_broadcast(const wire::IpAddress& address) const;
+  void reassembly_due(TimePoint now);
+
+  // host_icmp.cpp
+  void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
+  void answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp);
+  void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now);
+  void icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, std::uint16_t mtu,
+                          TimePoint now);
+  void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
+  void mind_path(ConnectionEntry& entry, TimePoint now);
+  void tell(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
+            TimePoint now);
+
   // host_input.cpp
   void tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now);
-  void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
-  [[nodiscard]] bool may_come_from(const wire::IpAddress& address) const;
   void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                      TimePoint now);
   void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
@@ -150,10 +187,13 @@ class Host {
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
   void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-             PacketOut& out);
+             PacketOut& out, bool may_be_cut = false);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
+  void reply(Slice packet);
+  void transmit_reply(PacketOut& out, TimePoint now);
+  void cut_reply(TimePoint now);
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
@@ -191,9 +231,14 @@ class Host {
   std::vector<ListenerEntry> listeners_;
   Ring<Handle> dirty_;   ///< those that may have something to send, and some that are gone
   Ring<Slice> replies_;  ///< whole packets that belong to no connection
-  Ring<Slice> looped_;   ///< packets to an address of our own
+  std::optional<ip::Fragmenter> cutting_;  ///< of the first of them, while it goes out in pieces
+  Ring<Slice> looped_;                     ///< packets to an address of our own
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
+  ip::Reassembly reassembly_;
+  ip::PathMtu path_mtu_;
+  ip::Identifications identifications_;
+  ip::TokenBucket error_budget_;
   Counters counters_;
   std::uint32_t last_ = kNobody;  ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;
