@@ -27,7 +27,11 @@ Host::Host(Config config, Random random)
       table_key_(draw_key(random_)),
       iss_key_(draw_key(random_)),
       port_key_(draw_key(random_)),
-      cookies_(draw_key(random_)) {
+      cookies_(draw_key(random_)),
+      reassembly_(config_.reassembly),
+      path_mtu_(draw_key(random_)),
+      identifications_(draw_key(random_)),
+      error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst) {
   if (config_.medium == Medium::ethernet) {
     link_ = std::make_unique<LinkSide>(config_, Random(random_.next()));
   } else {
@@ -112,6 +116,7 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
   if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
+  if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
   const bool news = fx.ready != 0 && !entry.told;
   if (news || fx.taken_count > 0) {
     entry.told = true;
@@ -246,6 +251,7 @@ void Host::end_time_wait(std::uint32_t index) {
 
 void Host::advance(TimePoint now) {
   if (link_) advance_link(now);
+  if (reassembly_.next_deadline() <= now) reassembly_due(now);
   due_.clear();
   wheel_.advance(now, due_);
   for (const std::uint32_t packed : due_) {

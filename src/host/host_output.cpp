@@ -18,13 +18,12 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
-      packet_arrives(looped_.pop_front(), now);
+      take(looped_.pop_front(), Via::loop, now);
       continue;
     }
     out.clear();
     if (!replies_.empty()) {
-      out.payload.push_back(replies_.pop_front());
-      out.payload_size = out.payload[0].size();
+      transmit_reply(out, now);
     } else if (dirty_.empty()) {
       return false;
     } else if (!is_dirty(dirty_.front())) {
@@ -60,7 +59,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
           config_.super_segment > 0 ? config_.super_segment : entry.connection.tcb().snd.mss;
       if (const auto segment = entry.connection.transmit(now, most)) {
         if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
-        build(entry.flow, *segment, &entry.out, out);
+        build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
         return true;
       }
       break;
@@ -118,7 +117,7 @@ void Host::leaves_queue(Handle handle, TimePoint now) {
 
 /// Writes the headers of a segment and gathers its octets, without copying them.
 void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-                 PacketOut& out) {
+                 PacketOut& out, bool may_be_cut) {
   wire::TcpHeader header = segment.header;
   header.source_port = flow.local.port;
   header.destination_port = flow.remote.port;
@@ -137,7 +136,8 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
-                          .identification = identification_++};
+                          .identification = identification_++,
+                          .dont_fragment = !may_be_cut};
   const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
   const std::size_t tcp_size = wire::emit_tcp(header, room.subspan(ip_size));
@@ -206,7 +206,42 @@ void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
   }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
-  replies_.push_back(std::move(packet));
+  reply(std::move(packet));
+}
+
+void Host::reply(Slice packet) {
+  if (may_reply()) replies_.push_back(std::move(packet));
+}
+
+/// The first reply; or the next piece of it, where the way to its receiver takes less at once.
+void Host::transmit_reply(PacketOut& out, TimePoint now) {
+  if (!cutting_) cut_reply(now);
+  if (!cutting_) {
+    out.payload.push_back(replies_.pop_front());
+    out.payload_size = out.payload[0].size();
+    return;
+  }
+  const Slice& packet = replies_.front();
+  const auto piece = cutting_->next(out.header_room());
+  out.header_size = piece.header_size;
+  out.payload.push_back(packet.sub(packet.size() - cutting_->payload() + piece.at, piece.size));
+  out.payload_size = piece.size;
+  if (!cutting_->done()) return;
+  cutting_.reset();
+  replies_.pop_front();
+}
+
+void Host::cut_reply(TimePoint now) {
+  const Slice& packet = replies_.front();
+  if (packet.size() <= std::min<std::size_t>(config_.mtu, ip::kLeastMtuV6)) return;
+  const auto ip = wire::parse_ip(packet.bytes());
+  if (!ip || is_local(ip->header.destination)) return;
+  const wire::IpAddress& to = ip->header.destination;
+  const std::uint16_t mtu = mtu_for(to.family());
+  const std::size_t most = std::min(mtu, path_mtu_.of(to, now).value_or(mtu));
+  if (packet.size() <= most) return;
+  const std::uint32_t identification = identifications_.next(ip->header.source, to);
+  cutting_.emplace(ip->header, identification, ip->payload.size(), most);
 }
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {

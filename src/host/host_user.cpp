@@ -151,7 +151,9 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
                                              SettingsPtr settings, TimePoint now) {
-  if (!can_be_peer(remote)) return std::unexpected(Refusal::bad_address);
+  if (!can_be_peer(remote) || is_broadcast(remote.address)) {
+    return std::unexpected(Refusal::bad_address);
+  }
   if (connections_.size() >= config_.most_connections) {
     ++counters_.too_many;
     return std::unexpected(Refusal::too_many);

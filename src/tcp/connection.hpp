@@ -56,6 +56,8 @@ class Connection {
   /// Call at next_deadline() or later; earlier it does nothing. (§3.10.8)
   Effects timer_expired(TimePoint now);
   Effects icmp_arrives(const IcmpError& icmp, TimePoint now);
+  /// The path is known to take no larger segments than `mss`: from now on (RFC 1191 §6.4).
+  void path_takes(std::uint16_t mss);
 
   /// Active OPEN (§3.10.1): CLOSED → SYN_SENT. Error::exists where it is open already.
   std::expected<Effects, Error> open(const Open& how, TimePoint now);
