@@ -27,6 +27,7 @@
 #include "host/port_index.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
+#include "host/trace.hpp"
 #include "ip/fragmenter.hpp"
 #include "ip/icmp_meaning.hpp"
 #include "ip/identification.hpp"
@@ -144,6 +145,8 @@ class Host {
   [[nodiscard]] const ip::LinkLayer* link() const;
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// The latest events, where Config::trace asks for them.
+  [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   /// Calls visit(View) for everything there is: listeners, records, connections.
   template <typename Visit>
@@ -242,6 +245,13 @@ class Host {
   void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
   [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
+  // host_trace.cpp: only where Config::trace asks for it
+  void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload, TimePoint now);
+  void trace_departure(const Flow& flow, const PacketOut& packet, TimePoint now);
+  void trace_reply(const Slice& packet, TimePoint now);
+  void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
+  void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now);
+
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
   [[nodiscard]] std::optional<Handle> lookup(const Flow& flow) const;
@@ -250,7 +260,7 @@ class Host {
   ConnectionEntry* get(FlowId id);
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
-  void count(const tcp::Effects& fx);
+  void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
   void tell(const HostEvent& event);
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
@@ -296,6 +306,7 @@ class Host {
   ip::Identifications identifications_;
   ip::TokenBucket error_budget_;
   Counters counters_;
+  Trace trace_;
   std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
   std::uint32_t last_ = kNobody;    ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;

@@ -134,7 +134,7 @@ void Host::icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, 
 
 void Host::icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now) {
   const tcp::Effects fx = syn_rcvd_[index].record.icmp_arrives(error, now);
-  count(fx);
+  note(syn_rcvd_[index].flow, fx, now);
   if (fx.drop == tcp::Drop::none) ++counters_.icmp_errors_in;
   go_on_with_syn_rcvd(index);
 }
