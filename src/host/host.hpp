@@ -16,6 +16,7 @@
 #include "base/random.hpp"
 #include "base/ring.hpp"
 #include "base/time.hpp"
+#include "host/bound_ports.hpp"
 #include "host/config.hpp"
 #include "host/counters.hpp"
 #include "host/elders.hpp"
@@ -75,6 +76,11 @@ class Host {
   [[nodiscard]] std::size_t events() const { return events_.size(); }
 
   // --- The user's side. A stale id answers as a connection that has ended.
+
+  /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
+  /// `shared` may have the same one, but not where somebody listens.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared);
+  void unbind(const Endpoint& bound) { bound_.give_back(bound); }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
@@ -157,6 +163,7 @@ class Host {
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id);
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
@@ -217,6 +224,7 @@ class Host {
   std::size_t orphans_ = 0;
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
+  BoundPorts bound_;
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
   Ring<Slice> replies_;   ///< whole packets that belong to no connection

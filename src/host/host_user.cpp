@@ -17,7 +17,27 @@ bool can_be_peer(const Endpoint& remote) {
 
 }  // namespace
 
-// --- listening
+// --- binding and listening
+
+std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared) {
+  if (!local.address.is_unspecified() && !is_local(local.address)) {
+    return std::unexpected(Refusal::address_not_available);
+  }
+  Endpoint at = local;
+  if (at.port == 0) {
+    const auto port = ephemeral_port(at, {});
+    if (!port) return std::unexpected(Refusal::address_in_use);
+    at.port = *port;
+  }
+  if (listens_at(at) || !bound_.take(at, shared)) return std::unexpected(Refusal::address_in_use);
+  return at;
+}
+
+bool Host::listens_at(const Endpoint& local) const {
+  return std::ranges::any_of(listening_.at(local.port), [&](std::uint32_t i) {
+    return overlap(listeners_[i].local.address, local.address);
+  });
+}
 
 std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint32_t backlog,
                                                 SettingsPtr settings, TimePoint now) {
@@ -30,13 +50,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
-  const bool taken = std::ranges::any_of(listening_.at(at.port), [&](std::uint32_t i) {
-    const Endpoint& other = listeners_[i].local;
-    return other.address == at.address ||
-           (other.address.family() == at.address.family() &&
-            (other.address.is_unspecified() || at.address.is_unspecified()));
-  });
-  if (taken) return std::unexpected(Refusal::address_in_use);
+  if (listens_at(at)) return std::unexpected(Refusal::address_in_use);
 
   const std::uint32_t index = listeners_.make({});
   ListenerEntry& entry = listeners_[index];
@@ -125,7 +139,8 @@ std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) c
 }
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
-  return !listening_.at(local.port).empty() || lookup({local, remote}).has_value();
+  return !listening_.at(local.port).empty() || bound_.any_at(local.port) ||
+         lookup({local, remote}).has_value();
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.

@@ -97,6 +97,7 @@ void Sockets::let_go(std::uint32_t index, TimePoint now) {
     if (s.linger_zero) host_->abort(s.flow(), now);
     host_->orphan(s.flow(), now);
   }
+  if (s.choices && s.choices->bound) host_->unbind(s.choices->local);
   s = OpenSocket{};
   s.index = std::exchange(free_open_, index);
   --open_sockets_;
@@ -109,11 +110,11 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
   if (s->choices && s->choices->bound) return std::unexpected(Errno::einval);
-  if (!local.address.is_unspecified() && !host_->is_local(local.address)) {
-    return std::unexpected(Errno::eaddrnotavail);
-  }
-  s->choices.ensure().local = local;
-  s->choices->bound = true;
+  auto& choices = s->choices.ensure();
+  const auto bound = host_->bind(local, choices.reuse_address);
+  if (!bound) return std::unexpected(errno_of(bound.error()));
+  choices.local = *bound;
+  choices.bound = true;
   return {};
 }
 
@@ -294,6 +295,13 @@ Result<void> Sockets::shut_listener(OpenSocket& s, int how, TimePoint now) {
 }
 
 // --- options, names, readiness
+
+Result<void> Sockets::set_reuse_address(Fd fd, bool on) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  s->choices.ensure().reuse_address = on;
+  return {};
+}
 
 Result<void> Sockets::set_linger_zero(Fd fd, bool on) {
   OpenSocket* s = get(fd);

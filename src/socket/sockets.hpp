@@ -45,7 +45,8 @@ class Sockets {
   Result<Fd> socket();
   /// Another descriptor of the same open socket. EBADF.
   Result<Fd> dup(Fd fd);
-  /// EINVAL where it is bound already, EADDRNOTAVAIL where the address is not ours.
+  /// EINVAL where it is bound already, EADDRNOTAVAIL where the address is not ours, EADDRINUSE.
+  /// Port 0 picks one, which local_name() tells.
   Result<void> bind(Fd fd, const host::Endpoint& local);
   /// EADDRINUSE, EINVAL on a connected socket. `backlog`: connections that may wait for accept().
   Result<void> listen(Fd fd, std::uint32_t backlog, TimePoint now);
@@ -71,6 +72,9 @@ class Sockets {
   /// read or linger is 0, with FIN after what is queued otherwise. EBADF.
   Result<void> close(Fd fd, TimePoint now);
 
+  /// SO_REUSEADDR: a later bind() may share its place with others that say so, unless one listens.
+  /// DEVIATES: connections keep nobody from binding their port, as if all said so.
+  Result<void> set_reuse_address(Fd fd, bool on);
   /// SO_LINGER with time 0. A longer time changes nothing here: nothing blocks.
   Result<void> set_linger_zero(Fd fd, bool on);
   Result<void> set_no_delay(Fd fd, bool on, TimePoint now);
