@@ -38,8 +38,9 @@ using tcp::SettingsPtr;
 enum class Refusal : std::uint8_t {
   address_in_use,         ///< another listener, or the very same flow (TIME_WAIT too)
   address_not_available,  ///< not ours, or no ephemeral port is free
-  unreachable,            ///< no address of ours has the remote one's family
-  bad_address,            ///< port 0, a broadcast or multicast address (MUST-57, MUST-46)
+  unreachable,            ///< no address of ours has the remote one's family; broadcast and
+                          ///< multicast (MUST-57, MUST-46)
+  bad_address,            ///< port 0, or the unspecified address
   too_many,
 };
 
@@ -89,6 +90,9 @@ class Host {
   std::optional<FlowId> accept(ListenerId id);
   /// Connections that wait for accept().
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
+  void set_backlog(ListenerId id, std::uint32_t backlog);
+  /// For connections that come from now on, and for those whose handshake is under way.
+  void set_settings(ListenerId id, SettingsPtr settings);
   /// Ends listening. Connections not yet accepted, and handshakes under way, are reset.
   void close_listener(ListenerId id, TimePoint now);
   [[nodiscard]] std::optional<Endpoint> local_of(ListenerId id) const;

@@ -10,11 +10,6 @@ namespace {
 constexpr std::size_t kTcpIpv4 = wire::kIpv4Header + wire::kTcpHeader;
 constexpr std::size_t kTcpIpv6 = wire::kIpv6Header + wire::kTcpHeader;
 
-bool can_be_peer(const Endpoint& remote) {
-  const auto& a = remote.address;
-  return remote.port != 0 && !a.is_unspecified() && !a.is_multicast() && !a.is_broadcast();
-}
-
 }  // namespace
 
 // --- binding and listening
@@ -102,6 +97,14 @@ std::optional<FlowId> Host::accept(ListenerId id) {
   return FlowId{index, connections_.generation(index)};
 }
 
+void Host::set_backlog(ListenerId id, std::uint32_t backlog) {
+  if (ListenerEntry* entry = find_listener(id)) entry->backlog = std::max(backlog, 1U);
+}
+
+void Host::set_settings(ListenerId id, SettingsPtr settings) {
+  if (ListenerEntry* entry = find_listener(id)) entry->settings = std::move(settings);
+}
+
 void Host::close_listener(ListenerId id, TimePoint now) {
   ListenerEntry* listener = find_listener(id);
   if (listener == nullptr) return;
@@ -170,7 +173,9 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
                                              SettingsPtr settings, TimePoint now) {
-  if (!can_be_peer(remote)) return std::unexpected(Refusal::bad_address);
+  const bool somebody = remote.port != 0 && !remote.address.is_unspecified();
+  if (!somebody) return std::unexpected(Refusal::bad_address);
+  if (!may_come_from(remote.address)) return std::unexpected(Refusal::unreachable);
   if (connections_.size() >= config_.most_connections) {
     ++counters_.too_many;
     return std::unexpected(Refusal::too_many);
