@@ -81,7 +81,8 @@ VnetHeader header_for(const PacketRef& packet) {
     header.checksum_offset = 16;
   }
   if (packet.segment_size > 0) {
-    const bool v4 = (std::to_integer<unsigned>(packet.header[0]) >> 4U) == 4;
+    const Bytes first = packet.header.empty() ? packet.payload.front().bytes() : packet.header;
+    const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
     header.gso_type = v4 ? kGsoTcpV4 : kGsoTcpV6;
     header.gso_size = packet.segment_size;
     header.header_length = static_cast<std::uint16_t>(packet.header.size());
@@ -190,9 +191,12 @@ void Tun::send(const PacketRef& packet, TimePoint) {
       pieces[count++] = piece(part.bytes().data(), part.size());
     }
   }
-  if (::writev(descriptor_, pieces.data(), static_cast<int>(count)) < 0 && errno == EBADFD) {
-    alive_ = false;
+  if (::writev(descriptor_, pieces.data(), static_cast<int>(count)) >= 0) {
+    ++tally_.sent;
+    return;
   }
+  ++tally_.refused;
+  if (errno == EBADFD) alive_ = false;
 }
 
 void Tun::pass_on(Packet packet, TimePoint now) {
@@ -219,10 +223,17 @@ bool Tun::receive_one(std::vector<Packet>& into, TimePoint now) {
   VnetHeader header{};
   const std::size_t prefix = offload_ ? sizeof header : 0;
   const auto size = static_cast<std::size_t>(n);
-  if (size <= prefix) return true;
+  ++tally_.received;
+  if (size <= prefix) {
+    ++tally_.runts;
+    return true;
+  }
   if (offload_) std::memcpy(&header, room.data(), sizeof header);
   const auto packet = room.subspan(prefix, size - prefix);
-  if (!checksum_is_right(header, packet)) return true;
+  if (!checksum_is_right(header, packet)) {
+    ++tally_.bad_checksum;
+    return true;
+  }
   Slice octets;
   if (packet.size() <= kSmall) {
     octets = Slice::copy_of(packet, &pool_);
