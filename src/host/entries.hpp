@@ -32,10 +32,11 @@ struct ConnectionEntry {
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
   bool in_table = false;
-  bool dirty = false;   ///< stands in the queue of those that may send
-  bool held = false;    ///< somebody has its id
-  bool orphan = false;  ///< nobody has any more, and it counts against Config::most_orphans
-  bool told = false;    ///< an event of it waits to be pulled
+  bool dirty = false;       ///< stands in the queue of those that may send
+  bool held = false;        ///< somebody has its id
+  bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
+  bool told = false;        ///< an event of it waits to be pulled
+  bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
 struct SynRcvdEntry {

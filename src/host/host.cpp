@@ -4,12 +4,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/link_side.hpp"
+
 namespace lastack::host {
 namespace {
 
 constexpr tcp::Settings kDefaults{};
 
 HashKey draw_key(Random& random) { return {random.next(), random.next()}; }
+
+std::vector<ip::UsableAddress> at_once(const std::vector<wire::Prefix>& prefixes) {
+  std::vector<ip::UsableAddress> all;
+  for (const wire::Prefix& p : prefixes) all.push_back({.prefix = p});
+  return all;
+}
 
 }  // namespace
 
@@ -19,7 +27,19 @@ Host::Host(Config config, Random random)
       table_key_(draw_key(random_)),
       iss_key_(draw_key(random_)),
       port_key_(draw_key(random_)),
-      cookies_(draw_key(random_)) {}
+      cookies_(draw_key(random_)),
+      reassembly_(config_.reassembly),
+      path_mtu_(draw_key(random_)),
+      identifications_(draw_key(random_)),
+      error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst) {
+  if (config_.medium == Medium::ethernet) {
+    link_ = std::make_unique<LinkSide>(config_, Random(random_.next()));
+  } else {
+    addresses_ = at_once(config_.addresses);
+  }
+}
+
+Host::~Host() = default;
 
 const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   if (settings) return *settings;
@@ -27,8 +47,8 @@ const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
 }
 
 bool Host::is_local(const wire::IpAddress& address) const {
-  return std::ranges::any_of(config_.addresses,
-                             [&](const wire::Prefix& p) { return p.address == address; });
+  return std::ranges::any_of(
+      addresses_, [&](const ip::UsableAddress& a) { return a.prefix.address == address; });
 }
 
 const Flow& Host::flow_of(Handle handle) const {
@@ -95,6 +115,8 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
+  if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
+  if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
   const bool news = fx.ready != 0 && !entry.told;
   if (news || fx.taken_count > 0) {
     entry.told = true;
@@ -228,6 +250,8 @@ void Host::end_time_wait(std::uint32_t index) {
 }
 
 void Host::advance(TimePoint now) {
+  if (link_) advance_link(now);
+  if (reassembly_.next_deadline() <= now) reassembly_due(now);
   due_.clear();
   wheel_.advance(now, due_);
   for (const std::uint32_t packed : due_) {

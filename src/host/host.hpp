@@ -4,6 +4,7 @@
 // there is no thread, clock or socket in here. One Host is one thread's worth.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -27,12 +28,23 @@
 #include "host/port_index.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
+#include "ip/fragmenter.hpp"
+#include "ip/icmp_meaning.hpp"
+#include "ip/identification.hpp"
+#include "ip/link_layer.hpp"
+#include "ip/path_mtu.hpp"
+#include "ip/reassembly.hpp"
+#include "ip/token_bucket.hpp"
+#include "wire/icmp.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::host {
 
 using tcp::SettingsPtr;
+using wire::Family;
+
+struct LinkSide;
 
 /// What a caller of the user's side did wrong, or asked for in vain.
 enum class Refusal : std::uint8_t {
@@ -59,22 +71,31 @@ class Host {
   Host(Config config, Random random);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
+  ~Host();
 
   // --- The link's side.
 
   /// An IP packet came. After a batch of them pull with transmit().
   void packet_arrives(const Slice& packet, TimePoint now);
-  /// The next packet to send; false when there is none. Pull until then after every call that may
-  /// have made something to send, and after advance().
+  /// The same for a frame, where the medium is Ethernet.
+  void frame_arrives(const Slice& frame, TimePoint now);
+  /// The next packet to send, or the next frame; false when there is none. Pull until then after
+  /// every call that may have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now);
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
-  [[nodiscard]] TimePoint next_deadline() const { return wheel_.next_deadline(); }
+  [[nodiscard]] TimePoint next_deadline() const {
+    const TimePoint next = std::min(wheel_.next_deadline(), reassembly_.next_deadline());
+    return link_ ? std::min(next, link_deadline()) : next;
+  }
   void advance(TimePoint now);
   /// The next event since the last call; false when there is none. Who does not pull them loses
   /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
   /// Events that wait.
   [[nodiscard]] std::size_t events() const { return events_.size(); }
+  /// What became of an address of ours on an Ethernet link; false when there is no more to tell.
+  /// The latest few are kept for whoever asks.
+  bool next_link_event(ip::LinkNews& event);
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
@@ -127,6 +148,10 @@ class Host {
   /// Octets that send() would take now.
   [[nodiscard]] std::size_t writable(FlowId id) const;
   [[nodiscard]] bool is_local(const wire::IpAddress& address) const;
+  /// Our addresses that can be used now: on Ethernet not before nobody else was found to have them.
+  [[nodiscard]] std::span<const ip::UsableAddress> addresses() const { return addresses_; }
+  /// Neighbours, routes, all addresses; null where the medium is not Ethernet.
+  [[nodiscard]] const ip::LinkLayer* link() const;
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] BufferPool& pool() { return pool_; }
@@ -139,12 +164,39 @@ class Host {
   /// Of them those that nobody holds any more, and that are not over yet.
   [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
+  [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }
+  [[nodiscard]] const ip::PathMtu& path_mtu() const { return path_mtu_; }
 
  private:
+  /// How a packet came: what comes from outside can't have an address of ours.
+  enum class Via : std::uint8_t { link, loop };
+
+  // host_ip.cpp
+  void take(const Slice& packet, Via via, TimePoint now);
+  void piece_arrives(const Slice& packet, Via via, TimePoint now);
+  void whole_arrives(const Slice& packet, Via via, TimePoint now);
+  void refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now);
+  void to_protocol(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now);
+  void to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now);
+  [[nodiscard]] bool is_between(const wire::IpAddress& source, const wire::IpAddress& destination,
+                                Via via);
+  [[nodiscard]] bool may_come_from(const wire::IpAddress& address, Via via) const;
+  [[nodiscard]] bool is_broadcast(const wire::IpAddress& address) const;
+  void reassembly_due(TimePoint now);
+
+  // host_icmp.cpp
+  void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
+  void answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp);
+  void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now);
+  void icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, std::uint16_t mtu,
+                          TimePoint now);
+  void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
+  void mind_path(ConnectionEntry& entry, TimePoint now);
+  void send_error(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
+                  TimePoint now);
+
   // host_input.cpp
   void tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now);
-  void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
-  [[nodiscard]] bool may_come_from(const wire::IpAddress& address) const;
   void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                      TimePoint now);
   void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
@@ -180,12 +232,26 @@ class Host {
   void take_turns(std::size_t octets);
   void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-             PacketOut& out);
+             PacketOut& out, bool may_be_cut = false);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
   [[nodiscard]] bool may_reply();
   void reply(const Flow& flow, const tcp::Outgoing& segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
+  void reply(Slice packet);
+  void transmit_reply(PacketOut& out, TimePoint now);
+  void cut_reply(TimePoint now);
+
+  // host_link.cpp: only where the medium is Ethernet
+  [[nodiscard]] TimePoint link_deadline() const;
+  void advance_link(TimePoint now);
+  void hear_link(TimePoint now);
+  bool transmit_link(PacketOut& out);
+  bool find_way(PacketOut& out, TimePoint now);
+  void no_way_for(const PacketOut& out, TimePoint now);
+  void way_works(const Flow& flow, TimePoint now);
+  void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
+  [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
@@ -212,6 +278,7 @@ class Host {
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
 
   Config config_;
+  std::vector<ip::UsableAddress> addresses_;
   Random random_;
   HashKey table_key_;
   HashKey iss_key_;
@@ -232,11 +299,17 @@ class Host {
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
   Ring<Slice> replies_;   ///< whole packets that belong to no connection
-  Ring<Slice> looped_;    ///< packets to an address of our own
+  std::optional<ip::Fragmenter> cutting_;  ///< of the first of them, while it goes out in pieces
+  Ring<Slice> looped_;                     ///< packets to an address of our own
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
+  ip::Reassembly reassembly_;
+  ip::PathMtu path_mtu_;
+  ip::Identifications identifications_;
+  ip::TokenBucket error_budget_;
   Counters counters_;
-  std::uint32_t last_ = kNobody;  ///< connection of the last packet, if it is still there
+  std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
+  std::uint32_t last_ = kNobody;    ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

@@ -1,17 +1,10 @@
-// Packets in: what they are, whose they are, and the door they go through.
-#include <algorithm>
+// Segments in: whose they are, and the door they go through.
 #include <utility>
 
 #include "host/host.hpp"
 
 namespace lastack::host {
 namespace {
-
-constexpr std::uint8_t kEchoRequest = 8;
-constexpr std::uint8_t kEchoReply = 0;
-constexpr std::uint8_t kEchoRequestV6 = 128;
-constexpr std::uint8_t kEchoReplyV6 = 129;
-constexpr std::size_t kIcmpHeader = 8;
 
 /// `part` of the octets of `whole`, as a slice of it.
 Slice slice_of(const Slice& whole, wire::Bytes part) {
@@ -20,38 +13,6 @@ Slice slice_of(const Slice& whole, wire::Bytes part) {
 }
 
 }  // namespace
-
-void Host::packet_arrives(const Slice& packet, TimePoint now) {
-  ++counters_.packets_in;
-  const auto ip = wire::parse_ip(packet.bytes());
-  if (!ip) {
-    ++counters_.malformed[static_cast<std::size_t>(ip.error())];
-    return;
-  }
-  if (!is_local(ip->header.destination)) {
-    ++counters_.not_for_us;
-    return;
-  }
-  if (!may_come_from(ip->header.source)) {
-    ++counters_.bad_address;
-    return;
-  }
-  if (ip->header.protocol == wire::kProtocolTcp) {
-    tcp_arrives(*ip, packet, now);
-  } else if (ip->header.protocol == wire::kProtocolIcmp ||
-             ip->header.protocol == wire::kProtocolIcmpv6) {
-    icmp_arrives(*ip, now);
-  } else {
-    ++counters_.not_for_us;
-  }
-}
-
-/// A single host sends from one address (MUST-57, MUST-63).
-bool Host::may_come_from(const wire::IpAddress& address) const {
-  if (address.is_multicast() || address.is_broadcast() || address.is_unspecified()) return false;
-  return std::ranges::none_of(config_.addresses,
-                              [&](const wire::Prefix& p) { return p.is_broadcast(address); });
-}
 
 void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now) {
   if (config_.verify_checksum &&
@@ -204,50 +165,6 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice
   listener.handshakes.push_back(index);
   table_.insert(hash(flow), handle);
   mark(handle);
-}
-
-/// Echo requests are answered (RFC 792, RFC 4443). Errors reach connections with the next issue.
-void Host::icmp_arrives(const wire::ParsedIp& ip, TimePoint) {
-  const bool v4 = ip.header.source.is_v4();
-  wire::Reader in(ip.payload);
-  const std::uint8_t type = in.u8();
-  const bool request = type == (v4 ? kEchoRequest : kEchoRequestV6);
-  if (!request || ip.payload.size() < kIcmpHeader) {
-    ++counters_.not_for_us;
-    return;
-  }
-  wire::Sum sum;
-  sum.add(ip.payload);
-  const auto length = static_cast<std::uint32_t>(ip.payload.size());
-  if (!v4) {
-    sum.add(wire::pseudo_header(ip.header.source, ip.header.destination, wire::kProtocolIcmpv6,
-                                length));
-  }
-  if (sum.checksum() != 0) {
-    ++counters_.malformed[static_cast<std::size_t>(wire::ParseError::bad_checksum)];
-    return;
-  }
-  if (!may_reply()) return;
-  wire::IpHeader header = ip.header;
-  std::swap(header.source, header.destination);
-  header.hop_limit = 64;
-  Slice reply = Slice::allocate(wire::ip_header_size(header.source.family()) + length, &pool_);
-  const auto room = reply.tail_room();
-  const std::size_t at = wire::emit_ip(header, length, room);
-  if (at == 0) return;
-  std::ranges::copy(ip.payload, room.begin() + static_cast<std::ptrdiff_t>(at));
-  room[at] = std::byte{v4 ? kEchoReply : kEchoReplyV6};
-  room[at + 2] = room[at + 3] = std::byte{0};
-  wire::Sum fresh;
-  fresh.add(wire::Bytes(room).subspan(at, length));
-  if (!v4) {
-    fresh.add(
-        wire::pseudo_header(header.source, header.destination, wire::kProtocolIcmpv6, length));
-  }
-  wire::Writer(room.subspan(at + 2, 2)).u16(fresh.checksum());
-  reply.grow(at + length);
-  ++counters_.echo_replies;
-  replies_.push_back(std::move(reply));
 }
 
 }  // namespace lastack::host

@@ -132,13 +132,8 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
 // --- connecting
 
 std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) const {
-  if (is_local(remote)) return remote;
-  std::optional<wire::IpAddress> any;
-  for (const wire::Prefix& p : config_.addresses) {
-    if (p.contains(remote)) return p.address;
-    if (!any && p.address.family() == remote.family()) any = p.address;
-  }
-  return any;
+  if (link_) return link()->source_for(remote);
+  return ip::choose_source(addresses_, remote, remote);
 }
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
@@ -161,12 +156,13 @@ std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const E
 
 /// RFC 6528 §3: a clock of 4 microseconds and a keyed hash of the flow.
 tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now) {
-  const bool v4 = flow.local.address.is_v4();
+  const Family family = flow.local.address.family();
+  const bool v4 = family == Family::v4;
   const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / 4us);
   const std::size_t headers = v4 ? kTcpIpv4 : kTcpIpv6;
   return {.iss = Seq(hash_of(flow, iss_key_) + clock),
           .ts_offset = hash_of({flow.remote, flow.local}, iss_key_),
-          .mss = static_cast<std::uint16_t>(config_.mtu - headers),
+          .mss = static_cast<std::uint16_t>(mtu_for(family) - headers),
           .default_mss = static_cast<std::uint16_t>(v4 ? 536 : 1220),
           .settings = settings ? std::move(settings) : config_.settings};
 }
@@ -175,7 +171,9 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
                                              SettingsPtr settings, TimePoint now) {
   const bool somebody = remote.port != 0 && !remote.address.is_unspecified();
   if (!somebody) return std::unexpected(Refusal::bad_address);
-  if (!may_come_from(remote.address)) return std::unexpected(Refusal::unreachable);
+  if (remote.address.is_multicast() || is_broadcast(remote.address)) {
+    return std::unexpected(Refusal::unreachable);
+  }
   if (connections_.size() >= config_.most_connections) {
     ++counters_.too_many;
     return std::unexpected(Refusal::too_many);

@@ -15,6 +15,7 @@ namespace lastack::tcp {
 namespace {
 
 constexpr Settings kDefaults{};
+constexpr std::uint16_t kSmallestPathMss = 48;  // below this options would leave no room for data
 
 /// Whether ABORT tells the peer (§3.10.5): in LAST_ACK and later our FIN has said all there is.
 bool abort_resets(State state) {
@@ -185,7 +186,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
     return fx;
   }
   if (icmp.kind == IcmpError::Kind::too_big) {
-    if (icmp.mss >= tcb_.snd.mss || icmp.mss < 48) return fx;  // only ever smaller, never absurd
+    if (icmp.mss >= tcb_.snd.mss || icmp.mss < kSmallestPathMss) return fx;  // only ever smaller
     tcb_.snd.mss = icmp.mss;
     tcb_.snd.nxt = tcb_.snd.una;  // what was too big did not arrive: send it again in pieces
     tcb_.timed.end = -1;
@@ -199,6 +200,14 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
     tcb_.error = icmp.error;  // RFC 5927 §5: soft once synchronised; told if nothing else answers
   }
   return fx;
+}
+
+/// Where nothing has been sent yet, the initial window is made of such segments, too.
+void Connection::path_takes(std::uint16_t mss) {
+  if (mss >= tcb_.snd.mss || mss < kSmallestPathMss) return;
+  tcb_.snd.mss = mss;
+  if (tcb_.snd.max > 0) return;
+  std::visit([this](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
 }
 
 std::uint32_t Connection::unread() const {
@@ -283,7 +292,8 @@ void Connection::fail(Event event, Error error, Effects& fx, TimePoint now) {
 /// The RST of ABORT (§3.10.5). It stands behind everything we sent, where a peer that has received
 /// all of it accepts it (RFC 5961 §3); another peer challenges it, and the answer to that is exact.
 void Connection::reset_peer(Effects& fx) const {
-  fx.reset = {.wanted = true, .with_ack = true, .seq = seq_of(tcb_.snd.max), .ack = ack_field()};
+  const Seq seq = seq_of(where_we_stand());
+  fx.reset = {.wanted = true, .with_ack = true, .seq = seq, .ack = ack_field()};
 }
 
 Reset reset_for(const wire::TcpHeader& header, std::uint32_t payload) {

@@ -44,6 +44,7 @@ struct SynRcvd {
   Step segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
                        const Settings& settings, TimePoint now);
   Effects timer_expired(const Settings& settings, TimePoint now);
+  Effects icmp_arrives(const IcmpError& icmp, TimePoint now);
   /// The listener has gone, or its queue is given up: RST.
   Effects abort();
   std::optional<Outgoing> transmit(const Settings& settings, TimePoint now);
