@@ -57,6 +57,7 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"cookies_failed", c.cookies_failed},
                      {"accept_queue_full", c.accept_queue_full},
                      {"too_many", c.too_many},
+                     {"unread_full", c.unread_full},
                      {"orphans_reset", c.orphans_reset},
                      {"time_wait_cut", c.time_wait_cut},
                      {"replies_dropped", c.replies_dropped},

@@ -205,6 +205,7 @@ class Host {
                     const Slice& packet, TimePoint now);
   void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
                    std::optional<Seq> beyond = {});
+  [[nodiscard]] bool may_keep_more(const ConnectionEntry& entry);
   [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
   void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
             const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
@@ -266,6 +267,7 @@ class Host {
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
+  void count_unread(ConnectionEntry& entry, std::size_t now_unread);
   void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   void release(std::uint32_t index);
   void to_time_wait_record(std::uint32_t index, TimePoint now);
@@ -293,6 +295,7 @@ class Host {
   Elders<ConnectionEntry> orphans_by_age_;
   Elders<TimeWaitEntry> time_wait_by_age_;
   std::size_t orphans_ = 0;
+  std::size_t unread_ = 0;  ///< octets in receive buffers, as each connection last counted them
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
   BoundPorts bound_;
