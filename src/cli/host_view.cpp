@@ -39,6 +39,14 @@ nlohmann::json view_of(const host::Host& host, TimePoint now) {
   return rows;
 }
 
+nlohmann::json counters_of(const link::TunTally& t) {
+  return {{"sent", t.sent},
+          {"refused", t.refused},
+          {"received", t.received},
+          {"runts", t.runts},
+          {"bad_checksum", t.bad_checksum}};
+}
+
 nlohmann::json counters_of(const host::Host& host) {
   const host::Counters& c = host.counters();
   nlohmann::json out{{"packets_in", c.packets_in},

@@ -178,8 +178,8 @@ class Serving {
       services_.on_event(event, io::monotonic_now());
     };
     watch_device(true);
-    const int signals = io::stop_signals();
-    loop_.add(signals, [this] { stop_ = true; });
+    if (signals_ < 0) throw Failure{"can't wait for signals", kFailed};
+    loop_.add(signals_, [this] { stop_ = true; });
     std::signal(SIGPIPE, SIG_IGN);
   }
 
@@ -241,7 +241,11 @@ class Serving {
   nlohmann::json answer(const nlohmann::json& request) {
     const std::string what = request.value("ask", "");
     if (what == "ss") return view_of(host_, io::monotonic_now());
-    if (what == "counters") return counters_of(host_);
+    if (what == "counters") {
+      nlohmann::json counters = counters_of(host_);
+      counters["device"] = counters_of(device_->tally());
+      return counters;
+    }
     if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
     if (what == "pause" || what == "resume") {
       const bool pause = what == "pause";
@@ -252,6 +256,7 @@ class Serving {
     return {{"error", "asked for '" + what + "', which is nothing I know"}};
   }
 
+  int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;
   host::Host host_;
