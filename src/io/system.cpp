@@ -68,7 +68,7 @@ std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOpt
 }
 
 void TunDriver::turn() {
-  auto& [core, tun, batch] = *parts_;
+  auto& [core, tun, batch, told] = *parts_;
   core->now = std::max(core->now, io::monotonic_now());
   batch.clear();
   tun->receive(batch, core->now);
