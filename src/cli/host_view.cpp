@@ -39,6 +39,14 @@ nlohmann::json view_of(const host::Host& host, TimePoint now) {
   return rows;
 }
 
+nlohmann::json counters_of(const link::TunTally& t) {
+  return {{"sent", t.sent},
+          {"refused", t.refused},
+          {"received", t.received},
+          {"runts", t.runts},
+          {"bad_checksum", t.bad_checksum}};
+}
+
 nlohmann::json counters_of(const host::Host& host) {
   const host::Counters& c = host.counters();
   nlohmann::json out{{"packets_in", c.packets_in},
@@ -57,6 +65,7 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"cookies_failed", c.cookies_failed},
                      {"accept_queue_full", c.accept_queue_full},
                      {"too_many", c.too_many},
+                     {"unread_full", c.unread_full},
                      {"orphans_reset", c.orphans_reset},
                      {"time_wait_cut", c.time_wait_cut},
                      {"replies_dropped", c.replies_dropped},

@@ -22,6 +22,7 @@ namespace lastack::cli {
 namespace {
 
 constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;  // beside the largest headers
+constexpr Duration kFarewell = 5s;                          // for what was written before the end
 
 struct Options {
   std::vector<std::string> words;
@@ -178,8 +179,11 @@ class Serving {
       services_.on_event(event, io::monotonic_now());
     };
     watch_device(true);
-    const int signals = io::stop_signals();
-    loop_.add(signals, [this] { stop_ = true; });
+    if (signals_ < 0) throw Failure{"can't wait for signals", kFailed};
+    loop_.add(signals_, [this] {
+      stop_ = true;
+      io::forget_signal(signals_);
+    });
     std::signal(SIGPIPE, SIG_IGN);
   }
 
@@ -195,15 +199,34 @@ class Serving {
     }
     while (!stop_) turn();
     services_.stop(io::monotonic_now());
-    driver_.turn();
+    deliver();
   }
 
  private:
-  void turn() {
+  /// What was written before the end still goes out, unless the peers take too long or a second
+  /// signal comes: with this process their TCP goes, too.
+  void deliver() {
+    const TimePoint until = io::monotonic_now() + kFarewell;
+    stop_ = false;
+    driver_.turn();
+    while (!stop_ && waits_for_ack() && io::monotonic_now() < until) turn(until);
+  }
+
+  /// Whether a connection has octets, or its FIN, that were not acknowledged.
+  [[nodiscard]] bool waits_for_ack() const {
+    bool waits = false;
+    host_.each([&waits](const host::View& view) {
+      waits |= tcp::traits(view.state).closing && view.state != tcp::State::fin_wait_2 &&
+               view.state != tcp::State::time_wait;
+    });
+    return waits;
+  }
+
+  void turn(TimePoint until = kNever) {
     driver_.turn();
     ip::LinkNews news;
     while (host_.next_link_event(news)) fmt::print(stderr, "lastack: {}\n", sentence(news));
-    loop_.wait(driver_.next_deadline());
+    loop_.wait(std::min(driver_.next_deadline(), until));
     if (!device_->alive()) throw Failure{"the device was deleted", kFailed};
   }
 
@@ -241,7 +264,11 @@ class Serving {
   nlohmann::json answer(const nlohmann::json& request) {
     const std::string what = request.value("ask", "");
     if (what == "ss") return view_of(host_, io::monotonic_now());
-    if (what == "counters") return counters_of(host_);
+    if (what == "counters") {
+      nlohmann::json counters = counters_of(host_);
+      counters["device"] = counters_of(device_->tally());
+      return counters;
+    }
     if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
     if (what == "pause" || what == "resume") {
       const bool pause = what == "pause";
@@ -252,6 +279,7 @@ class Serving {
     return {{"error", "asked for '" + what + "', which is nothing I know"}};
   }
 
+  int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;
   host::Host host_;

@@ -36,6 +36,17 @@ std::string span_text(std::int64_t ms) {
   return fmt::format("{} h", ms / 3'600'000);
 }
 
+/// Another version's host, or none at all, may answer anything.
+bool is_row(const nlohmann::json& row) {
+  const auto holds = [&row](const char* name, bool (nlohmann::json::*is)() const noexcept) {
+    return row.contains(name) && (row[name].*is)();
+  };
+  using Json = nlohmann::json;
+  return row.is_object() && holds("state", &Json::is_string) && holds("local", &Json::is_string) &&
+         holds("remote", &Json::is_string) && holds("recv_q", &Json::is_number) &&
+         holds("send_q", &Json::is_number) && holds("since_ms", &Json::is_number);
+}
+
 bool wanted(const nlohmann::json& row, const Options& options) {
   const bool listens = row["state"] == "LISTEN";
   return options.all || listens == options.listening;
@@ -56,7 +67,7 @@ void show(const Options& options) {
   nlohmann::json rows = nlohmann::json::array();
   for (const auto& reply : control::ask(options.pid, {{"ask", "ss"}})) {
     for (const auto& row : reply.answer) {
-      if (!row.is_object() || (!options.json && !wanted(row, options))) continue;
+      if (!is_row(row) || (!options.json && !wanted(row, options))) continue;
       rows.push_back(row);
       rows.back()["pid"] = reply.pid;
     }

@@ -25,6 +25,9 @@ struct Config {
   bool verify_checksum = true;    ///< we verify; false where the link has
   tcp::SettingsPtr settings;      ///< for connections that name none; may be null
   std::size_t most_connections = 1U << 20U;
+  /// Octets that peers have sent and nobody has read, in all; a connection that holds few gets
+  /// more.
+  std::size_t most_unread = std::size_t{1} << 30U;
   std::size_t syn_queue = 1024;            ///< handshakes under way, of one listener
   bool syn_cookies = true;                 ///< where that is full; else further SYNs are dropped
   std::size_t most_events = 1U << 16U;     ///< that wait to be pulled; of more the oldest are lost

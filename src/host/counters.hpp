@@ -47,6 +47,7 @@ struct Counters {
   std::uint64_t cookies_failed = 0;    ///< ACKs that completed none: forged, or too late
   std::uint64_t accept_queue_full = 0;
   std::uint64_t too_many = 0;              ///< connections, against Config::most_connections
+  std::uint64_t unread_full = 0;           ///< segments with octets, against Config::most_unread
   std::uint64_t orphans_reset = 0;         ///< against Config::most_orphans
   std::uint64_t time_wait_cut = 0;         ///< against Config::most_time_wait
   std::uint64_t replies_dropped = 0;       ///< against Config::most_replies

@@ -31,6 +31,7 @@ struct ConnectionEntry {
   Flow flow;
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
+  std::uint32_t unread = 0;          ///< octets in `in` when they were last counted
   bool in_table = false;
   bool dirty = false;       ///< stands in the queue of those that may send
   bool held = false;        ///< somebody has its id

@@ -171,6 +171,7 @@ void Host::minds_deadline(TimerId timer, TimePoint deadline) {
 void Host::settle(std::uint32_t index, TimePoint now) {
   ConnectionEntry& entry = connections_[index];
   const tcp::State state = entry.connection.state();
+  count_unread(entry, entry.in.held());
   if (state == tcp::State::closed || state == tcp::State::listen) {
     remove_from_table(entry, index);
     if (!entry.held && entry.listener == kNobody) release(index);
@@ -181,6 +182,11 @@ void Host::settle(std::uint32_t index, TimePoint now) {
     return;
   }
   minds_deadline(entry.timer, entry.connection.next_deadline());
+}
+
+void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
+  unread_ += now_unread;
+  unread_ -= std::exchange(entry.unread, static_cast<std::uint32_t>(now_unread));
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
@@ -195,6 +201,7 @@ void Host::release(std::uint32_t index) {
   remove_from_table(entry, index);
   wheel_.destroy(entry.timer);
   if (entry.orphan) --orphans_;
+  count_unread(entry, 0);
   connections_.drop(index);
 }
 

@@ -17,6 +17,7 @@
 #include "base/random.hpp"
 #include "base/ring.hpp"
 #include "base/time.hpp"
+#include "host/bound_ports.hpp"
 #include "host/config.hpp"
 #include "host/counters.hpp"
 #include "host/elders.hpp"
@@ -50,8 +51,9 @@ struct LinkSide;
 enum class Refusal : std::uint8_t {
   address_in_use,         ///< another listener, or the very same flow (TIME_WAIT too)
   address_not_available,  ///< not ours, or no ephemeral port is free
-  unreachable,            ///< no address of ours has the remote one's family
-  bad_address,            ///< port 0, a broadcast or multicast address (MUST-57, MUST-46)
+  unreachable,            ///< no address of ours has the remote one's family; broadcast and
+                          ///< multicast (MUST-57, MUST-46)
+  bad_address,            ///< port 0, or the unspecified address
   too_many,
 };
 
@@ -98,6 +100,11 @@ class Host {
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
+  /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
+  /// `shared` may have the same one, but not where somebody listens.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared);
+  void unbind(const Endpoint& bound) { bound_.give_back(bound); }
+
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
                                             SettingsPtr settings, TimePoint now);
@@ -105,6 +112,9 @@ class Host {
   std::optional<FlowId> accept(ListenerId id);
   /// Connections that wait for accept().
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
+  void set_backlog(ListenerId id, std::uint32_t backlog);
+  /// For connections that come from now on, and for those whose handshake is under way.
+  void set_settings(ListenerId id, SettingsPtr settings);
   /// Ends listening. Connections not yet accepted, and handshakes under way, are reset.
   void close_listener(ListenerId id, TimePoint now);
   [[nodiscard]] std::optional<Endpoint> local_of(ListenerId id) const;
@@ -198,6 +208,7 @@ class Host {
                     const Slice& packet, TimePoint now);
   void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
                    std::optional<Seq> beyond = {});
+  [[nodiscard]] bool may_keep_more(const ConnectionEntry& entry);
   [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
   void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
             const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
@@ -212,6 +223,7 @@ class Host {
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id);
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
@@ -265,6 +277,7 @@ class Host {
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
+  void count_unread(ConnectionEntry& entry, std::size_t now_unread);
   void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   void release(std::uint32_t index);
   void to_time_wait_record(std::uint32_t index, TimePoint now);
@@ -292,8 +305,10 @@ class Host {
   Elders<ConnectionEntry> orphans_by_age_;
   Elders<TimeWaitEntry> time_wait_by_age_;
   std::size_t orphans_ = 0;
+  std::size_t unread_ = 0;  ///< octets in receive buffers, as each connection last counted them
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
+  BoundPorts bound_;
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
   Ring<Slice> replies_;   ///< whole packets that belong to no connection

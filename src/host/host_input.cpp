@@ -44,6 +44,7 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
                          TimePoint now) {
   ConnectionEntry& entry = connections_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
+  if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local).has_value();
   const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now, listened);
@@ -82,6 +83,15 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
     end_syn_rcvd(index);
     grow(record, flow, owner, tcp, packet, now);
   }
+}
+
+/// Many who send what nobody reads must not use up the memory: what they send counts as lost. Who
+/// holds little may go on, so that they keep nobody else from being read.
+bool Host::may_keep_more(const ConnectionEntry& entry) {
+  constexpr std::size_t kSpared = 16384;
+  if (unread_ < config_.most_unread || entry.in.held() < kSpared) return true;
+  ++counters_.unread_full;
+  return false;
 }
 
 /// Whether one more connection may wait to be accepted; counts the refusal.

@@ -10,14 +10,29 @@ namespace {
 constexpr std::size_t kTcpIpv4 = wire::kIpv4Header + wire::kTcpHeader;
 constexpr std::size_t kTcpIpv6 = wire::kIpv6Header + wire::kTcpHeader;
 
-bool can_be_peer(const Endpoint& remote) {
-  const auto& a = remote.address;
-  return remote.port != 0 && !a.is_unspecified() && !a.is_multicast() && !a.is_broadcast();
-}
-
 }  // namespace
 
-// --- listening
+// --- binding and listening
+
+std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared) {
+  if (!local.address.is_unspecified() && !is_local(local.address)) {
+    return std::unexpected(Refusal::address_not_available);
+  }
+  Endpoint at = local;
+  if (at.port == 0) {
+    const auto port = ephemeral_port(at, {});
+    if (!port) return std::unexpected(Refusal::address_in_use);
+    at.port = *port;
+  }
+  if (listens_at(at) || !bound_.take(at, shared)) return std::unexpected(Refusal::address_in_use);
+  return at;
+}
+
+bool Host::listens_at(const Endpoint& local) const {
+  return std::ranges::any_of(listening_.at(local.port), [&](std::uint32_t i) {
+    return overlap(listeners_[i].local.address, local.address);
+  });
+}
 
 std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint32_t backlog,
                                                 SettingsPtr settings, TimePoint now) {
@@ -30,13 +45,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
-  const bool taken = std::ranges::any_of(listening_.at(at.port), [&](std::uint32_t i) {
-    const Endpoint& other = listeners_[i].local;
-    return other.address == at.address ||
-           (other.address.family() == at.address.family() &&
-            (other.address.is_unspecified() || at.address.is_unspecified()));
-  });
-  if (taken) return std::unexpected(Refusal::address_in_use);
+  if (listens_at(at)) return std::unexpected(Refusal::address_in_use);
 
   const std::uint32_t index = listeners_.make({});
   ListenerEntry& entry = listeners_[index];
@@ -88,6 +97,14 @@ std::optional<FlowId> Host::accept(ListenerId id) {
   return FlowId{index, connections_.generation(index)};
 }
 
+void Host::set_backlog(ListenerId id, std::uint32_t backlog) {
+  if (ListenerEntry* entry = find_listener(id)) entry->backlog = std::max(backlog, 1U);
+}
+
+void Host::set_settings(ListenerId id, SettingsPtr settings) {
+  if (ListenerEntry* entry = find_listener(id)) entry->settings = std::move(settings);
+}
+
 void Host::close_listener(ListenerId id, TimePoint now) {
   ListenerEntry* listener = find_listener(id);
   if (listener == nullptr) return;
@@ -120,7 +137,8 @@ std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) c
 }
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
-  return !listening_.at(local.port).empty() || lookup({local, remote}).has_value();
+  return !listening_.at(local.port).empty() || bound_.any_at(local.port) ||
+         lookup({local, remote}).has_value();
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
@@ -151,8 +169,10 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
                                              SettingsPtr settings, TimePoint now) {
-  if (!can_be_peer(remote) || is_broadcast(remote.address)) {
-    return std::unexpected(Refusal::bad_address);
+  const bool somebody = remote.port != 0 && !remote.address.is_unspecified();
+  if (!somebody) return std::unexpected(Refusal::bad_address);
+  if (remote.address.is_multicast() || is_broadcast(remote.address)) {
+    return std::unexpected(Refusal::unreachable);
   }
   if (connections_.size() >= config_.most_connections) {
     ++counters_.too_many;

@@ -199,9 +199,12 @@ void TunDevice::send(const PacketRef& packet, TimePoint) {
       pieces[count++] = piece(part.bytes().data(), part.size());
     }
   }
-  if (::writev(descriptor_, pieces.data(), static_cast<int>(count)) < 0 && errno == EBADFD) {
-    alive_ = false;
+  if (::writev(descriptor_, pieces.data(), static_cast<int>(count)) >= 0) {
+    ++tally_.sent;
+    return;
   }
+  ++tally_.refused;
+  if (errno == EBADFD) alive_ = false;
 }
 
 void TunDevice::pass_on(Packet packet, TimePoint now) {
@@ -228,10 +231,17 @@ bool TunDevice::receive_one(std::vector<Packet>& into, TimePoint now) {
   VnetHeader header{};
   const std::size_t prefix = offload_ ? sizeof header : 0;
   const auto size = static_cast<std::size_t>(n);
-  if (size <= prefix) return true;
+  ++tally_.received;
+  if (size <= prefix) {
+    ++tally_.runts;
+    return true;
+  }
   if (offload_) std::memcpy(&header, room.data(), sizeof header);
   const auto packet = room.subspan(prefix, size - prefix);
-  if (!checksum_is_right(header, packet, frame_header_)) return true;
+  if (!checksum_is_right(header, packet, frame_header_)) {
+    ++tally_.bad_checksum;
+    return true;
+  }
   Slice octets;
   if (packet.size() <= kSmall) {
     octets = Slice::copy_of(packet, &pool_);

@@ -25,6 +25,15 @@ struct TunError {
   int error = 0;
 };
 
+/// What went through so far, in packets.
+struct TunTally {
+  std::uint64_t sent = 0;
+  std::uint64_t refused = 0;  ///< by the kernel: its queue is full, or the device is down
+  std::uint64_t received = 0;
+  std::uint64_t runts = 0;         ///< of them, those without a packet in them
+  std::uint64_t bad_checksum = 0;  ///< of them, those that the host never saw
+};
+
 /// The device goes when this does, unless root had prepared it.
 class TunDevice : public Link {
  public:
@@ -41,6 +50,7 @@ class TunDevice : public Link {
   [[nodiscard]] bool offloads() const { return offload_; }
   /// False once the device was deleted under us.
   [[nodiscard]] bool alive() const { return alive_; }
+  [[nodiscard]] const TunTally& tally() const { return tally_; }
 
   void send(const PacketRef& packet, TimePoint now) override;
   void pass_on(Packet packet, TimePoint now) override;
@@ -66,6 +76,7 @@ class TunDevice : public Link {
   std::uint16_t mtu_;
   bool offload_;
   bool alive_ = true;
+  TunTally tally_;
   Slice spare_;  ///< where the next packet is read to
   BufferPool pool_;
 };

@@ -10,6 +10,7 @@ class Limits : public Alone {
   static Config small() {
     Config c = config();
     c.most_connections = 3;
+    c.most_unread = 50'000;
     c.most_events = 100;
     c.most_replies = 10;
     c.most_time_wait = 4;
@@ -118,6 +119,55 @@ TEST_F(Limits, TimeWaitRecords) {
   pass(2min);
   EXPECT_EQ(host.flows(), 0U);
   EXPECT_EQ(host.timers(), 0U);
+}
+
+/// Whoever holds much gets no more; another still gets something, and reading makes room.
+TEST_F(Limits, OctetsThatNobodyReads) {
+  const ListenerId listener = listen();
+  std::vector<FlowId> flows;
+  std::vector<Seq> ours;
+  for (std::size_t i = 0; i < 3; ++i) {
+    ours.push_back(open(Seq(1), peer(i)));
+    flows.push_back(host.accept(listener).value());
+  }
+  std::vector<Seq> next(3, Seq(2));
+  const auto sends = [&](std::size_t i, std::size_t octets) {
+    for (std::size_t gone = 0; gone < octets; gone += 1000) {
+      arrives({.flags = Flag::ack,
+               .seq = next[i],
+               .ack = ours[i] + 1,
+               .payload = 1000,
+               .from = peer(i)});
+      for (const Sent& s : sent()) next[i] = s.header.ack;
+      next[i] = host.connection(flows[i])->tcb().irs + 1 +
+                static_cast<std::uint32_t>(host.connection(flows[i])->tcb().rcv.nxt);
+    }
+  };
+  sends(0, 60'000);
+  EXPECT_EQ(host.readable(flows[0]), 50'000U);
+  EXPECT_EQ(host.counters().unread_full, 10U);
+  sends(1, 60'000);
+  EXPECT_EQ(host.readable(flows[1]), 17'000U);  // the last of them while it held little
+  // Out of order they count as much.
+  arrives({.flags = Flag::ack,
+           .seq = next[2] + 1000,
+           .ack = ours[2] + 1,
+           .payload = 16'384,
+           .from = peer(2)});
+  arrives({.flags = Flag::ack,
+           .seq = next[2] + 18'000,
+           .ack = ours[2] + 1,
+           .payload = 1000,
+           .from = peer(2)});
+  EXPECT_EQ(host.find(flows[2])->in.held(), 16'384U);
+  std::vector<std::byte> into(40'000);
+  ASSERT_EQ(host.receive(flows[0], into, now), 40'000U);
+  (void)sent();
+  sends(1, 5000);
+  EXPECT_EQ(host.readable(flows[1]), 22'000U);
+  for (const FlowId flow : flows) host.orphan(flow, now);
+  (void)sent();
+  EXPECT_EQ(host.connections(), 0U);
 }
 
 }  // namespace
