@@ -146,6 +146,7 @@ class Connection {
   [[nodiscard]] std::uint32_t smss() const;
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
+  [[nodiscard]] Offset peer_edge() const;
   [[nodiscard]] bool may_send_fin(Offset at) const;
   [[nodiscard]] Offset where_we_stand() const;
   void sent(Offset from, Offset to, TimePoint now);

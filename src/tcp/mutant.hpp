@@ -43,6 +43,7 @@ enum class Mutant : std::uint8_t {
   stamp_not_needed,             ///< RFC 7323 §3.2
   window_from_old_segment,      ///< fifth: wl1 and wl2
   stands_behind_window,         ///< §3.8.6: ACKs and RSTs stay inside the peer's window
+  edge_runs_away,               ///< RFC 7323 §2.4: rounding does not open the window
   retransmission_forgotten,     ///< RFC 6298 §5.1
   no_give_up,                   ///< §3.8.3
   persist_never,                ///< §3.8.6.1

@@ -108,7 +108,7 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
 std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const auto& snd = tcb_.snd;
   const bool again = snd.nxt < snd.max;
-  const Offset edge = std::min(snd.una + snd.wnd, congestion_edge());
+  const Offset edge = std::min(peer_edge(), congestion_edge());
   const Offset pending = snd.end - snd.nxt;
   const Offset octets = std::min({pending, edge - snd.nxt, Offset{most}});
   if (octets <= 0) return 0;
@@ -130,10 +130,18 @@ Offset Connection::congestion_edge() const {
   return tcb_.snd.una + cwnd + tcb_.recovery.limited_transmit() * smss();
 }
 
+/// Where the peer's window ends. What its scale could not say is less than a unit of that: so far
+/// beyond the edge what was sent before is still in the window (RFC 7323 §2.4).
+Offset Connection::peer_edge() const {
+  const auto& snd = tcb_.snd;
+  const Offset edge = std::max<Offset>(snd.una, 0) + snd.wnd;
+  return snd.wnd == 0 ? edge : std::clamp(snd.max, edge, edge + (Offset{1} << snd.scale) - 1);
+}
+
 /// A FIN behind offset `at`: when all is sent, and the window has room for one more.
 bool Connection::may_send_fin(Offset at) const {
   const auto& snd = tcb_.snd;
-  return tcb_.fin_queued && at == snd.end && snd.nxt <= snd.end && snd.una + snd.wnd > snd.end;
+  return tcb_.fin_queued && at == snd.end && snd.nxt <= snd.end && peer_edge() > snd.end;
 }
 
 /// Into a closed window: one octet, or the FIN where that is all there is (§3.8.6.1).
@@ -168,9 +176,8 @@ bool Connection::transmit_ack(TimePoint now, Outgoing& out) {
 /// Where a segment without octets stands: behind all we sent, but not beyond the peer's window. A
 /// probe that it did not take, or a window that it took back (MUST-34), would make it refuse us.
 Offset Connection::where_we_stand() const {
-  const auto& snd = tcb_.snd;
-  const Offset edge = std::max<Offset>(snd.una, 0) + snd.wnd;
-  return mutated(Mutant::stands_behind_window) ? snd.max : std::min(snd.max, edge);
+  const Offset max = tcb_.snd.max;
+  return mutated(Mutant::stands_behind_window) ? max : std::min(max, peer_edge());
 }
 
 /// Builds a segment; each carries the latest ACK and window, so nothing is owed afterwards.
