@@ -202,7 +202,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
 }
 
 std::uint32_t Connection::unread() const {
-  const Offset data_end = tcb_.rcv.nxt - (traits(tcb_.state).fin_received ? 1 : 0);
+  const Offset data_end = tcb_.rcv.nxt - (tcb_.rcv.nxt > tcb_.rcv.fin ? 1 : 0);
   return static_cast<std::uint32_t>(std::max<Offset>(data_end - tcb_.rcv.read, 0));
 }
 

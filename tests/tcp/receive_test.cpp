@@ -360,5 +360,17 @@ TEST(Receive, ASoftIcmpErrorIsForgottenWithTheNextAcknowledgment) {
   EXPECT_EQ(s.c.tcb().error, Error::none);
 }
 
+TEST(Receive, TheFinIsNoOctetToReadInClosedEither) {
+  Script s;
+  s.establish();
+  s.arrive({.flags = kFin, .seq = 0, .len = 10});
+  EXPECT_EQ(s.c.unread(), 10U);
+  s.arrive({.flags = Flag::rst, .seq = 11});
+  s.expect_state(State::closed);
+  EXPECT_EQ(s.c.unread(), 10U);
+  s.c.receive(10, s.now);
+  EXPECT_EQ(s.c.unread(), 0U);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
