@@ -46,6 +46,13 @@ struct Arrival {
   return (window.begin <= seq && seq < window.end) || (window.begin <= last && last < window.end);
 }
 
+/// Whether the sender waits for an ACK of this, so that it is answered however often it comes: a
+/// FIN or octets. A SYN counts against the challenge budget wherever it stands (RFC 5961 §4, §7).
+[[nodiscard]] constexpr bool waits_for_ack(const wire::TcpHeader& header, std::uint32_t payload) {
+  if (header.flags.has(wire::Flag::syn)) return mutated(Mutant::syn_not_budgeted);
+  return payload > 0 || header.flags.has(wire::Flag::fin);
+}
+
 /// Whether a SYN may take over from TIME_WAIT (RFC 6191 §2): its timestamp, or where that can't
 /// tell its sequence number, must be newer than anything seen. `nxt` is rcv.nxt.
 [[nodiscard]] constexpr bool may_reuse(const wire::TcpHeader& header, Seq nxt, bool timestamps,

@@ -78,8 +78,8 @@ void Connection::keep_timestamp(const Arrival& a) {
   tcb_.ts.take(a.header.options.ts_val, a.now);
 }
 
-/// An unacceptable segment is answered with an ACK, unless it is a RST. Those without octets are
-/// counted against the challenge budget, so that two ends can't answer each other for ever.
+/// An unacceptable segment is answered with an ACK, unless it is a RST. Those that do not wait for
+/// one count against the challenge budget, so that two ends can't answer each other for ever.
 void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
   if (a.has(Flag::rst)) {
     fx.drop = Drop::rst_outside_window;
@@ -90,7 +90,7 @@ void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
     tcb_.timers.state = a.now + 2 * settings().msl;  // §3.10.7.4, eighth: the FIN again
   }
   if (mutated(Mutant::no_ack_for_unacceptable)) return;
-  if (segment_length(a.header, a.payload) > 0 || challenge(a.now)) tcb_.ack_now = true;
+  if (waits_for_ack(a.header, a.payload) || challenge(a.now)) tcb_.ack_now = true;
 }
 
 /// Whether one more challenge ACK may be sent now (RFC 5961 §7).

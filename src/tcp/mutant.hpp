@@ -16,6 +16,7 @@ enum class Mutant : std::uint8_t {
   rst_ends_time_wait,           ///< RFC 1337
   rst_passive_is_closed,        ///< SYN_RCVD that came from LISTEN goes back there
   syn_resets,                   ///< RFC 5961 §4: a SYN in the window is challenged
+  syn_not_budgeted,             ///< RFC 5961 §7: SYNs outside the window too
   syn_passive_challenged,       ///< §3.10.7.4, fourth
   ack_bit_not_needed,           ///< fifth
   ack_of_unsent_taken,          ///< fifth

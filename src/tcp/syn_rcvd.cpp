@@ -28,8 +28,9 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
     if (agreed.timestamps && !rst && !paws && length > 0 && seq + length == 0) {
       ts.take(header.options.ts_val, now);  // the SYN again, as Connection::check_sequence()
     }
-    if (!rst && (length > 0 || challenges.spend(settings.challenge_acks_per_second, now)))
-      ack_now = true;
+    const bool answer = !rst && (waits_for_ack(header, payload) ||
+                                 challenges.spend(settings.challenge_acks_per_second, now));
+    if (answer) ack_now = true;
     return step;
   }
   if (rst) {

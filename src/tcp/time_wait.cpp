@@ -83,7 +83,10 @@ void TimeWait::refuse_sequence(const wire::TcpHeader& header, std::uint32_t payl
   if (header.flags.has(Flag::fin) && header.seq + length == rcv_nxt_) {
     deadline_ = now + 2 * settings.msl;  // §3.10.7.4, eighth: the FIN again
   }
-  if (length > 0 || challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
+  if (waits_for_ack(header, payload) ||
+      challenges_.spend(settings.challenge_acks_per_second, now)) {
+    ack_now_ = true;
+  }
 }
 
 Effects TimeWait::timer_expired(TimePoint now) {
