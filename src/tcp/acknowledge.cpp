@@ -10,6 +10,9 @@ namespace lastack::tcp {
 using wire::Flag;
 
 void Connection::take_ack(const Arrival& a, Effects& fx) {
+  // RFC 7323 §4.3. Not before the ACK has proved good: a guess at the window could else name a
+  // stamp so new that PAWS refuses all that the peer really sends.
+  if (!after(a.header.seq, tcb_.rcv.last_ack_sent)) keep_timestamp(a);
   if (tcb_.timers.mode == Retransmission::persist) {  // it is alive: go on asking (§3.8.6.1)
     tcb_.timers.unanswered = 0;
     tcb_.progress = a.now;

@@ -42,6 +42,7 @@ enum class Mutant : std::uint8_t {
   reuse_any_syn,                ///< RFC 6191
   paws_off,                     ///< RFC 7323 §5
   stamp_not_needed,             ///< RFC 7323 §3.2
+  stamp_before_ack,             ///< RFC 7323 §4.3: TS.Recent is for those whose ACK is good
   window_from_old_segment,      ///< fifth: wl1 and wl2
   stands_behind_window,         ///< §3.8.6: ACKs and RSTs stay inside the peer's window
   edge_runs_away,               ///< RFC 7323 §2.4: rounding does not open the window

@@ -372,5 +372,21 @@ TEST(Receive, TheFinIsNoOctetToReadInClosedEither) {
   EXPECT_EQ(s.c.unread(), 0U);
 }
 
+TEST(Receive, NoStampIsTakenFromASegmentWhoseAckIsWrong) {
+  Settings settings = Script::plain();
+  settings.timestamps = true;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 0, .len = 10, .ack = 5000, .ts_val = 1'000'000'000});
+  EXPECT_EQ(s.fx.drop, Drop::ack_unsent);
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = 0, .ts_val = 1'000'000'000});
+  EXPECT_EQ(s.fx.drop, Drop::syn_in_window);
+  s.arrive({.flags = Flag::fin, .seq = 0, .ts_val = 1'000'000'000});
+  EXPECT_EQ(s.fx.drop, Drop::no_ack);
+  s.arrive({.seq = 0, .len = 10, .ts_val = 2});
+  EXPECT_EQ(s.fx.accepted, (Range{0, 10})) << s.log;
+  EXPECT_EQ(s.c.tcb().ts.recent, 2U);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
