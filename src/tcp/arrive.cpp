@@ -47,7 +47,7 @@ bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
 bool Connection::check_sequence(Arrival& a, Effects& fx) {
   const Range window{tcb_.rcv.nxt, tcb_.rcv.edge};
   const std::uint32_t length = segment_length(a.header, a.payload);
-  if (!acceptable(a.seq, length, window, a.has(Flag::rst)) && !mutated(Mutant::sequence_not_checked)) {
+  if (!acceptable(a.header, a.payload, a.seq, window) && !mutated(Mutant::sequence_not_checked)) {
     // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
     const bool closed = window.empty() && !mutated(Mutant::closed_window_takes_nothing);
     if (!closed || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {

@@ -26,6 +26,7 @@ enum class Mutant : std::uint8_t {
   no_ack_for_unacceptable,      ///< first
   closed_window_takes_nothing,  ///< first: ACK and RST come in through a closed window
   ack_at_end_refused,           ///< first: an ACK may stand at the end of the window
+  old_syn_is_new,               ///< first: of a SYN with octets the SYN counts
   text_not_cut_at_window,       ///< seventh
   text_after_fin_taken,         ///< seventh
   orphan_reads_on,              ///< RFC 1122 4.2.2.13

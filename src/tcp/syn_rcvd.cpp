@@ -20,7 +20,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
   const bool paws = agreed.timestamps && !rst && ts.outdates(header.options.ts_val, now);
   const Offset seq = distance(irs + 1, header.seq);
   const std::uint32_t length = segment_length(header, payload);
-  if (paws || !acceptable(seq, length, {0, receive_window}, rst)) {
+  if (paws || !acceptable(header, payload, seq, {0, receive_window})) {
     fx.drop = rst       ? Drop::rst_outside_window
               : paws    ? Drop::paws
               : seq < 0 ? Drop::old_duplicate

@@ -42,7 +42,7 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
     }
   }
   const Offset seq = distance(rcv_nxt_, header.seq);
-  if (!acceptable(seq, segment_length(header, payload), {0, window_}, rst)) {
+  if (!acceptable(header, payload, seq, {0, window_})) {
     fx.drop = seq < 0 ? Drop::old_duplicate : Drop::outside_window;
     const std::uint32_t length = segment_length(header, payload);
     if (timestamps_ && !rst && length > 0 &&

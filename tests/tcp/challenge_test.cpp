@@ -86,6 +86,8 @@ TEST(Challenge, ASynOutsideTheWindowIsAnsweredWithinTheBudgetOnly) {
     EXPECT_EQ(answers(world, syn, 50), 10) << state;
     syn.payload = 100;  // octets with a SYN are no excuse
     EXPECT_EQ(answers(world, syn, 50), 0) << state;
+    EXPECT_EQ(tcp::to_string(world.state()),
+              std::string(state).substr(0, 8) == "SYN_RCVD" ? "SYN_RCVD" : state);
   }
 }
 

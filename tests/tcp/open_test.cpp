@@ -117,5 +117,25 @@ TEST_P(RareOpen, ACloseInSynRcvdWithDataQueuedDeliversItFirst) {
   EXPECT_EQ(pair.b().received_at_fin, 7000);
 }
 
+// As data in a SYN is sent by those who know RFC 7413. The second copy is old: the handshake goes
+// on.
+TEST_P(RareOpen, ASynWithOctetsThatComesTwiceDoesNotEndTheHandshake) {
+  for (const bool record : {true, false}) {
+    World world(GetParam());
+    world.listen();
+    const Segment syn{
+        .flags = Flag::syn, .seq = world.peer_iss, .ack = {}, .payload = 100, .mss = true};
+    world.arrives(syn);
+    world.become_child();
+    if (!record) world.grow();
+    const Outcome again = world.arrives(syn);
+    EXPECT_EQ(world.state(), syn_rcvd);
+    ASSERT_EQ(again.sent.size(), 1U);
+    EXPECT_EQ(again.sent[0].header.flags, wire::Flags(Flag::ack));
+    world.arrives({.flags = Flag::ack, .seq = world.peer_iss + 1, .ack = world.iss + 1});
+    EXPECT_EQ(world.state(), established);
+  }
+}
+
 }  // namespace
 }  // namespace lastack_test

@@ -1,4 +1,5 @@
-// Windows at their edges: full ones, closed ones, small ones, and those that were taken back (§3.8.6).
+// Windows at their edges: full ones, closed ones, small ones, and those that were taken back
+// (§3.8.6).
 #include <gtest/gtest.h>
 
 #include <algorithm>
