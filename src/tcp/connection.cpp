@@ -65,12 +65,9 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
               .mss = record.agreed.send_mss,
               .scale = record.agreed.send_scale};
   tcb_.rcv.mss = record.mss;
-  tcb_.rcv.scale = record.agreed.receive_scale;
+  stand_by(record.agreed);
   tcb_.rcv.edge = record.receive_window;
   tcb_.rcv.last_ack_sent = record.irs + 1;
-  tcb_.window_scaling = record.agreed.window_scaling;
-  tcb_.timestamps = record.agreed.timestamps;
-  tcb_.sack = record.agreed.sack;
   tcb_.ts = record.ts;
   tcb_.syn_lost = record.retransmissions > 0;
   tcb_.timers.mode = Retransmission::timeout;
@@ -89,7 +86,7 @@ std::expected<Effects, Error> Connection::open(const Open& how, TimePoint now) {
   tcb_.ts.offset = how.ts_offset;
   tcb_.rcv.mss = how.mss;
   tcb_.snd.mss = std::min(how.mss, how.default_mss);
-  tcb_.rcv.scale = settings().window_scaling ? window_shift(settings().receive_buffer) : 0;
+  stand_by(offer_of(settings()));
   tcb_.rcv.edge = std::min<Offset>(settings().receive_buffer, 0xffff);
   tcb_.heard = tcb_.sent = tcb_.progress = now;
   Effects fx;

@@ -21,6 +21,7 @@ namespace lastack::tcp {
 
 struct SynRcvd;
 struct Arrival;
+struct Agreement;
 
 /// What OPEN needs from the host.
 struct Open {
@@ -105,6 +106,8 @@ class Connection {
   void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload, Effects& fx,
                            TimePoint now);
   void agree_on_options(const wire::TcpHeader& syn, TimePoint now);
+  [[nodiscard]] Agreement offered() const;
+  void stand_by(const Agreement& options);
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);

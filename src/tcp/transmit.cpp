@@ -53,14 +53,7 @@ void Connection::transmit_syn(TimePoint now, Outgoing& out) {
   }
   header.window =
       static_cast<std::uint16_t>(std::min<Offset>(tcb_.rcv.edge - tcb_.rcv.nxt, 0xffff));
-  const bool offers = tcb_.state == State::syn_sent;
-  const Agreement offer{.send_mss = 0,
-                        .send_scale = 0,
-                        .receive_scale = tcb_.rcv.scale,
-                        .window_scaling = offers ? settings().window_scaling : tcb_.window_scaling,
-                        .timestamps = offers ? settings().timestamps : tcb_.timestamps,
-                        .sack = offers ? settings().sack : tcb_.sack};
-  header.options = syn_options(offer, tcb_.rcv.mss, tcb_.ts.value(now), tcb_.ts.recent);
+  header.options = syn_options(offered(), tcb_.rcv.mss, tcb_.ts.value(now), tcb_.ts.recent);
   tcb_.snd.nxt = 0;
   tcb_.snd.max = std::max<Offset>(tcb_.snd.max, 0);
   tcb_.sent = now;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tcp/pair.hpp"
+#include "tcp/script.hpp"
 #include "tcp/world.hpp"
 
 namespace lastack_test {
@@ -135,6 +136,26 @@ TEST_P(RareOpen, ASynWithOctetsThatComesTwiceDoesNotEndTheHandshake) {
     world.arrives({.flags = Flag::ack, .seq = world.peer_iss + 1, .ack = world.iss + 1});
     EXPECT_EQ(world.state(), established);
   }
+}
+
+// The peer reads our windows with the scale that our SYN named, and drops segments without stamps
+// where that offered them, whatever setsockopt() has said since.
+TEST(ActiveOpen, WhatTheSynOfferedIsKept) {
+  tcp::Settings settings;
+  tcp::Script s(settings);
+  s.active_open();
+  const Outgoing syn = s.expect(Flag::syn, -1, 0, 0);
+  ASSERT_EQ(syn.header.options.window_scale, 3);
+  settings.receive_buffer = 65535;
+  settings.timestamps = settings.sack = settings.window_scaling = false;
+  s.c.set_settings(tcp::SettingsPtr(settings), s.now);
+  s.wait(1s);
+  EXPECT_EQ(s.expect(Flag::syn, -1, 0, 0).header.options.present, syn.header.options.present);
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1}, syn.header.options);
+  EXPECT_EQ(s.c.tcb().rcv.scale, 3);
+  EXPECT_TRUE(s.c.tcb().timestamps);
+  EXPECT_TRUE(s.c.tcb().sack);
+  EXPECT_EQ(s.expect(Flag::ack, 0, 0, 0).header.window, 65535 / 8 + 1);
 }
 
 }  // namespace
