@@ -176,7 +176,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   Effects fx;
   // RFC 5927 §4.1: the quoted segment must be one that is out now.
   const Offset quoted = tcb_.snd.una + distance(seq_of(tcb_.snd.una), icmp.seq);
-  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max;
+  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max && tcb_.state != State::closed;
   if (!out && !mutated(Mutant::icmp_any_sequence)) {
     fx.drop = Drop::icmp_out_of_window;
     return fx;
@@ -185,6 +185,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
     if (icmp.mss >= tcb_.snd.mss || icmp.mss < 48) return fx;  // only ever smaller, never absurd
     tcb_.snd.mss = icmp.mss;
     tcb_.snd.nxt = tcb_.snd.una;  // what was too big did not arrive: send it again in pieces
+    tcb_.retransmit_first = false;
     tcb_.timed.end = -1;
     return fx;
   }

@@ -229,5 +229,14 @@ TEST(Loss, DuplicateAcksDoNotMakeTheWindowWrap) {
   }
 }
 
+TEST(Loss, WhatWasTooBigIsSentAgainOnce) {
+  Script s = ten_out();
+  for (int i = 0; i < 3; ++i) s.arrive({.ack = 0});
+  s.c.icmp_arrives({.kind = IcmpError::Kind::too_big, .seq = Seq(Script::kOurIss) + 1, .mss = 1000},
+                   s.now);
+  s.pull();
+  EXPECT_EQ(std::ranges::count(s.out, Range{0, 1000}, &Outgoing::payload), 1) << s.log;
+}
+
 }  // namespace
 }  // namespace lastack::tcp

@@ -388,5 +388,14 @@ TEST(Receive, NoStampIsTakenFromASegmentWhoseAckIsWrong) {
   EXPECT_EQ(s.c.tcb().ts.recent, 2U);
 }
 
+TEST(Receive, AnIcmpErrorDoesNotChangeWhyItEnded) {
+  Script s;
+  s.establish().send(100).drain();
+  s.arrive({.flags = Flag::rst, .seq = 0});
+  s.c.icmp_arrives({.kind = IcmpError::Kind::soft, .seq = Seq(Script::kOurIss) + 1}, s.now);
+  EXPECT_EQ(s.c.tcb().error, Error::reset);
+  EXPECT_EQ(s.c.icmp_arrives({}, s.now).drop, Drop::icmp_out_of_window);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
