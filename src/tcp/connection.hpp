@@ -174,6 +174,7 @@ class Connection {
   [[nodiscard]] Seq ack_field() const {
     return tcb_.irs + 1 + static_cast<std::uint32_t>(tcb_.rcv.nxt);
   }
+  /// Octets on the way; after a timeout only those sent again since.
   [[nodiscard]] std::uint32_t in_flight() const {
     return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
   }

@@ -74,8 +74,7 @@ void Connection::retransmission_due(Effects& fx, TimePoint now) {
     return;
   }
   if (tcb_.snd.una < 0) tcb_.syn_lost = true;
-  const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
-  std::visit([&](auto& c) { c.on_timeout(out, smss(), first); }, tcb_.congestion);
+  std::visit([&](auto& c) { c.on_timeout(in_flight(), smss(), first); }, tcb_.congestion);
   tcb_.recovery.timed_out(tcb_.snd.max);
   tcb_.retransmit_first = false;
   tcb_.timed.end = -1;  // Karn
