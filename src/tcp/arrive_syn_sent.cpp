@@ -41,7 +41,8 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
   agree_on_options(header, now);
   if (!acks_syn) {
     tcb_.snd.wl2 = tcb_.iss;
-    tcb_.snd.nxt = -1;  // our SYN goes out again, with an ACK of theirs
+    tcb_.snd.nxt = -1;    // our SYN goes out again, with an ACK of theirs
+    tcb_.timed.end = -1;  // ... so an ACK of it tells nothing about the time (Karn)
     enter(Event::syn, fx, now);
     return;
   }

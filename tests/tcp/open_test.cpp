@@ -158,5 +158,19 @@ TEST(ActiveOpen, WhatTheSynOfferedIsKept) {
   EXPECT_EQ(s.expect(Flag::ack, 0, 0, 0).header.window, 65535 / 8 + 1);
 }
 
+// Our SYN met a closed port or a wall; theirs came when they opened. An ACK of ours is no answer to
+// the first copy.
+TEST(ActiveOpen, ASynSentAgainWithAnAckIsNotTimed) {
+  tcp::Script s;
+  s.active_open().drain();
+  s.now += 900ms;
+  s.arrive({.flags = Flag::syn, .seq = -1});
+  s.expect(Flag::syn | Flag::ack, -1, 0, 0);
+  s.now += 50ms;
+  s.arrive({.seq = 0, .ack = 0});
+  s.expect_state(established);
+  EXPECT_FALSE(s.c.tcb().rtt.measured());
+}
+
 }  // namespace
 }  // namespace lastack_test
