@@ -166,11 +166,12 @@ bool Connection::check_ack(const Arrival& a, Effects& fx) {
   return tcb_.state != State::closed;
 }
 
-/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3).
+/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3). What was read
+/// is not urgent any more.
 void Connection::check_urgent(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::urg) || !traits(tcb_.state).may_receive_data) return;
   const Offset up = a.seq + a.header.urgent;
-  if (up <= (tcb_.urgent ? tcb_.urgent->receive : 0)) return;
+  if (up <= std::max(tcb_.rcv.read, tcb_.urgent ? tcb_.urgent->receive : 0)) return;
   tcb_.urgent.ensure().receive = up;
   fx.ready |= kUrgent;
 }

@@ -7,7 +7,7 @@
 namespace lastack::tcp {
 
 TimePoint Connection::next_deadline() const {
-  if (tcb_.state == State::closed) return kNever;
+  if (tcb_.state == State::closed || tcb_.state == State::listen) return kNever;
   const auto& timers = tcb_.timers;
   return std::min({timers.retransmission, timers.delayed_ack, timers.state, keepalive_deadline(),
                    user_deadline()});
@@ -15,7 +15,7 @@ TimePoint Connection::next_deadline() const {
 
 Effects Connection::timer_expired(TimePoint now) {
   Effects fx;
-  if (tcb_.state == State::closed) return fx;
+  if (tcb_.state == State::closed || tcb_.state == State::listen) return fx;
   if (tcb_.timers.delayed_ack <= now) {
     tcb_.timers.delayed_ack = kNever;
     tcb_.ack_now = true;

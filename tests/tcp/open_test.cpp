@@ -172,5 +172,20 @@ TEST(ActiveOpen, ASynSentAgainWithAnAckIsNotTimed) {
   EXPECT_FALSE(s.c.tcb().rtt.measured());
 }
 
+TEST(PassiveOpen, BackInListenNothingIsDue) {
+  tcp::Settings settings;
+  settings.user_timeout = 5s;
+  World world(Family::v4, settings);
+  world.listen();
+  world.arrives({.flags = Flag::syn, .seq = world.peer_iss, .ack = {}});
+  world.become_child();
+  world.grow();
+  world.arrives({.flags = Flag::rst, .seq = world.peer_iss + 1, .ack = {}});
+  ASSERT_EQ(world.state(), listen);
+  EXPECT_EQ(world.deadline(), kNever);
+  world.now += 1h;
+  EXPECT_TRUE(world.connection().timer_expired(world.now).transitions().empty());
+}
+
 }  // namespace
 }  // namespace lastack_test

@@ -397,5 +397,17 @@ TEST(Receive, AnIcmpErrorDoesNotChangeWhyItEnded) {
   EXPECT_EQ(s.c.icmp_arrives({}, s.now).drop, Drop::icmp_out_of_window);
 }
 
+TEST(Receive, UrgentDataThatWasReadIsNotTold) {
+  Script s;
+  s.establish();
+  s.arrive({.seq = 0, .len = 5});
+  s.c.receive(5, s.now);
+  s.arrive({.flags = Flag::ack | Flag::urg, .seq = 3, .len = 4, .urgent = 1});
+  EXPECT_FALSE(s.fx.ready & kUrgent);
+  s.arrive({.flags = Flag::ack | Flag::urg, .seq = 7, .urgent = 1});  // announced ahead of it
+  EXPECT_TRUE(s.fx.ready & kUrgent);
+  EXPECT_EQ(s.c.tcb().urgent->receive, 8);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
