@@ -118,7 +118,8 @@ bool Connection::is_duplicate(const Arrival& a) const {
 void Connection::recover(RecoveryStep step, std::uint32_t acked) {
   const std::uint32_t mss = smss();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
-  // After a timeout one ACK may cover much that was not lost: it is no sign of room (RFC 3465 §2.3).
+  // After a timeout one ACK may cover much that was not lost: it is no sign of room (RFC 3465
+  // §2.3).
   const bool after_timeout = tcb_.recovery.phase() == Recovery::Phase::loss;
   std::visit(
       [&](auto& controller) {

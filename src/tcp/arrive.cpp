@@ -166,8 +166,8 @@ bool Connection::check_ack(const Arrival& a, Effects& fx) {
   return tcb_.state != State::closed;
 }
 
-/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3). What was read
-/// is not urgent any more.
+/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3). What was
+/// read is not urgent any more.
 void Connection::check_urgent(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::urg) || !traits(tcb_.state).may_receive_data) return;
   const Offset up = a.seq + a.header.urgent;

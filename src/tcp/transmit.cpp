@@ -1,5 +1,7 @@
 // What to send next: pulled, one segment at a time (§3.10.2, §3.8.6.2.1, §3.7.4).
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "tcp/connection.hpp"
 #include "tcp/handshake.hpp"
@@ -209,18 +211,12 @@ void Connection::fill_options(TcpOptions& options, TimePoint now) const {
     return wire::SackBlock{base + static_cast<std::uint32_t>(r.begin),
                            base + static_cast<std::uint32_t>(r.end)};
   };
-  // RFC 2018 §4: first the block that the latest segment fell into, then the others.
-  const RangeSet& held = *tcb_.out_of_order;
-  const auto latest = [&held](Range r) {
-    return r.begin <= held.latest() && held.latest() < r.end;
-  };
-  for (const Range& r : held.ranges()) {
-    if (latest(r)) options.sack[options.sack_count++] = block(r);
-  }
-  for (const Range& r : held.ranges()) {
-    if (options.sack_count == sack_room(tcb_)) break;
-    if (!latest(r)) options.sack[options.sack_count++] = block(r);
-  }
+  // RFC 2018 §4: first the block that the latest segment fell into, then those reported before it:
+  // each is said several times, since an ACK may be lost.
+  std::array<Range, 4> blocks;
+  const std::size_t count = tcb_.out_of_order->latest(std::span(blocks).first(sack_room(tcb_)));
+  for (const Range& r : std::span(blocks).first(count))
+    options.sack[options.sack_count++] = block(r);
 }
 
 /// Octets of payload a segment takes beside the options it carries (RFC 9293 §3.7.1, MUST-16).

@@ -409,5 +409,37 @@ TEST(Receive, UrgentDataThatWasReadIsNotTold) {
   EXPECT_EQ(s.c.tcb().urgent->receive, 8);
 }
 
+/// The blocks of the next ACK, by where they begin.
+std::vector<Offset> sack_blocks(Script& s) {
+  s.pull();
+  std::vector<Offset> begins;
+  if (s.out.empty()) return begins;
+  const auto& options = s.out.back().header.options;
+  for (std::size_t i = 0; i < options.sack_count; ++i)
+    begins.push_back(s.theirs(options.sack[i].left));
+  s.out.clear();
+  return begins;
+}
+
+// RFC 2018 §4: each block is to be reported at least three times, however many holes there are.
+TEST(Receive, SackRepeatsTheBlocksReportedLast) {
+  Settings settings = Script::plain();
+  settings.sack = true;
+  Script s(settings);
+  s.establish();
+  for (const Offset at : {1000, 9000, 3000, 7000, 5000, 11000}) {
+    s.arrive({.seq = at, .len = 100});
+    s.drain();
+  }
+  s.arrive({.seq = 13000, .len = 100});
+  EXPECT_EQ(sack_blocks(s), (std::vector<Offset>{13000, 11000, 5000, 7000}));
+  s.arrive({.seq = 7100, .len = 100});  // to a block that is known
+  EXPECT_EQ(sack_blocks(s), (std::vector<Offset>{7000, 13000, 11000, 5000}));
+  s.arrive({.seq = 5100, .len = 1900});  // two blocks become one
+  EXPECT_EQ(sack_blocks(s), (std::vector<Offset>{5000, 13000, 11000, 1000}));
+  s.arrive({.seq = 0, .len = 12000});
+  EXPECT_EQ(sack_blocks(s), (std::vector<Offset>{13000}));
+}
+
 }  // namespace
 }  // namespace lastack::tcp
