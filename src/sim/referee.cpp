@@ -162,8 +162,10 @@ void Referee::judge_ack(const Segment& s, View& view, TimePoint now) {
   if (ack < own.ack) fault(s, now, "an ACK that goes back");
   const bool scaled = own.offers_scale && view.peer.offers_scale && !s.has(Flag::syn);
   const Offset edge = ack + (Offset{s.header.window} << (scaled ? own.scale : 0));
-  // The window of a SYN is never scaled: one that is sent again can't say more than 65535.
-  if (edge < own.edge && own.ack > 0 && !s.has(Flag::syn))
+  // The window of a SYN is never scaled: one that is sent again can't say more than 65535. Less
+  // than a unit of the scale may not be sayable (RFC 7323 §2.4).
+  const Offset unsayable = scaled ? (Offset{1} << own.scale) - 1 : 0;
+  if (edge + unsayable < own.edge && own.ack > 0 && !s.has(Flag::syn))
     fault(s, now, "a window that is taken back");
   for (std::size_t i = 0; i < s.header.options.sack_count; ++i) {
     const auto& block = s.header.options.sack[i];
