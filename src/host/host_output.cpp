@@ -17,8 +17,7 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
     }
     out.clear();
     if (!replies_.empty()) {
-      out.payload.push_back(replies_.pop_front());
-      out.payload_size = out.payload[0].size();
+      out.become(replies_.pop_front());
     } else if (dirty_.empty()) {
       return false;
     } else if (!is_dirty(dirty_.front())) {
@@ -200,6 +199,12 @@ wire::IpAddress PacketOut::destination() const {
   const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
   const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
   return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
+}
+
+void PacketOut::become(Slice octets) {
+  clear();
+  payload_size = octets.size();
+  payload.push_back(std::move(octets));
 }
 
 void PacketOut::clear() {
