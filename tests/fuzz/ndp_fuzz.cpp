@@ -75,6 +75,7 @@ void check(const LinkLayer& layer, TimePoint now) {
   demand(layer.neighbours().size() <= 8, "too many neighbours");
   demand(layer.routes().size() <= 3 + 1 + 4 + 4, "too many routes");
   demand(layer.addresses().size() <= 3 + OwnAddresses::kMostAdvertised, "too many addresses");
+  demand(layer.groups().size() <= Groups::kMost, "too many groups");
   demand(layer.next_deadline() > now, "a deadline that advance() did not keep");
   demand(layer.mtu(wire::Family::v6) >= 1280, "an MTU below IPv6's least");
   for (const UsableAddress& u : layer.usable()) {
@@ -96,7 +97,9 @@ void drain(LinkLayer& layer) {
       continue;
     }
     const auto ip = wire::parse_ip(parsed->payload);
-    demand(ip && wire::parse_ndp(ip->header, ip->payload), "a message of ours that we refuse");
+    const bool report = ip && !ip->payload.empty() && ip->payload[0] == std::byte{143};
+    demand(ip && (report || wire::parse_ndp(ip->header, ip->payload)),
+           "a message of ours that we refuse");
   }
   while (layer.next_news()) {
   }

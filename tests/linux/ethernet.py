@@ -270,9 +270,7 @@ class Router(threading.Thread):
 
 
 def autoconfigured():
-    run("ip", "link", "add", "beyond", "type", "dummy")
-    run("ip", "addr", "add", "2001:db8:77::1/64", "dev", "beyond", "nodad")
-    run("ip", "link", "set", "beyond", "up")
+    run("ip", "addr", "add", "2001:db8:77::1/128", "dev", "lo")
     with prepared("la2", "2001:db8:9::1/64"):
         router = Router("la2", "2001:db8:9::")
         router.start()
@@ -302,7 +300,34 @@ def autoconfigured():
             check("a router that resigns is no route any more",
                   until(lambda: all(r["to"] != "::/0" for r in served.view("routes"))))
         router.end()
-    run("ip", "link", "del", "beyond")
+    run("ip", "addr", "del", "2001:db8:77::1/128", "dev", "lo")
+
+
+# --- a switch that passes groups on only to who asked for them
+
+def snooping_switch():
+    commands = [["ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "1",
+                 "mcast_querier", "1", "mcast_query_response_interval", "100",
+                 "mcast_startup_query_interval", "100"],
+                ["ip", "addr", "add", KERNEL4 + "/24", "dev", "br0"],
+                ["ip", "addr", "add", KERNEL6 + "/64", "dev", "br0", "nodad"],
+                ["ip", "link", "set", "br0", "up"]]
+    for command in commands:
+        done = run(*command)
+        assert done.returncode == 0, done.stderr
+    with prepared("la3"):
+        run("ip", "link", "set", "la3", "master", "br0")
+        with OnTap("echo", "7", name="la3", peer=[]) as served:
+            entries = lambda: [e["grp"] for e in json.loads(
+                run("bridge", "-j", "mdb", "show", "dev", "br0").stdout)[0]["mdb"]
+                if e["port"] == "la3"]
+            check("a snooping switch knows what we listen to",
+                  until(lambda: {"ff02::1:ff00:2"} <= set(entries())), entries())
+            check("it asks, and we answer", until(lambda: served.view("link_counters")["mld_in"] > 0,
+                                                  20))
+            run("ip", "neigh", "flush", "dev", "br0")
+            check("the kernel finds us behind it", until(lambda: ping(V6)) and ping(V4))
+    run("ip", "link", "del", "br0")
 
 
 # --- what a capture shows
@@ -405,6 +430,7 @@ def main():
         ours_is_taken()
         the_kernel_wants_ours()
         autoconfigured()
+        snooping_switch()
         nothing_malformed(folder)
         unprivileged(folder)
         wrong_usage()
