@@ -246,15 +246,15 @@ class Host {
   void transmit_reply(PacketOut& out, TimePoint now);
   void cut_reply(TimePoint now);
 
-  // host_link.cpp: only where the medium is Ethernet
-  [[nodiscard]] TimePoint link_deadline() const;
-  void advance_link(TimePoint now);
+  // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not
+  [[nodiscard, gnu::noinline]] TimePoint link_deadline() const;
+  [[gnu::noinline]] void advance_link(TimePoint now);
   void hear_link(TimePoint now);
-  bool transmit_link(PacketOut& out);
-  bool find_way(PacketOut& out, TimePoint now);
+  [[gnu::noinline]] bool transmit_link(PacketOut& out);
+  [[gnu::noinline]] bool find_way(PacketOut& out, TimePoint now);
   void no_way_for(const PacketOut& out, TimePoint now);
-  void way_works(const Flow& flow, TimePoint now);
-  void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
+  [[gnu::noinline]] void way_works(const Flow& flow, TimePoint now);
+  [[gnu::noinline]] void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
   [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
   // host_trace.cpp: only where Config::trace asks for it

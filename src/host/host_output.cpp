@@ -221,8 +221,7 @@ void Host::transmit_reply(PacketOut& out, TimePoint now) {
   if (trace_.on() && !cutting_) trace_reply(replies_.front(), now);
   if (!cutting_) cut_reply(now);
   if (!cutting_) {
-    out.payload.push_back(replies_.pop_front());
-    out.payload_size = out.payload[0].size();
+    out.become(replies_.pop_front());
     return;
   }
   const Slice& packet = replies_.front();
@@ -271,6 +270,12 @@ wire::IpAddress PacketOut::destination() const {
   const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
   const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
   return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
+}
+
+void PacketOut::become(Slice octets) {
+  clear();
+  payload_size = octets.size();
+  payload.push_back(std::move(octets));
 }
 
 void PacketOut::clear() {
