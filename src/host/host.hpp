@@ -195,6 +195,7 @@ class Host {
                           TimePoint now);
   void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
   void mind_path(ConnectionEntry& entry, TimePoint now);
+  std::uint16_t identification_for(const wire::IpAddress& from, const wire::IpAddress& to);
   void send_error(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
                   TimePoint now);
 

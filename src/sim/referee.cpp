@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "wire/icmp.hpp"
 #include "wire/ip.hpp"
 
 namespace lastack::sim {
@@ -29,6 +30,18 @@ std::optional<Parsed> parse(link::Bytes packet) {
   return Parsed{*ip, *tcp};
 }
 
+/// An ICMP error, as IPv6 answers a header that the wire has damaged: no checksum covers that.
+bool is_icmp_error(link::Bytes packet) {
+  const auto ip = wire::parse_ip(packet);
+  if (!ip) return false;
+  const auto& [header, payload] = *ip;
+  const bool v4 = header.source.is_v4();
+  if (header.protocol != (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) return false;
+  if (wire::icmp_sum(header.source, header.destination, payload).checksum() != 0) return false;
+  const auto icmp = wire::parse_icmp(header.source.family(), payload);
+  return icmp && icmp->message.is_error();
+}
+
 }  // namespace
 
 std::uint32_t Referee::Segment::length() const {
@@ -42,6 +55,7 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   }
   const auto parsed = parse(flat_);
   if (!parsed) {
+    if (is_icmp_error(flat_)) return;
     if (faults_.size() < kMostFaults) faults_.emplace_back("a packet that does not parse was sent");
     return;
   }
