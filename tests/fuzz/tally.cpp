@@ -1,0 +1,72 @@
+#include "fuzz/tally.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <string>
+
+namespace lastack::fuzz {
+namespace {
+
+class Tally {
+ public:
+  Tally() = default;
+  Tally(const Tally&) = delete;
+  Tally& operator=(const Tally&) = delete;
+  ~Tally() {
+    if (std::getenv("LASTACK_FUZZ_TALLY") != nullptr) tell();
+  }
+
+  void add(const host::Counters& counters) {
+    add(sum_.transitions, counters.transitions);
+    add(sum_.dropped, counters.dropped);
+    add(sum_.malformed, counters.malformed);
+  }
+
+ private:
+  template <std::size_t kSize>
+  static void add(std::array<std::uint64_t, kSize>& sum,
+                  const std::array<std::uint64_t, kSize>& more) {
+    for (std::size_t i = 0; i < kSize; ++i) sum[i] += more[i];
+  }
+  static void line(const char* what, const std::set<std::string>& names) {
+    std::fprintf(stderr, "tally %s:", what);
+    for (const std::string& name : names) std::fprintf(stderr, " %s", name.c_str());
+    std::fprintf(stderr, "\n");
+  }
+  void tell() const {
+    std::set<std::string> states;
+    std::set<std::string> rows;
+    for (std::size_t i = 0; i < tcp::kTable.size(); ++i) {
+      if (sum_.transitions[i] == 0) continue;
+      const tcp::Row& row = tcp::kTable[i];
+      states.emplace(to_string(row.from));
+      states.emplace(to_string(row.to));
+      rows.insert(std::string(to_string(row.from)) + "/" + std::string(to_string(row.event)));
+    }
+    std::set<std::string> drops;
+    for (std::size_t i = 1; i < tcp::kDropCount; ++i) {
+      if (sum_.dropped[i] > 0) drops.emplace(to_string(static_cast<tcp::Drop>(i)));
+    }
+    std::set<std::string> malformed;
+    for (std::size_t i = 0; i < wire::kParseErrorCount; ++i) {
+      if (sum_.malformed[i] > 0) malformed.emplace(to_string(static_cast<wire::ParseError>(i)));
+    }
+    line("states", states);
+    line("rows", rows);
+    line("drops", drops);
+    line("malformed", malformed);
+  }
+
+  host::Counters sum_;
+};
+
+}  // namespace
+
+void tally(const host::Counters& counters) {
+  static Tally all;
+  all.add(counters);
+}
+
+}  // namespace lastack::fuzz
