@@ -30,6 +30,7 @@ class Checks {
     std::size_t connections = 0;        ///< that have not ended
     std::size_t listeners = 0;
     std::size_t handshakes = 0;
+    std::size_t time_waits = 0;      ///< that nobody holds
     std::size_t octets_allowed = 0;  ///< of memory, by what is held
   };
   void counters_grow();

@@ -25,7 +25,7 @@ CRASHES = BUILD / "crashes"
 SECONDS = 8
 LEAST_RUNS = 100  # of its own, however busy the machine is
 MOST_KEPT = 300_000  # octets of all kept inputs together
-MOST_OCTETS = {"host": 2048, "pair": 2048, "wire": 400, "reassembly": 4096}  # of one input
+MOST_OCTETS = {"host": 2048, "pair": 2048, "wire": 400, "frame": 400, "reassembly": 4096}  # of one input
 LIMITS = ["-timeout=60", "-rss_limit_mb=2048"]
 # What the inputs kept for whole hosts must reach, or the fuzzers no longer look where it matters.
 STATES = {"CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",

@@ -63,6 +63,16 @@ class World {
   static host::Config config(const Step& step) {
     host::Config config = config_of(step);
     config.addresses = {{kHostV4, 24}, {kHostV6, 64}};
+    const std::uint8_t few = step[6];
+    if (few % 16 > 0) config.most_orphans = few % 16U;
+    if (few / 16 > 0) config.most_time_wait = few / 16U;
+    const auto bit = [&step](unsigned i) { return (step[7] >> i & 1U) != 0; };
+    if (bit(0)) config.most_events = 3;
+    if (bit(1)) config.most_replies = 3;
+    if (bit(2)) config.syn_cookies = false;
+    if (bit(3))
+      config.reassembly = {.packets = 3, .octets = 9000, .octets_each = 5000, .pieces = 4};
+    if (bit(4)) config.icmp_errors_per_second = config.icmp_error_burst = 1;
     return config;
   }
 
@@ -80,14 +90,22 @@ class World {
 
   void packet(const Step& step) {
     if (step.what() == kWait - 1) return flood(step);
-    switch (step.what() % 5) {
+    switch (step.what() % 8) {
       case 0: return side_.arrives(peers_.echo(step));
       case 1: return side_.arrives(peers_.icmp_error(step));
       case 2: return side_.arrives(peers_.wrapped(step, side_.now));
       case 3: return side_.arrives(peers_.bent(step, false, side_.now));
-      default:
+      case 4:
         side_.user.content_is_known(false);  // the changed octet may have been a sequence number
-        side_.arrives(peers_.bent(step, true, side_.now));
+        return side_.arrives(peers_.bent(step, true, side_.now));
+      case 5:
+        for (const Octets& piece : peers_.pieces(step, side_.now)) side_.arrives(piece);
+        return;
+      case 6: return side_.arrives(peers_.other(step));
+      default:  // the same twice
+        const Octets packet = peers_.segment(step, side_.now);
+        side_.arrives(packet);
+        side_.arrives(packet);
     }
   }
 

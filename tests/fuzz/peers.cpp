@@ -5,6 +5,8 @@
 
 #include "fuzz/content.hpp"
 #include "fuzz/must.hpp"
+#include "ip/fragmenter.hpp"
+#include "wire/fragment.hpp"
 
 namespace lastack::fuzz {
 namespace {
@@ -267,6 +269,38 @@ Octets Peers::wrapped(const Step& step, TimePoint now) {
   }
   wire::Writer(std::span(octets).subspan(4, 2))
       .u16(static_cast<std::uint32_t>(octets.size() - wire::kIpv6Header));
+  return octets;
+}
+
+std::vector<Octets> Peers::pieces(const Step& step, TimePoint now) {
+  const Octets whole = segment(step, now);
+  const auto ip = wire::parse_ip(whole);
+  const std::size_t mtu = 76U + 8U * (step[6] % 64U);
+  ip::Fragmenter cutter(ip->header, step[7], ip->payload.size(), mtu);
+  std::vector<Octets> all;
+  while (!cutter.done()) {
+    Octets& piece = all.emplace_back(wire::kMostFragmentHeader);
+    const auto cut = cutter.next(piece);
+    piece.resize(cut.header_size);
+    const auto part = ip->payload.subspan(cut.at, cut.size);
+    piece.insert(piece.end(), part.begin(), part.end());
+  }
+  switch (high(step[5])) {
+    case 1: std::ranges::reverse(all); break;
+    case 2: all.erase(all.begin()); break;
+    case 3: all.pop_back(); break;
+    case 4: all.push_back(all[all.size() / 2]); break;
+    case 5: std::swap(all.front(), all[all.size() / 2]); break;
+    default: break;
+  }
+  return all;
+}
+
+Octets Peers::other(const Step& step) const {
+  const std::size_t family = step[1] % 2;
+  Octets octets;
+  begin_packet(octets, peers_[family % peers_.size()], hosts_[family % hosts_.size()], step[2],
+               step.amount() % 100U);
   return octets;
 }
 

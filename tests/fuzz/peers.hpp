@@ -69,6 +69,10 @@ class Peers {
   [[nodiscard]] Octets bent(const Step& step, bool mended, TimePoint now);
   /// A segment behind IPv6 extension headers, or as an IPv4 fragment.
   [[nodiscard]] Octets wrapped(const Step& step, TimePoint now);
+  /// A segment in pieces, of which one may be missing or come twice.
+  [[nodiscard]] std::vector<Octets> pieces(const Step& step, TimePoint now);
+  /// A packet of another protocol: step[2].
+  [[nodiscard]] Octets other(const Step& step) const;
 
  private:
   static constexpr std::size_t kMostFlows = 24;

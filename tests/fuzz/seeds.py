@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the inputs of the corpus that have names: what everybody would try first, as packets for
-wire_fuzz, and as the steps that host_fuzz and pair_fuzz read. Numbers come from where the fuzzers
+wire_fuzz and frame_fuzz, and as the steps that host_fuzz and pair_fuzz read. Numbers come from where the fuzzers
 declare them.
 
     python3 tests/fuzz/seeds.py
@@ -148,6 +148,17 @@ HOST = {
              segment(SYN | ACK), call("send", 0, amount=9000), packet(1, 0, 0, 4, amount=600)],
     "damaged": [settings(), *accepted(), packet(3, 0, ACK, 0, 0, 5, amount=0x0130),
                 packet(4, 0, ACK, 0, 0, 5, amount=0x0432), packet(2, 0, ACK, 0, 0, 5, amount=0x2000)],
+    "in-pieces": [settings(), *accepted(), packet(5, 0, ACK, 0, 0, 5 | 1 << 4), packet(5, 0, ACK, 0, 0,
+                  5 | 2 << 4, amount=0x0102), packet(5, 0, ACK, 0, 0, 5), seconds(61), call("drain", 1)],
+    "other-protocols": [settings(), packet(6, 0, 17, amount=20), packet(6, 1, 17, amount=20),
+                        packet(6, 0, 99), packet(6, 1, 59), packet(7, 0, SYN)],
+    "a-full-syn-queue": [settings(limits=0), call("listen_at", 0, 3),
+                         *[segment(SYN, flow=2 * i, options=ALL_OPTIONS, amount=i) for i in range(4)],
+                         segment(ACK, flow=3), segment(ACK, flow=1), call("accept", 0)],
+    "few-orphans": [settings(v6=0x22), *accepted(), call("close", 1), segment(SYN, flow=2, amount=1),
+                    segment(ACK, flow=1), call("accept", 0), call("close", 1),
+                    segment(SYN, flow=4, amount=2), segment(ACK, flow=2), call("accept", 0),
+                    call("close", 1), segment(ACK, flow=2)],
     "small-segments-for-ever": [settings(buffers=0x07), *accepted(OPTION["kMss"] | OPTION["kScale"]),
                                 *[segment(ACK, length=7)] * 17,
                                 *[packet(15, 0, ACK, 0, 0, 3, amount=31)] * 18],
@@ -238,6 +249,10 @@ def sack(blocks):
     return bytes([5, 2 + 8 * blocks]) + bytes(range(1, 8 * blocks + 1))
 
 
+def icmp4(kind, code, rest=bytes(4), body=b""):
+    return v4(1, bytes([kind, code, 0, 0]) + rest + body)
+
+
 PACKET, MENDED, SEGMENT, HEADER, SUMS, TEXT = (bytes([i]) for i in range(6))
 WIRE = {
     "syn": [MENDED, v4(6, tcp(SYN, MSS, SACK_OK, STAMP, SCALE))],
@@ -246,7 +261,15 @@ WIRE = {
     "a-fragment": [MENDED, v4(6, tcp(ACK), fragment=0x2000)],
     "extension-headers": [PACKET, v6(0, bytes([60, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0])
                                      + tcp(ACK, payload=b"data"))],
-    "echo": [MENDED, v4(1, bytes([8, 0, 0, 0, 0, 1, 0, 1]))],
+    "routing-header": [PACKET, v6(43, bytes([6, 0, 0, 1, 0, 0, 0, 0]) + tcp(ACK))],
+    "a-fragment-v6": [PACKET, v6(44, bytes([6, 0, 0, 1, 0, 0, 0, 9]) + tcp(ACK) + bytes(4))],
+    "an-atomic-fragment": [PACKET, v6(44, bytes([6, 0, 0, 0, 0, 0, 0, 9]) + tcp(ACK))],
+    "a-source-route": [MENDED, v4(6, tcp(ACK), options=bytes([131, 7, 4, 1, 2, 3, 4, 0]))],
+    "echo": [MENDED, icmp4(8, 0, bytes([0, 1, 0, 1]))],
+    "unreachable": [MENDED, icmp4(3, 1, body=v4(6, tcp(ACK)))],
+    "too-big": [MENDED, icmp4(3, 4, bytes([0, 0, 2, 64]), v4(6, tcp(ACK)))],
+    "a-parameter-problem": [MENDED, icmp4(12, 0, bytes([20, 0, 0, 0]), v4(6, tcp(ACK)))],
+    "too-big-v6": [PACKET, v6(58, bytes([2, 0, 0, 0, 0, 0, 5, 0]) + v6(6, tcp(ACK)))],
     "sack": [SEGMENT, tcp(ACK, STAMP, bytes([1, 1]), sack(3))],
     "sack-alone": [SEGMENT, tcp(ACK, bytes([1, 1]), sack(4))],
     "sack-twice": [SEGMENT, tcp(ACK, sack(2), sack(1), payload=b"data")],
@@ -263,8 +286,48 @@ WIRE = {
 }
 
 
+# --- frames
+
+US, THEM = bytes([2, 0, 0, 0, 0, 1]), bytes([2, 0, 0, 0, 0, 2])
+LOCAL = bytes.fromhex("fe80 0000 0000 0000 0000 0000 0000 00")
+TARGET = LOCAL + b"\x07"
+
+
+def ethernet(kind, payload, tag=b""):
+    return US + THEM + tag + kind.to_bytes(2) + payload
+
+
+def arp(operation):
+    return (bytes([0, 1, 8, 0, 6, 4, 0, operation]) + THEM + bytes([10, 0, 0, 2]) + US
+            + bytes([10, 0, 0, 1]))
+
+
+def ndp(kind, body, *options):
+    return LOCAL + b"\2" + LOCAL + b"\1" + bytes([kind, 0, 0, 0]) + body + b"".join(options)
+
+
+FRAME, ARP, NDP, MAC = (bytes([i]) for i in range(4))
+PREFIX = bytes([3, 4, 64, 0xc0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]) + bytes([0xfd]) + bytes(15)
+ROUTE = bytes([24, 2, 48, 8, 0, 0, 1, 0, 0xfd, 1, 0, 0, 0, 0, 0, 0])
+FRAMES = {
+    "arp-request": [FRAME, ethernet(0x0806, arp(1) + bytes(18))],
+    "arp-reply": [ARP, arp(2)],
+    "ip-in-a-frame": [FRAME, ethernet(0x0800, v4(6, tcp(SYN)))],
+    "a-tag": [FRAME, ethernet(0x0806, arp(1), bytes([0x81, 0, 0x20, 0]))],
+    "router-solicitation": [NDP, ndp(133, bytes(4), bytes([1, 1]), THEM)],
+    "router-advertisement": [NDP, ndp(134, bytes([64, 0x08, 7, 8]) + bytes(8), bytes([1, 1]), THEM,
+                                      bytes([5, 1, 0, 0, 0, 0, 5, 0xdc]), PREFIX, ROUTE)],
+    "neighbour-solicitation": [NDP, ndp(135, bytes(4) + TARGET, bytes([1, 1]), THEM,
+                                        bytes([14, 1, 1, 2, 3, 4, 5, 6]))],
+    "neighbour-advertisement": [NDP, ndp(136, bytes([0x60, 0, 0, 0]) + TARGET, bytes([2, 1]), THEM)],
+    "redirect": [NDP, ndp(137, bytes(4) + TARGET + LOCAL + b"\x08", bytes([2, 1]), THEM)],
+    "mac": [MAC, b"02:00:00:00:00:01"],
+    "mac-with-dashes": [MAC, b"02-00-00-00-00-01"],
+}
+
+
 def main():
-    for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE)):
+    for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE), ("frame", FRAMES)):
         folder = HERE / "corpus" / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, steps in seeds.items():

@@ -5,6 +5,7 @@
 
 #include "fuzz/content.hpp"
 #include "fuzz/must.hpp"
+#include "wire/fragment.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
 
@@ -85,10 +86,15 @@ void Side::pull(const Sent& sent) {
 /// What any packet of a host must be, whatever made it send that.
 void Side::look_at(std::span<const std::byte> packet, const host::PacketOut& out) const {
   const auto ip = wire::parse_ip(packet);
-  must(ip.has_value(), "a packet that does not parse was sent");
+  const std::size_t most = host.config().mtu;
+  if (!ip) {
+    must(ip.error() == wire::ParseError::fragment, "a packet that does not parse was sent");
+    const auto piece = wire::parse_fragment(packet);
+    must(piece && host.is_local(piece->source), "a piece that does not parse was sent");
+    return must(packet.size() <= most, "a piece larger than the link takes");
+  }
   must(host.is_local(ip->header.source), "a packet from an address that is not ours");
   must(!host.is_local(ip->header.destination), "a packet to ourselves on the link");
-  const std::size_t limit = host.config().mtu;
   if (ip->header.protocol != wire::kProtocolTcp) return;
   const auto sum = wire::tcp_sum(ip->header.source, ip->header.destination, ip->payload);
   must(sum.checksum() == 0, "a wrong checksum was sent");
@@ -99,7 +105,7 @@ void Side::look_at(std::span<const std::byte> packet, const host::PacketOut& out
   const std::size_t cut = out.segment_size > 0 && tcp->payload.size() > out.segment_size
                               ? tcp->payload.size() - out.segment_size
                               : 0;
-  must(packet.size() - cut <= limit, "a packet larger than the link takes");
+  must(packet.size() - cut <= most, "a packet larger than the link takes");
   must(!h.flags.has(wire::Flag::syn) || !h.flags.has(wire::Flag::fin), "SYN and FIN");
   must(!h.flags.has(wire::Flag::syn) || tcp->payload.empty(), "octets beside a SYN");
   must(stands_at(h.seq, tcp->payload), "an octet was sent that nobody wrote there");

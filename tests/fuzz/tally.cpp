@@ -22,6 +22,8 @@ class Tally {
     add(sum_.transitions, counters.transitions);
     add(sum_.dropped, counters.dropped);
     add(sum_.malformed, counters.malformed);
+    add(sum_.pieces, counters.pieces);
+    add(sum_.icmp_dropped, counters.icmp_dropped);
   }
 
  private:
@@ -29,6 +31,16 @@ class Tally {
   static void add(std::array<std::uint64_t, kSize>& sum,
                   const std::array<std::uint64_t, kSize>& more) {
     for (std::size_t i = 0; i < kSize; ++i) sum[i] += more[i];
+  }
+  /// The names of those from `first` on that were counted.
+  template <typename Enum, std::size_t kSize>
+  static std::set<std::string> counted(const std::array<std::uint64_t, kSize>& counts,
+                                       std::size_t first) {
+    std::set<std::string> names;
+    for (std::size_t i = first; i < kSize; ++i) {
+      if (counts[i] > 0) names.emplace(to_string(static_cast<Enum>(i)));
+    }
+    return names;
   }
   static void line(const char* what, const std::set<std::string>& names) {
     std::fprintf(stderr, "tally %s:", what);
@@ -45,18 +57,12 @@ class Tally {
       states.emplace(to_string(row.to));
       rows.insert(std::string(to_string(row.from)) + "/" + std::string(to_string(row.event)));
     }
-    std::set<std::string> drops;
-    for (std::size_t i = 1; i < tcp::kDropCount; ++i) {
-      if (sum_.dropped[i] > 0) drops.emplace(to_string(static_cast<tcp::Drop>(i)));
-    }
-    std::set<std::string> malformed;
-    for (std::size_t i = 0; i < wire::kParseErrorCount; ++i) {
-      if (sum_.malformed[i] > 0) malformed.emplace(to_string(static_cast<wire::ParseError>(i)));
-    }
     line("states", states);
     line("rows", rows);
-    line("drops", drops);
-    line("malformed", malformed);
+    line("drops", counted<tcp::Drop>(sum_.dropped, 1));
+    line("malformed", counted<wire::ParseError>(sum_.malformed, 0));
+    line("pieces", counted<ip::PieceFate>(sum_.pieces, 0));
+    line("icmp", counted<host::IcmpDrop>(sum_.icmp_dropped, 0));
   }
 
   host::Counters sum_;
