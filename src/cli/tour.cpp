@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "insight/scenarios.hpp"
 
 namespace lastack::cli {
@@ -92,11 +93,25 @@ void show_first_wire() {
   }
 }
 
+Manual manual() {
+  return {.summary = "a ladder, then the kernel's curl over a TUN device",
+          .description =
+              "The first ten seconds: the half-close as a ladder; then lastack serve in a network "
+              "namespace of its own, curl fetching a page from it over a TUN device, and a "
+              "half-closed connection as the kernel's ss and as lastack ss show it. Nothing of the "
+              "machine's own network is touched. Where no namespace can be made, it ends after the "
+              "ladder and says so.",
+          .examples = {{"lastack tour", "all of it"}},
+          .exit_codes = {{kOk, "it went to its end"},
+                         {kFailed, "its second half failed"},
+                         {kUsage, "wrong usage"}}};
+}
+
 }  // namespace
 
 void add_tour(CLI::App& app) {
   auto language = std::make_shared<std::string>("en");
-  CLI::App* tour = app.add_subcommand("tour", "a ladder, then the kernel's curl over a TUN device");
+  CLI::App* tour = add_command(app, "tour", manual());
   tour->add_option("--lang", *language, "language of the sentences")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
