@@ -303,10 +303,10 @@ Manual manual() {
   return {
       .summary = "what the stack costs, in processor time",
       .description =
-          "Two hosts in one process on one thread, joined by memory; every figure is for both ends "
-          "together. The program's octets are copied in, by the wire into the receiver's packet, "
-          "and out. Time is virtual: a batch of packets takes a microsecond, and waiting costs "
-          "nothing. Each run warms itself up before it counts.",
+          "Two hosts in one process on one thread, joined by memory; every figure is for both "
+          "ends together. The program's octets are copied in, by the wire into the receiver's "
+          "packet, and out. Time is virtual: a batch of packets takes a microsecond, and waiting "
+          "costs nothing. Each run warms itself up before it counts.",
       .examples = {{"lastack bench bulk --mtu max", "the largest segments, checksums on"},
                    {"lastack bench pingpong --idle 10000 --round-robin",
                     "an octet and back, on one of 10,001 connections after another"},
@@ -361,8 +361,8 @@ void add_connect(CLI::App& bench, const std::shared_ptr<Options>& options) {
                {.summary = "connect, an octet each way, close, TIME_WAIT",
                 .description =
                     "Makes whole connections, one after another. The client closes first, so the "
-                    "TIME_WAITs are its own; virtual time passes so that as many as asked for "
-                    "are there at any moment.",
+                    "TIME_WAITs are its own; virtual time passes so that as many as asked for are "
+                    "there at any moment.",
                 .examples = {{"lastack bench connect --connections 10000 --time-wait 0",
                               "with no TIME_WAIT kept"}}},
                connect});

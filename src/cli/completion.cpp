@@ -186,8 +186,8 @@ std::string zsh(const CommandPage& root) {
   std::string out = "#compdef lastack\n# Written by `lastack completion zsh`.\n";
   for (const CommandPage* page : all_pages(root)) out += zsh_function(*page);
   return out +
-         "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n  _lastack \"$@\"\nelse\n"
-         "  compdef _lastack lastack\nfi\n";
+         "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n  _lastack \"$@\"\nelse\n  "
+         "compdef _lastack lastack\nfi\n";
 }
 
 // --- fish
@@ -279,10 +279,9 @@ void add_completion(CLI::App& app) {
       app, "completion",
       {.summary = "print what a shell needs to complete lastack",
        .description = "Prints the completion of subcommands, options and "
-                      "their words for a shell, made from the "
-                      "same options as --help. Installing lastack installs "
-                      "it for all three shells; this is for "
-                      "one that was not installed.",
+                      "their words for a shell, made from the same options as --help. Installing "
+                      "lastack installs it for all three shells; this is for one that was not "
+                      "installed.",
        .examples = {{"source <(lastack completion bash)", "for this bash"},
                     {"lastack completion zsh > ~/.zfunc/_lastack",
                      "for zsh, where ~/.zfunc is in its fpath"},

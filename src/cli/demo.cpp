@@ -110,9 +110,8 @@ Manual manual() {
           "printed as a ladder: each side's calls and states in its column, the segments between "
           "them, and a sentence for each step. Time is virtual, so an hour of waiting takes no "
           "time, and the same scenario is the same every time. The numbers on the left are "
-          "seconds; "
-          "sequence numbers count from the connection's first. A segment that is lost ends in a "
-          "cross on its way.",
+          "seconds; sequence numbers count from the connection's first. A segment that is lost "
+          "ends in a cross on its way.",
       .terms_title = "scenarios",
       .terms = std::move(scenarios),
       .examples = {{"lastack demo half-close", "one side has no more to say, the other has"},

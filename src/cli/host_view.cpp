@@ -52,8 +52,15 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"bad_address", c.bad_address},
                      {"tcp_checksum", c.tcp_checksum},
                      {"syn_queue_full", c.syn_queue_full},
+                     {"cookies_sent", c.cookies_sent},
+                     {"cookies_received", c.cookies_received},
+                     {"cookies_failed", c.cookies_failed},
                      {"accept_queue_full", c.accept_queue_full},
-                     {"too_many", c.too_many}};
+                     {"too_many", c.too_many},
+                     {"orphans_reset", c.orphans_reset},
+                     {"time_wait_cut", c.time_wait_cut},
+                     {"replies_dropped", c.replies_dropped},
+                     {"events_lost", c.events_lost}};
   for (std::size_t i = 1; i < c.dropped.size(); ++i) {
     out["dropped"][std::string(to_string(static_cast<tcp::Drop>(i)))] = c.dropped[i];
   }

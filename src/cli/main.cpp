@@ -13,9 +13,10 @@ lastack::cli::Manual manual() {
   using namespace lastack::cli;
   return {.summary = "a TCP/IP host in user space that closes right and can tell you why",
           .description =
-              "Shows how TCP connections open and close on a TCP of its own: scenarios as ladders, "
-              "the table of states, every state that two ends can get into, trials over bad wires; "
-              "and serves over a TUN device, where the other end is this machine's kernel.",
+              "Shows how TCP connections open and close on a TCP of its own: scenarios as "
+              "ladders, the table of states, every state that two ends can get into, trials over "
+              "bad wires; and serves over a TUN device, where the other end is this machine's "
+              "kernel.",
           .examples = {{"lastack demo half-close", "a good first step"},
                        {"lastack states --from CLOSE_WAIT", "where a state leads"}},
           .exit_codes = {{kOk, "fine"},

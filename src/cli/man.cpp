@@ -206,9 +206,8 @@ void add_man(CLI::App& app) {
       app, "man",
       {.summary = "print a page of the manual",
        .description = "Prints the page of lastack or of a subcommand as troff, made from the same "
-                      "words as its "
-                      "--help. Installing lastack installs all of them, so that man lastack-demo "
-                      "shows this too.",
+                      "words as its --help. Installing lastack installs all of them, so that man "
+                      "lastack-demo shows this too.",
        .examples = {{"lastack man demo | man -l -", "the page of a subcommand, as man shows it"},
                     {"lastack man --json", "every command, option and example as JSON"}},
        .exit_codes = {{kOk, "printed or written"},

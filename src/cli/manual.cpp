@@ -93,6 +93,28 @@ OptionPage page_of(const CLI::Option& option) {
   return page;
 }
 
+/// What a group of options asks for: "one of --tun, --tap".
+std::string rule_of(const CLI::App& group) {
+  if (group.get_require_option_min() == 0) return {};
+  std::vector<std::string> names;
+  for (const CLI::Option* option : group.get_options()) names.push_back(option->get_name());
+  return fmt::format(" ({}one of {})", group.get_require_option_max() == 1 ? "" : "at least ",
+                     fmt::join(names, ", "));
+}
+
+/// The options of `app`, and of its groups, which CLI11 keeps as subcommands without a name.
+void collect_options(const CLI::App& app, const std::string& rule, CommandPage& page) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden
+    OptionPage one = page_of(*option);
+    one.help += rule;
+    (one.argument ? page.arguments : page.options).push_back(std::move(one));
+  }
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (sub->get_name().empty()) collect_options(*sub, rule_of(*sub), page);
+  }
+}
+
 }  // namespace
 
 Command::Command(std::string name, Manual manual)
@@ -120,12 +142,10 @@ CommandPage page_of(const CLI::App& app) {
   } else {
     page.manual.summary = app.get_description();
   }
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group().empty()) continue;  // hidden
-    (option->get_positional() ? page.arguments : page.options).push_back(page_of(*option));
+  collect_options(app, "", page);
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!sub->get_name().empty()) page.subcommands.push_back(page_of(*sub));
   }
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
-    page.subcommands.push_back(page_of(*sub));
   return page;
 }
 

@@ -246,15 +246,13 @@ Manual manual() {
       .description =
           "A seed is a trial: two hosts, a wire that loses, doubles, delays, reorders and damages "
           "packets, and programs that talk and close in every way there is, all drawn from that "
-          "one "
-          "number and run in virtual time. A referee watches every packet, and each octet read is "
-          "compared with what was sent. The same seed is the same trial on every machine, so what "
-          "failed can be seen again.",
+          "one number and run in virtual time. A referee watches every packet, and each octet "
+          "read is compared with what was sent. The same seed is the same trial on every machine, "
+          "so what failed can be seen again.",
       .examples = {{"lastack sim --seeds 1..200", "two hundred trials, and their sum"},
                    {"lastack sim --seed 7", "one trial with its plan"},
                    {"lastack sim --seed 7 --trace seed7.pcapng",
-                    "the same, with its packets for "
-                    "Wireshark"}},
+                    "the same, with its packets for Wireshark"}},
       .exit_codes = {{kOk, "all trials passed"},
                      {kFailed, "a trial failed, or the file can't be written"},
                      {kUsage, "no seeds given, or wrong usage"}}};

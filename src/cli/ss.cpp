@@ -86,11 +86,10 @@ Manual ss_manual() {
   return {
       .summary = "show the connections of running hosts",
       .description =
-          "Asks the lastack hosts that run here, such as lastack serve, for their connections, and "
-          "prints them in the columns of iproute2's ss and with its names of states; with -e also "
-          "how long each has been in its state, and what brought it there. Listeners are shown "
-          "with "
-          "-l or -a.\n\n"
+          "Asks the lastack hosts that run here, such as lastack serve, for their connections, "
+          "and prints them in the columns of iproute2's ss and with its names of states; with -e "
+          "also how long each has been in its state, and what brought it there. Listeners are "
+          "shown with -l or -a.\n\n"
           "Hosts answer on sockets in $XDG_RUNTIME_DIR/lastack, or /run/lastack where that is not "
           "set, and only to the user they run as.",
       .examples = {{"lastack ss -e", "connections, since when, and why"},
@@ -104,8 +103,8 @@ Manual ss_manual() {
 Manual ask_manual() {
   return {.summary = "ask running hosts for counters, or pause their link",
           .description =
-              "Sends a request to the lastack hosts that run here and prints each one's answer "
-              "as JSON. A host whose link is paused takes no packets and sends none until it is "
+              "Sends a request to the lastack hosts that run here and prints each one's answer as "
+              "JSON. A host whose link is paused takes no packets and sends none until it is "
               "resumed: to its peers it looks as if the cable were out. What comes meanwhile "
               "waits at the device, and the host's timers are late.",
           .terms_title = "requests",

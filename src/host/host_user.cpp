@@ -30,52 +30,51 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
-  const bool taken = std::ranges::any_of(listeners_, [&](const ListenerEntry& l) {
-    const bool same_place = l.local.address == at.address ||
-                            (l.local.address.family() == at.address.family() &&
-                             (l.local.address.is_unspecified() || at.address.is_unspecified()));
-    return l.in_use && l.local.port == at.port && same_place;
+  const bool taken = std::ranges::any_of(listening_.at(at.port), [&](std::uint32_t i) {
+    const Endpoint& other = listeners_[i].local;
+    return other.address == at.address ||
+           (other.address.family() == at.address.family() &&
+            (other.address.is_unspecified() || at.address.is_unspecified()));
   });
   if (taken) return std::unexpected(Refusal::address_in_use);
 
-  auto slot = std::ranges::find_if(listeners_, [](const ListenerEntry& l) { return !l.in_use; });
-  if (slot == listeners_.end()) slot = listeners_.insert(listeners_.end(), ListenerEntry{});
-  const std::uint32_t generation = slot->generation;
-  *slot = ListenerEntry{};
-  slot->generation = generation;
-  slot->local = at;
-  slot->settings = settings ? std::move(settings) : config_.settings;
-  slot->backlog = std::max(backlog, 1U);
-  slot->since = now;
-  slot->in_use = true;
-  count(slot->listener.open());
-  return ListenerId{static_cast<std::uint32_t>(slot - listeners_.begin()), generation};
+  const std::uint32_t index = listeners_.make({});
+  ListenerEntry& entry = listeners_[index];
+  entry.local = at;
+  entry.settings = settings ? std::move(settings) : config_.settings;
+  entry.backlog = std::max(backlog, 1U);
+  entry.since = now;
+  listening_.add(at.port, index);
+  count(entry.listener.open());
+  return ListenerId{index, listeners_.generation(index)};
+}
+
+const ListenerEntry* Host::find_listener(ListenerId id) const {
+  const bool fresh = listeners_.has(id.index) && listeners_.generation(id.index) == id.generation;
+  return fresh ? &listeners_[id.index] : nullptr;
 }
 
 ListenerEntry* Host::find_listener(ListenerId id) {
-  if (id.index >= listeners_.size()) return nullptr;
-  ListenerEntry& entry = listeners_[id.index];
-  return entry.in_use && entry.generation == id.generation ? &entry : nullptr;
+  return const_cast<ListenerEntry*>(std::as_const(*this).find_listener(id));
 }
 
 std::optional<Endpoint> Host::local_of(ListenerId id) const {
-  const ListenerEntry* entry = const_cast<Host*>(this)->find_listener(id);
+  const ListenerEntry* entry = find_listener(id);
   return entry != nullptr ? std::optional(entry->local) : std::nullopt;
 }
 
 std::size_t Host::waiting(ListenerId id) const {
-  const ListenerEntry* entry = const_cast<Host*>(this)->find_listener(id);
+  const ListenerEntry* entry = find_listener(id);
   return entry != nullptr ? entry->accept_queue.size() : 0;
 }
 
 /// A listener on just this address comes before one on all of them.
-ListenerEntry* Host::listener_for(const Endpoint& local) {
-  ListenerEntry* any = nullptr;
-  for (ListenerEntry& l : listeners_) {
-    if (!l.in_use || l.local.port != local.port) continue;
-    if (l.local.address == local.address) return &l;
-    const bool all = l.local.address.is_unspecified();
-    if (all && l.local.address.family() == local.address.family()) any = &l;
+std::optional<std::uint32_t> Host::listener_for(const Endpoint& local) const {
+  std::optional<std::uint32_t> any;
+  for (const std::uint32_t i : listening_.at(local.port)) {
+    const wire::IpAddress& address = listeners_[i].local.address;
+    if (address == local.address) return i;
+    if (address.is_unspecified() && address.family() == local.address.family()) any = i;
   }
   return any;
 }
@@ -93,9 +92,9 @@ void Host::close_listener(ListenerId id, TimePoint now) {
   ListenerEntry* listener = find_listener(id);
   if (listener == nullptr) return;
   count(listener->listener.close());
-  listener->in_use = false;
-  ++listener->generation;
   reset_children(id.index, now);
+  listening_.remove(listener->local.port, id.index);
+  listeners_.drop(id.index);
 }
 
 void Host::reset_children(std::uint32_t listener, TimePoint now) {
@@ -104,11 +103,8 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
     connections_[index].listener = kNobody;
     apply(index, connections_[index].connection.abort(now), now);
   }
-  std::vector<std::uint32_t> children;
-  syn_rcvd_.each_index([&](std::uint32_t i, const SynRcvdEntry& entry) {
-    if (entry.listener == listener) children.push_back(i);
-  });
-  for (const std::uint32_t i : children) {
+  for (const auto& handshakes = listeners_[listener].handshakes; !handshakes.empty();) {
+    const std::uint32_t i = handshakes.back();
     const tcp::Effects fx = syn_rcvd_[i].record.abort();
     count(fx);
     reply_reset(syn_rcvd_[i].flow, fx.reset);
@@ -119,19 +115,12 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
 // --- connecting
 
 std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) const {
-  if (is_local(remote)) return remote;
-  std::optional<wire::IpAddress> any;
-  for (const wire::Prefix& p : config_.addresses) {
-    if (p.contains(remote)) return p.address;
-    if (!any && p.address.family() == remote.family()) any = p.address;
-  }
-  return any;
+  if (link_) return link()->source_for(remote);
+  return ip::choose_source(addresses_, remote, remote);
 }
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
-  const bool listened = std::ranges::any_of(
-      listeners_, [&](const ListenerEntry& l) { return l.in_use && l.local.port == local.port; });
-  return listened || lookup({local, remote}).has_value();
+  return !listening_.at(local.port).empty() || lookup({local, remote}).has_value();
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
@@ -149,20 +138,26 @@ std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const E
 
 /// RFC 6528 §3: a clock of 4 microseconds and a keyed hash of the flow.
 tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now) {
-  const bool v4 = flow.local.address.is_v4();
+  const Family family = flow.local.address.family();
+  const bool v4 = family == Family::v4;
   const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / 4us);
   const std::size_t headers = v4 ? kTcpIpv4 : kTcpIpv6;
   return {.iss = Seq(hash_of(flow, iss_key_) + clock),
           .ts_offset = hash_of({flow.remote, flow.local}, iss_key_),
-          .mss = static_cast<std::uint16_t>(config_.mtu - headers),
+          .mss = static_cast<std::uint16_t>(mtu_for(family) - headers),
           .default_mss = static_cast<std::uint16_t>(v4 ? 536 : 1220),
           .settings = settings ? std::move(settings) : config_.settings};
 }
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
                                              SettingsPtr settings, TimePoint now) {
-  if (!can_be_peer(remote)) return std::unexpected(Refusal::bad_address);
-  if (connections_.size() >= config_.most_connections) return std::unexpected(Refusal::too_many);
+  if (!can_be_peer(remote) || is_broadcast(remote.address)) {
+    return std::unexpected(Refusal::bad_address);
+  }
+  if (connections_.size() >= config_.most_connections) {
+    ++counters_.too_many;
+    return std::unexpected(Refusal::too_many);
+  }
   Flow flow{local.value_or(Endpoint{}), remote};
   if (!local || local->address.is_unspecified()) {
     const auto source = source_for(remote.address);
@@ -284,6 +279,28 @@ void Host::orphan(FlowId id, TimePoint now) {
   apply(id.index, entry->connection.orphan(now), now);
   entry->held = false;
   connections_.forget_ids(id.index);
+  if (entry->connection.state() == tcp::State::closed) return;
+  if (orphans_ >= config_.most_orphans) reset_an_orphan(now);
+  entry->orphan = true;
+  ++orphans_;
+  orphans_by_age_.add(connections_, id.index);
+}
+
+/// A peer that never answers, or never ends, must not cost memory for all who did not close well:
+/// the oldest goes that has nothing left to send but a FIN, or else the oldest of all.
+void Host::reset_an_orphan(TimePoint now) {
+  constexpr std::size_t kLookedAt = 64;
+  const auto oldest = orphans_by_age_.oldest(connections_, kLookedAt, [](const ConnectionEntry& e) {
+    const tcp::State state = e.connection.state();
+    return state == tcp::State::fin_wait_2 || state == tcp::State::last_ack;
+  });
+  if (!oldest) return;
+  ConnectionEntry& entry = connections_[*oldest];
+  entry.orphan = false;
+  --orphans_;
+  ++counters_.orphans_reset;
+  apply(*oldest, entry.connection.abort(now), now);
+  connections_.forget_ids(*oldest);
 }
 
 void Host::set_settings(FlowId id, SettingsPtr settings, TimePoint now) {

@@ -9,7 +9,14 @@ void HostDriver::receive() {
   const TimePoint now = monotonic_now();
   batch_.clear();
   link_->receive(batch_, now);
-  for (const link::Packet& packet : batch_) host_->packet_arrives(packet.octets, now);
+  const bool frames = host_->config().medium == host::Medium::ethernet;
+  for (const link::Packet& packet : batch_) {
+    if (frames) {
+      host_->frame_arrives(packet.octets, now);
+    } else {
+      host_->packet_arrives(packet.octets, now);
+    }
+  }
   batch_.clear();
 }
 

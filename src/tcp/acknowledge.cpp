@@ -47,11 +47,10 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
   timers.unanswered = 0;
   tcb_.progress = a.now;
   tcb_.error = Error::none;  // what ICMP said is over (RFC 5927 §5)
-  if (snd.una < snd.max) {
-    arm_retransmission(Retransmission::timeout, a.now);  // RFC 6298 §5.3
-  } else {
-    arm_retransmission(Retransmission::off, a.now);  // §5.2
-  }
+  // RFC 6298 §5.3 and §5.2. After a timeout only what was sent again is awaited: where the window
+  // does not take the rest, there is something to probe and not to wait for.
+  const bool awaited = snd.una < snd.nxt;
+  arm_retransmission(awaited ? Retransmission::timeout : Retransmission::off, a.now);
   if (before < 0) {
     std::visit([&](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
   }
@@ -88,11 +87,15 @@ void Connection::update_window(const Arrival& a, Effects&) {
       before(snd.wl2, ack) || before(snd.wl1, seq) || (snd.wl1 == seq && snd.wl2 == ack);
   if (!newer && !mutated(Mutant::window_from_old_segment)) return;
   const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
+  const bool was_closed = snd.wnd == 0;
   snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);
   snd.max_wnd = std::max(snd.max_wnd, snd.wnd);
   snd.wl1 = seq;
   snd.wl2 = ack;
-  if (snd.wnd > 0 && tcb_.timers.mode == Retransmission::persist) {
+  // Only a closed window opens. One that is too small to use may say so with every segment of a
+  // stream, and the timer that uses it all the same (§3.8.6.2.1) has to run out.
+  const bool opens = was_closed || mutated(Mutant::persist_starts_anew);
+  if (snd.wnd > 0 && opens && tcb_.timers.mode == Retransmission::persist) {
     tcb_.timers.backoff = 0;
     tcb_.probe = false;
     arm_retransmission(Retransmission::off, a.now);

@@ -5,6 +5,7 @@
 
 #include "base/sequence.hpp"
 #include "base/time.hpp"
+#include "tcp/mutant.hpp"
 #include "tcp/timestamps.hpp"
 #include "wire/tcp_header.hpp"
 
@@ -19,6 +20,7 @@ struct Arrival {
   Range text;             ///< its octets, cut to the window by check_sequence()
   bool fin;               ///< it has a FIN, and that lies in the window
   Offset fin_at;          ///< where that stands
+  bool listened = true;   ///< a listener would take it over, were it a SYN in TIME_WAIT
 
   [[nodiscard]] bool has(wire::Flag flag) const { return header.flags.has(flag); }
 };
@@ -31,9 +33,15 @@ struct Arrival {
 }
 
 /// The four cases of §3.10.7.4, first: does any of [seq, seq + length) lie in the window?
-[[nodiscard]] constexpr bool acceptable(Offset seq, std::uint32_t length, Range window) {
-  if (length == 0)
-    return window.empty() ? seq == window.begin : window.begin <= seq && seq < window.end;
+/// DEVIATES: without octets it may also stand right at the window's end, unless it is a RST: there
+/// stands a peer that has filled the window. Two that have filled each other's would else refuse
+/// each other's ACKs, and answer each with one (§A.2).
+[[nodiscard]] constexpr bool acceptable(Offset seq, std::uint32_t length, Range window, bool rst) {
+  if (length == 0) {
+    if (seq == window.begin) return true;
+    const bool at_end = seq == window.end && !rst && !mutated(Mutant::ack_at_end_refused);
+    return window.begin < seq && (seq < window.end || at_end);
+  }
   if (window.empty()) return false;
   const Offset last = seq + length - 1;
   return (window.begin <= seq && seq < window.end) || (window.begin <= last && last < window.end);

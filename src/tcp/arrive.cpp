@@ -23,7 +23,7 @@ void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
 /// PAWS. Also the place where a SYN may take over from TIME_WAIT, since neither an old timestamp
 /// nor a number outside the window may stop it.
 bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
-  if (tcb_.state == State::time_wait &&
+  if (tcb_.state == State::time_wait && a.listened &&
       (may_reuse(a.header, ack_field(), tcb_.timestamps, tcb_.ts.recent) ||
        (a.has(Flag::syn) && mutated(Mutant::reuse_any_syn)))) {
     enter(Event::reuse, fx, a.now);
@@ -47,7 +47,7 @@ bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
 bool Connection::check_sequence(Arrival& a, Effects& fx) {
   const Range window{tcb_.rcv.nxt, tcb_.rcv.edge};
   const std::uint32_t length = segment_length(a.header, a.payload);
-  if (!acceptable(a.seq, length, window) && !mutated(Mutant::sequence_not_checked)) {
+  if (!acceptable(a.seq, length, window, a.has(Flag::rst)) && !mutated(Mutant::sequence_not_checked)) {
     // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
     const bool closed = window.empty() && !mutated(Mutant::closed_window_takes_nothing);
     if (!closed || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {

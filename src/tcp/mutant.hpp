@@ -24,6 +24,7 @@ enum class Mutant : std::uint8_t {
   sequence_not_checked,         ///< first
   no_ack_for_unacceptable,      ///< first
   closed_window_takes_nothing,  ///< first: ACK and RST come in through a closed window
+  ack_at_end_refused,           ///< first: an ACK may stand at the end of the window
   text_not_cut_at_window,       ///< seventh
   text_after_fin_taken,         ///< seventh
   orphan_reads_on,              ///< RFC 1122 4.2.2.13
@@ -41,9 +42,11 @@ enum class Mutant : std::uint8_t {
   paws_off,                     ///< RFC 7323 §5
   stamp_not_needed,             ///< RFC 7323 §3.2
   window_from_old_segment,      ///< fifth: wl1 and wl2
+  stands_behind_window,         ///< §3.8.6: ACKs and RSTs stay inside the peer's window
   retransmission_forgotten,     ///< RFC 6298 §5.1
   no_give_up,                   ///< §3.8.3
   persist_never,                ///< §3.8.6.1
+  persist_starts_anew,          ///< §3.8.6.2.1: the override timeout runs out
   time_wait_short,              ///< 2 MSL
   orphan_never_ends,            ///< FIN_WAIT_2 of an orphan
   unread_close_is_fin,          ///< RFC 1122 4.2.2.13

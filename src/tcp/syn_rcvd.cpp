@@ -20,7 +20,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
   const bool paws = agreed.timestamps && !rst && ts.outdates(header.options.ts_val, now);
   const Offset seq = distance(irs + 1, header.seq);
   const std::uint32_t length = segment_length(header, payload);
-  if (paws || !acceptable(seq, length, {0, receive_window})) {
+  if (paws || !acceptable(seq, length, {0, receive_window}, rst)) {
     fx.drop = rst       ? Drop::rst_outside_window
               : paws    ? Drop::paws
               : seq < 0 ? Drop::old_duplicate
@@ -73,6 +73,20 @@ Effects SynRcvd::timer_expired(const Settings& settings, TimePoint now) {
   ++retransmissions;
   syn_ack_due = true;
   deadline = kNever;
+  return fx;
+}
+
+/// A hard error about our SYN,ACK ends the handshake. There is nobody to tell of a soft one.
+Effects SynRcvd::icmp_arrives(const IcmpError& icmp, TimePoint) {
+  Effects fx;
+  const bool out = !syn_ack_due || retransmissions > 0;
+  if (icmp.seq != iss || !out) {
+    fx.drop = Drop::icmp_out_of_window;
+  } else if (icmp.kind == IcmpError::Kind::hard) {
+    fx.error = icmp.error;
+    state = take(state, Event::icmp_hard, fx);
+    deadline = kNever;
+  }
   return fx;
 }
 

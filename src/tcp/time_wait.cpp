@@ -23,10 +23,10 @@ TimeWait::TimeWait(const Connection& connection) {
 }
 
 Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                  const Settings& settings, TimePoint now) {
+                                  const Settings& settings, TimePoint now, bool listened) {
   Effects fx;
   const bool rst = header.flags.has(Flag::rst);
-  if (may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
+  if (listened && may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
     state_ = take(state_, Event::reuse, fx);
     return fx;
   }
@@ -42,7 +42,7 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
     }
   }
   const Offset seq = distance(rcv_nxt_, header.seq);
-  if (!acceptable(seq, segment_length(header, payload), {0, window_})) {
+  if (!acceptable(seq, segment_length(header, payload), {0, window_}, rst)) {
     fx.drop = seq < 0 ? Drop::old_duplicate : Drop::outside_window;
     const std::uint32_t length = segment_length(header, payload);
     if (timestamps_ && !rst && length > 0 &&

@@ -90,7 +90,7 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
   if (snd.una == snd.max && snd.nxt < snd.end && now - tcb_.sent > rto()) {
     std::visit([&](auto& c) { c.on_idle(smss()); }, tcb_.congestion);
   }
-  const std::uint32_t octets = worth_sending(again ? std::min(most, payload_limit()) : most);
+  const std::uint32_t octets = worth_sending(segment_limit(most));
   const Offset from = snd.nxt;
   const bool fin = may_send_fin(from + octets);
   if (octets == 0 && !fin) return false;
@@ -160,11 +160,17 @@ bool Connection::transmit_probe(TimePoint now, Outgoing& out) {
 bool Connection::transmit_ack(TimePoint now, Outgoing& out) {
   if (!tcb_.ack_now || tcb_.state == State::syn_sent) return false;
   const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
-  // Where the peer expects us to go on: not behind a probe, which its closed window did not take.
-  const bool probing = tcb_.timers.mode == Retransmission::persist;
-  const Offset at = probing ? tcb_.snd.nxt : std::max(tcb_.snd.nxt, tcb_.snd.max);
+  const Offset at = where_we_stand();
   segment({at, at}, false, why, now, out);
   return true;
+}
+
+/// Where a segment without octets stands: behind all we sent, but not beyond the peer's window. A
+/// probe that it did not take, or a window that it took back (MUST-34), would make it refuse us.
+Offset Connection::where_we_stand() const {
+  const auto& snd = tcb_.snd;
+  const Offset edge = std::max<Offset>(snd.una, 0) + snd.wnd;
+  return mutated(Mutant::stands_behind_window) ? snd.max : std::min(snd.max, edge);
 }
 
 /// Builds a segment; each carries the latest ACK and window, so nothing is owed afterwards.
@@ -225,6 +231,16 @@ std::uint32_t Connection::payload_limit() const {
     options += 4 + 8 * static_cast<std::uint32_t>(blocks);
   }
   return smss() - options;
+}
+
+/// Octets of payload the next segment takes where the caller takes `most` at once. Several segments
+/// in one only where there is room for two: `most` may be an MSS, which counts options too. What is
+/// sent again goes singly; so does urgent data, whose pointer counts from each segment's own number.
+std::uint32_t Connection::segment_limit(std::uint32_t most) const {
+  const std::uint32_t one = payload_limit();
+  const bool single =
+      most < 2 * one || tcb_.snd.nxt < tcb_.snd.max || urgent_beyond(tcb_.snd.nxt);
+  return single ? std::min(most, one) : most;
 }
 
 /// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.

@@ -1,6 +1,5 @@
 #include "wire/tcp.hpp"
 
-#include <array>
 #include <optional>
 
 namespace lastack::wire {
@@ -130,13 +129,6 @@ std::optional<ParseError> read_tcp(Bytes segment, ParsedTcp& parsed) {
 }
 
 }  // namespace
-
-std::string_view to_string(ParseError error) {
-  static constexpr std::array<std::string_view, kParseErrorCount> kNames{
-      "truncated", "bad_version", "bad_length",    "bad_checksum",
-      "fragment",  "bad_option",  "bad_extension", "bad_address"};
-  return kNames[static_cast<std::size_t>(error)];
-}
 
 std::expected<ParsedTcp, ParseError> parse_tcp(Bytes segment) {
   std::expected<ParsedTcp, ParseError> result;  // filled where it is returned, not copied there

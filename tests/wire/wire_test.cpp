@@ -176,6 +176,8 @@ TEST(Ip, V6ExtensionHeadersArePassedOver) {
   packet[40] = std::byte{60};  // hop-by-hop, then destination options of 16 octets, then TCP
   packet[48] = std::byte{6};
   packet[49] = std::byte{1};
+  packet[50] = std::byte{0x1e};  // an option that may be skipped, and fills the header
+  packet[51] = std::byte{12};
   const auto parsed = parse_ip(packet);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->header.protocol, 6);

@@ -1,0 +1,118 @@
+// Windows at their edges: full ones, closed ones, small ones, and those that were taken back (§3.8.6).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "tcp/pair.hpp"
+#include "tcp/script.hpp"
+
+namespace lastack::tcp {
+namespace {
+
+using lastack_test::Family;
+using lastack_test::Pair;
+using wire::Flag;
+constexpr wire::Flags kAck = Flag::ack;
+
+class Window : public testing::TestWithParam<Family> {};
+INSTANTIATE_TEST_SUITE_P(Both, Window, testing::Values(Family::v4, Family::v6),
+                         [](const auto& info) { return info.param == Family::v4 ? "v4" : "v6"; });
+
+// Both have filled the other's window, and the first segment of each was lost: every ACK stands at
+// the end of a window. Refused, they would be answered by ACKs that are refused too, and no fast
+// retransmit would come of them.
+TEST_P(Window, TwoThatHaveFilledEachOthersWindowTakeEachOthersAcks) {
+  constexpr std::uint32_t kAll = 8 * 1460;
+  Settings settings = Script::plain();
+  settings.receive_buffer = kAll;
+  Pair pair(GetParam(), settings, settings);
+  pair.establish();
+  pair.settle();
+  int acks = 0;
+  std::array<bool, 2> lost{};
+  pair.loses = [&](const Pair::Flight& f) {
+    if (f.segment.payload.empty()) ++acks;
+    const bool first = !f.segment.payload.empty() && f.segment.payload.begin == 0;
+    return first && !std::exchange(lost.at(static_cast<std::size_t>(f.to)), true);
+  };
+  const TimePoint start = pair.now;
+  pair.send(0, kAll);
+  pair.send(1, kAll);
+  pair.run([&] { return pair.a().received == kAll && pair.b().received == kAll; });
+  EXPECT_LE(pair.now - start, 20ms) << "no timeout was needed";
+  EXPECT_LE(acks, 20);
+}
+
+TEST(WindowEnd, AnAckMayStandThereButNoRst) {
+  Script s;
+  s.establish().send(100).drain();
+  const Offset end = s.c.tcb().rcv.edge;
+  s.arrive({.seq = end, .ack = 100});
+  EXPECT_EQ(s.fx.drop, Drop::none);
+  EXPECT_EQ(s.c.tcb().snd.una, 100);
+  s.arrive({.seq = end + 1, .ack = 100});
+  EXPECT_EQ(s.fx.drop, Drop::outside_window);
+  s.drain();
+  s.arrive({.flags = Flag::rst, .seq = end});
+  EXPECT_EQ(s.fx.drop, Drop::rst_outside_window);
+  s.expect_silence();
+}
+
+// The probe's octet was not taken: a RST behind it would be outside a closed window, and the peer
+// would never learn that we are gone.
+TEST(ClosedWindow, ARstStandsInFrontOfTheProbe) {
+  Script s;
+  s.establish(0).send(100);
+  s.wait(201ms);
+  s.expect(kAck, 0, 1, 0);
+  EXPECT_EQ(s.ours(s.c.abort(s.now).reset.seq), 0);
+}
+
+TEST(WindowTakenBack, WhatWeSayStandsInsideIt) {
+  Script s;
+  s.establish(10000).send(8760).pull(1460);
+  s.out.clear();
+  s.arrive({.seq = 0, .len = 1460, .ack = 0, .window = 2000});
+  s.arrive({.seq = 1460, .len = 1460, .ack = 0, .window = 2000});
+  s.expect(kAck, 2000, 0, 2920);
+  EXPECT_EQ(s.ours(s.c.abort(s.now).reset.seq), 2000);
+}
+
+// The override timeout of §3.8.6.2.1, while the peer sends a stream of its own: each segment of
+// that names the same small window.
+TEST(SmallWindow, IsUsedAfterATimeThoughThePeerKeepsTalking) {
+  Script s;
+  s.establish(10000).send(10000).drain();
+  s.arrive({.ack = 8760, .window = 1000});
+  s.expect_silence();
+  for (Offset at = 0; at < 10 * 1460; at += 1460) {
+    s.arrive({.seq = at, .len = 1460, .ack = 8760, .window = 1000});
+    s.wait(50ms);
+  }
+  const auto used = std::ranges::find(s.out, Range{8760, 9760}, &Outgoing::payload);
+  EXPECT_NE(used, s.out.end()) << s.log;
+}
+
+// What lies beyond it was sent once and is not awaited: it is no reason to time out (SHLD-17), nor
+// to wait for one timeout more before what fits is sent (SHLD-16).
+TEST(WindowTakenBack, WhatFitsIsSentAgainWithoutAnotherTimeout) {
+  Script s;
+  s.establish(10000).send(8760).pull(1460);
+  s.out.clear();
+  s.arrive({.ack = 0, .window = 500});
+  s.wait(1s);
+  s.expect(kAck, 0, 500, 0);
+  s.arrive({.ack = 500, .window = 500});
+  s.expect_silence();
+  EXPECT_EQ(s.c.tcb().timers.mode, Retransmission::persist);
+  s.arrive({.ack = 500, .window = 0});
+  for (int i = 0; i < 40; ++i) {
+    s.wait(60s).drain();
+    s.arrive({.ack = 500, .window = 0});
+    ASSERT_EQ(s.c.state(), State::established) << s.log;
+  }
+}
+
+}  // namespace
+}  // namespace lastack::tcp
