@@ -20,6 +20,7 @@ struct Arrival {
   Range text;             ///< its octets, cut to the window by check_sequence()
   bool fin;               ///< it has a FIN, and that lies in the window
   Offset fin_at;          ///< where that stands
+  bool listened = true;   ///< a listener would take it over, were it a SYN in TIME_WAIT
 
   [[nodiscard]] bool has(wire::Flag flag) const { return header.flags.has(flag); }
 };

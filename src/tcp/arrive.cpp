@@ -23,7 +23,7 @@ void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
 /// PAWS. Also the place where a SYN may take over from TIME_WAIT, since neither an old timestamp
 /// nor a number outside the window may stop it.
 bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
-  if (tcb_.state == State::time_wait &&
+  if (tcb_.state == State::time_wait && a.listened &&
       (may_reuse(a.header, ack_field(), tcb_.timestamps, tcb_.ts.recent) ||
        (a.has(Flag::syn) && mutated(Mutant::reuse_any_syn)))) {
     enter(Event::reuse, fx, a.now);

@@ -15,6 +15,7 @@ namespace lastack::tcp {
 namespace {
 
 constexpr Settings kDefaults{};
+constexpr std::uint16_t kSmallestPathMss = 48;  // below this options would leave no room for data
 
 /// Whether ABORT tells the peer (§3.10.5): in LAST_ACK and later our FIN has said all there is.
 bool abort_resets(State state) {
@@ -74,7 +75,7 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
   tcb_.timers.retransmission = record.deadline;
   tcb_.timers.backoff = record.retransmissions;
   tcb_.timers.unanswered = record.retransmissions;
-  if (!tcb_.syn_lost) tcb_.timed = {.end = 0, .sent = record.sent};
+  if (!tcb_.syn_lost && record.sent != TimePoint{}) tcb_.timed = {.end = 0, .sent = record.sent};
   tcb_.heard = tcb_.sent = tcb_.progress = now;
 }
 
@@ -182,7 +183,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
     return fx;
   }
   if (icmp.kind == IcmpError::Kind::too_big) {
-    if (icmp.mss >= tcb_.snd.mss || icmp.mss < 48) return fx;  // only ever smaller, never absurd
+    if (icmp.mss >= tcb_.snd.mss || icmp.mss < kSmallestPathMss) return fx;  // only ever smaller
     tcb_.snd.mss = icmp.mss;
     tcb_.snd.nxt = tcb_.snd.una;  // what was too big did not arrive: send it again in pieces
     tcb_.retransmit_first = false;
@@ -199,6 +200,14 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   return fx;
 }
 
+/// Where nothing has been sent yet, the initial window is made of such segments, too.
+void Connection::path_takes(std::uint16_t mss) {
+  if (mss >= tcb_.snd.mss || mss < kSmallestPathMss) return;
+  tcb_.snd.mss = mss;
+  if (tcb_.snd.max > 0) return;
+  std::visit([this](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
+}
+
 std::uint32_t Connection::unread() const {
   const Offset data_end = tcb_.rcv.nxt - (tcb_.rcv.nxt > tcb_.rcv.fin ? 1 : 0);
   return static_cast<std::uint32_t>(std::max<Offset>(data_end - tcb_.rcv.read, 0));
@@ -212,7 +221,7 @@ void Connection::set_settings(SettingsPtr settings, TimePoint now) {
 }
 
 Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                    TimePoint now) {
+                                    TimePoint now, bool listened) {
   Effects fx;
   switch (tcb_.state) {
     case State::closed:
@@ -232,7 +241,8 @@ Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t
             .ack = tcb_.snd.una + distance(seq_of(tcb_.snd.una), header.ack),
             .text = {text, text + payload},
             .fin = header.flags.has(wire::Flag::fin),
-            .fin_at = text + payload};
+            .fin_at = text + payload,
+            .listened = listened};
   arrives_synchronized(a, fx);
   return fx;
 }

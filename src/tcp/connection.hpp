@@ -51,11 +51,14 @@ class Connection {
   // nothing, then look at next_deadline().
 
   /// A segment whose checksum is right and that is addressed to us; `payload` is its length in
-  /// octets. (§3.10.7)
-  Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now);
+  /// octets. (§3.10.7) `listened`: somebody would take a SYN; else none ends TIME_WAIT.
+  Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
+                          bool listened = true);
   /// Call at next_deadline() or later; earlier it does nothing. (§3.10.8)
   Effects timer_expired(TimePoint now);
   Effects icmp_arrives(const IcmpError& icmp, TimePoint now);
+  /// The path is known to take no larger segments than `mss`: from now on (RFC 1191 §6.4).
+  void path_takes(std::uint16_t mss);
 
   /// Active OPEN (§3.10.1): CLOSED → SYN_SENT. Error::exists where it is open already.
   std::expected<Effects, Error> open(const Open& how, TimePoint now);

@@ -77,6 +77,20 @@ Effects SynRcvd::timer_expired(const Settings& settings, TimePoint now) {
   return fx;
 }
 
+/// A hard error about our SYN,ACK ends the handshake. There is nobody to tell of a soft one.
+Effects SynRcvd::icmp_arrives(const IcmpError& icmp, TimePoint) {
+  Effects fx;
+  const bool out = !syn_ack_due || retransmissions > 0;
+  if (icmp.seq != iss || !out) {
+    fx.drop = Drop::icmp_out_of_window;
+  } else if (icmp.kind == IcmpError::Kind::hard) {
+    fx.error = icmp.error;
+    state = take(state, Event::icmp_hard, fx);
+    deadline = kNever;
+  }
+  return fx;
+}
+
 Effects SynRcvd::abort() {
   Effects fx;
   fx.error = Error::aborted;

@@ -23,10 +23,10 @@ TimeWait::TimeWait(const Connection& connection) {
 }
 
 Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                  const Settings& settings, TimePoint now) {
+                                  const Settings& settings, TimePoint now, bool listened) {
   Effects fx;
   const bool rst = header.flags.has(Flag::rst);
-  if (may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
+  if (listened && may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
     state_ = take(state_, Event::reuse, fx);
     return fx;
   }
