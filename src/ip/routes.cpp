@@ -57,11 +57,16 @@ bool Routes::set(const Route& route) {
   return true;
 }
 
-/// After a change: the order, and when something ends.
+/// After a change: the order, when something ends, and whether somebody failed.
 void Routes::settle() {
+  ++version_;
   std::ranges::stable_sort(routes_, goes_first);
   due_ = kNever;
-  for (const Route& r : routes_) due_ = std::min(due_, r.until);
+  failures_ = false;
+  for (const Route& r : routes_) {
+    due_ = std::min(due_, r.until);
+    failures_ = failures_ || r.failed != TimePoint{};
+  }
 }
 
 void Routes::remove(const Prefix& to, const IpAddress& via, RouteOrigin origin) {
@@ -106,13 +111,11 @@ void Routes::failed(const IpAddress& via, TimePoint now) {
 }
 
 void Routes::answered(const IpAddress& via) {
-  bool any = false;
+  if (!failures_) return;
   for (Route& r : routes_) {
-    if (r.via != via || r.failed == TimePoint{}) continue;
-    r.failed = TimePoint{};
-    any = true;
+    if (r.via == via) r.failed = TimePoint{};
   }
-  if (any) settle();
+  settle();
 }
 
 void Routes::advance(TimePoint now) {
