@@ -164,6 +164,8 @@ class Host {
   /// Of them those that nobody holds any more, and that are not over yet.
   [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
+  /// Octets in all receive buffers, as of the last transmit().
+  [[nodiscard]] std::size_t unread() const { return unread_; }
   [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }
   [[nodiscard]] const ip::PathMtu& path_mtu() const { return path_mtu_; }
 
