@@ -246,6 +246,7 @@ void measure(const std::string& name, const Options& options, Run (*once)(const 
     all["mtu"] = options.wire.mtu;
     all["checksums"] = wire_of(options).checksums;
     all["ip"] = options.wire.v6 ? 6 : 4;
+    all["ethernet"] = options.wire.ethernet;
     all["runs"] = runs.size();
     all["least"] = runs.front().value();
     all["most"] = runs.back().value();
@@ -267,6 +268,7 @@ CLI::App* add_one(CLI::App& bench, const std::shared_ptr<Options>& options, cons
                   const std::string& about, Run (*once)(const Options&)) {
   CLI::App* one = bench.add_subcommand(name, about);
   one->add_flag("-6", options->wire.v6, "IPv6");
+  one->add_flag("--ethernet", options->wire.ethernet, "in frames, as over a TAP device");
   one->add_option("--mtu", options->wire.mtu, "octets of the largest IP packet; max: 65535")
       ->transform([](const std::string& text) { return text == "max" ? "65535" : text; })
       ->check(CLI::Range(1280, 65535))

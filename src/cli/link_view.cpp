@@ -69,6 +69,7 @@ json counters(const ip::LinkLayer& link) {
   return {{"frames_in", c.frames_in},
           {"arp_in", c.arp_in},
           {"ndp_in", c.ndp_in},
+          {"mld_in", c.mld_in},
           {"control_out", c.control_out},
           {"dropped", reasons<ip::LinkDrop>(c.dropped)},
           {"bad_frame", reasons<wire::FrameError>(c.bad_frame)},

@@ -189,7 +189,7 @@ class Serving {
 
   void run() {
     while (!stop_ && !addresses_decided()) turn();
-    if (!stop_ && host_.addresses().empty()) {
+    if (!stop_ && !addresses_left()) {
       throw Failure{"no address is left to serve on\n  give others with --ip", kFailed};
     }
     fmt::print("ready\n");
@@ -237,6 +237,13 @@ class Serving {
     return !all.empty() && std::ranges::none_of(all, [](const ip::OwnAddress& a) {
       return a.state == ip::AddressState::tentative;
     });
+  }
+
+  /// Of those that were asked for; a link-local one comes by itself and serves nobody far.
+  [[nodiscard]] bool addresses_left() const {
+    if (host_.link() == nullptr || config_.addresses.empty()) return !host_.addresses().empty();
+    return std::ranges::any_of(config_.addresses,
+                               [this](const auto& p) { return host_.is_local(p.address); });
   }
 
   void start_services(const Options& options) {

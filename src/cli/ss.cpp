@@ -120,9 +120,12 @@ void add_ask(CLI::App& app) {
   auto options = std::make_shared<AskOptions>();
   CLI::App* ask =
       app.add_subcommand("ask", "ask running hosts: counters; pause and resume their link");
-  ask->add_option("WHAT", options->what, "counters, pause or resume")
+  ask->add_option("WHAT", options->what,
+                  "counters, pause or resume; of an Ethernet link\n"
+                  "addresses, neighbours, routes or link_counters")
       ->required()
-      ->check(CLI::IsMember({"counters", "pause", "resume"}));
+      ->check(CLI::IsMember(
+          {"counters", "pause", "resume", "addresses", "neighbours", "routes", "link_counters"}));
   ask->add_option("--pid", options->pid, "only the host of this process");
   ask->callback([options] {
     const auto replies = control::ask(options->pid, {{"ask", options->what}});

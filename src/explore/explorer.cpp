@@ -256,7 +256,7 @@ std::vector<Bounds> client_and_server() {
        .losses = 0,
        .duplicates = 0,
        .octets = {2, 0},
-       .calls = {1, 1},
+       .calls = {1, 0},
        .window = 1},
       {.name = "a window of one octet, a loss",
        .losses = 1,

@@ -31,7 +31,8 @@ Host::Host(Config config, Random random)
       reassembly_(config_.reassembly),
       path_mtu_(draw_key(random_)),
       identifications_(draw_key(random_)),
-      error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst) {
+      error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst),
+      trace_(config_.trace) {
   if (config_.medium == Medium::ethernet) {
     link_ = std::make_unique<LinkSide>(config_, Random(random_.next()));
   } else {
@@ -111,7 +112,7 @@ std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection
 /// Takes what a door brought about to the buffers, the books and those who watch.
 void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   ConnectionEntry& entry = connections_[index];
-  count(fx);
+  note(entry.flow, fx, now);
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
@@ -128,7 +129,9 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   mark({Handle::Kind::connection, index});
 }
 
-void Host::count(const tcp::Effects& fx) {
+/// Counts what became of a segment, a call or a timer, and keeps it for those who ask.
+void Host::note(const Flow& flow, const tcp::Effects& fx, TimePoint now) {
+  if (trace_.on()) trace_effects(flow, fx, now);
   counters_.dropped[static_cast<std::size_t>(fx.drop)] += 1;
   for (const tcp::Transition& t : fx.transitions()) {
     const auto row = std::ranges::find_if(
@@ -273,7 +276,8 @@ void Host::advance(TimePoint now) {
         break;
       case Handle::Kind::syn_rcvd: {
         SynRcvdEntry& entry = syn_rcvd_[i];
-        count(entry.record.timer_expired(settings_of(listeners_[entry.listener].settings), now));
+        const auto& settings = settings_of(listeners_[entry.listener].settings);
+        note(entry.flow, entry.record.timer_expired(settings, now), now);
         go_on_with_syn_rcvd(i);
         break;
       }
@@ -285,7 +289,7 @@ void Host::advance(TimePoint now) {
 /// What is over is over now, not when somebody asks for packets: the port is free.
 void Host::time_wait_due(std::uint32_t index, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
-  count(entry.record.timer_expired(now));
+  note(entry.flow, entry.record.timer_expired(now), now);
   if (entry.record.state() == tcp::State::closed && !entry.dirty) {
     end_time_wait(index);
   } else {

@@ -28,6 +28,7 @@
 #include "host/port_index.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
+#include "host/trace.hpp"
 #include "ip/fragmenter.hpp"
 #include "ip/icmp_meaning.hpp"
 #include "ip/identification.hpp"
@@ -154,6 +155,8 @@ class Host {
   [[nodiscard]] const ip::LinkLayer* link() const;
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// The latest events, where Config::trace asks for them.
+  [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   /// Calls visit(View) for everything there is: listeners, records, connections.
   template <typename Visit>
@@ -194,6 +197,7 @@ class Host {
                           TimePoint now);
   void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
   void mind_path(ConnectionEntry& entry, TimePoint now);
+  std::uint16_t identification_for(const wire::IpAddress& from, const wire::IpAddress& to);
   void send_error(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
                   TimePoint now);
 
@@ -245,16 +249,23 @@ class Host {
   void transmit_reply(PacketOut& out, TimePoint now);
   void cut_reply(TimePoint now);
 
-  // host_link.cpp: only where the medium is Ethernet
-  [[nodiscard]] TimePoint link_deadline() const;
-  void advance_link(TimePoint now);
+  // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not
+  [[nodiscard, gnu::noinline]] TimePoint link_deadline() const;
+  [[gnu::noinline]] void advance_link(TimePoint now);
   void hear_link(TimePoint now);
-  bool transmit_link(PacketOut& out);
-  bool find_way(PacketOut& out, TimePoint now);
+  [[gnu::noinline]] bool transmit_link(PacketOut& out);
+  [[gnu::noinline]] bool find_way(PacketOut& out, TimePoint now);
   void no_way_for(const PacketOut& out, TimePoint now);
-  void way_works(const Flow& flow, TimePoint now);
-  void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
+  [[gnu::noinline]] void way_works(const Flow& flow, TimePoint now);
+  [[gnu::noinline]] void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
   [[nodiscard]] std::uint16_t mtu_for(Family family) const;
+
+  // host_trace.cpp: only where Config::trace asks for it
+  void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload, TimePoint now);
+  void trace_departure(const Flow& flow, const PacketOut& packet, TimePoint now);
+  void trace_reply(const Slice& packet, TimePoint now);
+  void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
+  void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now);
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
@@ -264,7 +275,7 @@ class Host {
   ConnectionEntry* get(FlowId id);
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
-  void count(const tcp::Effects& fx);
+  void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
   void tell(const HostEvent& event);
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
@@ -313,6 +324,7 @@ class Host {
   ip::Identifications identifications_;
   ip::TokenBucket error_budget_;
   Counters counters_;
+  Trace trace_;
   std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
   std::uint32_t last_ = kNobody;    ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;

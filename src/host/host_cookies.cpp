@@ -46,7 +46,7 @@ bool Host::takes_cookie(std::uint32_t owner, const Flow& flow, const wire::Parse
   tcp::Open how = how_to_open(flow, listener.settings, now);
   how.iss = tcp.header.ack - 1;
   auto step = listener.listener.segment_arrives(*syn, 0, how, now);
-  count(step.fx);
+  note(flow, step.fx, now);
   step.child->syn_ack_due = false;
   step.child->sent = {};  // nobody remembers when: the round trip is not measured
   grow(*step.child, flow, owner, tcp, packet, now);

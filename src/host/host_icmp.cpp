@@ -58,7 +58,7 @@ void Host::answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp) {
   std::swap(header.source, header.destination);
   header.hop_limit = 64;
   header.dont_fragment = false;
-  header.identification = identification_++;
+  header.identification = identification_for(header.source, header.destination);
   const wire::Family family = header.source.family();
   const std::size_t front = wire::ip_header_size(family);
   const std::size_t size = ip.payload.size();
@@ -134,7 +134,7 @@ void Host::icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, 
 
 void Host::icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now) {
   const tcp::Effects fx = syn_rcvd_[index].record.icmp_arrives(error, now);
-  count(fx);
+  note(syn_rcvd_[index].flow, fx, now);
   if (fx.drop == tcp::Drop::none) ++counters_.icmp_errors_in;
   go_on_with_syn_rcvd(index);
 }
@@ -146,6 +146,11 @@ void Host::mind_path(ConnectionEntry& entry, TimePoint now) {
   if (!mtu) return;
   entry.connection.path_takes(mss_for(cut_to(*mtu), to.family()));
   entry.may_be_cut = *mtu < ip::kSmallestCut;
+}
+
+/// For packets that may be cut on their way (RFC 6864 §4.2).
+std::uint16_t Host::identification_for(const wire::IpAddress& from, const wire::IpAddress& to) {
+  return from.is_v4() ? static_cast<std::uint16_t>(identifications_.next(from, to)) : 0;
 }
 
 // --- errors from us
@@ -166,7 +171,13 @@ void Host::send_error(const wire::IcmpMessage& message, wire::Bytes about, bool 
     return;
   }
   ++counters_.icmp_errors_out;
-  reply(ip::error_about(message, quote->destination, *quote, about, &pool_));
+  const wire::IpHeader header{
+      .source = quote->destination,
+      .destination = quote->source,
+      .identification = identification_for(quote->destination, quote->source),
+      .dont_fragment = false,
+  };
+  reply(ip::error_about(message, header, about, &pool_));
 }
 
 }  // namespace lastack::host

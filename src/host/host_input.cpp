@@ -27,6 +27,7 @@ void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint 
   }
   const Flow flow{{ip.header.destination, tcp->header.destination_port},
                   {ip.header.source, tcp->header.source_port}};
+  if (trace_.on()) trace_arrival(flow, ip.payload, tcp->payload.size(), now);
   const auto handle = living(flow);
   if (!handle) {
     to_listener(flow, *tcp, packet, now);
@@ -72,7 +73,7 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   const auto& settings = settings_of(listeners_[entry.listener].settings);
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const auto step = entry.record.segment_arrives(tcp.header, size, settings, now);
-  count(step.fx);
+  note(entry.flow, step.fx, now);
   if (step.fx.reset.wanted) reply_reset(entry.flow, step.fx.reset);
   if (!step.grows) {
     go_on_with_syn_rcvd(index);
@@ -127,7 +128,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local).has_value();
   const auto fx =
       entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);
-  count(fx);
+  note(flow, fx, now);
   if (entry.record.state() == tcp::State::time_wait) {
     minds_deadline(entry.timer, entry.record.next_deadline());
     mark({Handle::Kind::time_wait, index});
@@ -147,7 +148,9 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const auto owner = listener_for(flow.local);
   if (!owner) {
-    ++counters_.dropped[static_cast<std::size_t>(tcp::Drop::no_connection)];
+    tcp::Effects fx;
+    fx.drop = tcp::Drop::no_connection;
+    note(flow, fx, now);
     reply_reset(flow, tcp::reset_for(tcp.header, size));
     return;
   }
@@ -162,7 +165,7 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice
     if (config_.syn_cookies) send_cookie(*owner, flow, tcp.header, now);
     return;
   }
-  count(step.fx);
+  note(flow, step.fx, now);
   if (step.fx.reset.wanted) reply_reset(flow, step.fx.reset);
   if (!step.child) return;
   const std::uint32_t index =

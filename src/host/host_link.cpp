@@ -131,9 +131,7 @@ void Host::doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint n
 /// A frame that is complete: the link layer's own, or one whose neighbour has answered meanwhile.
 bool Host::transmit_link(PacketOut& out) {
   if (auto frame = link_->layer.next_frame()) {
-    out.clear();
-    out.payload_size = frame->size();
-    out.payload.push_back(std::move(*frame));
+    out.become(std::move(*frame));
     return true;
   }
   if (link_->ready.empty()) return false;

@@ -60,6 +60,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       if (const auto segment = entry.connection.transmit(now, most)) {
         if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
         build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
+        if (trace_.on()) trace_departure(entry.flow, out, now);
         return true;
       }
       break;
@@ -69,6 +70,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       const auto& settings = settings_of(listeners_[entry.listener].settings);
       if (const auto segment = entry.record.transmit(settings, now)) {
         build(entry.flow, *segment, nullptr, out);
+        if (trace_.on()) trace_departure(entry.flow, out, now);
         return true;
       }
       break;
@@ -77,6 +79,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       TimeWaitEntry& entry = time_wait_[i];
       if (const auto segment = entry.record.transmit(now)) {
         build(entry.flow, *segment, nullptr, out);
+        if (trace_.on()) trace_departure(entry.flow, out, now);
         return true;
       }
       break;
@@ -215,10 +218,10 @@ void Host::reply(Slice packet) {
 
 /// The first reply; or the next piece of it, where the way to its receiver takes less at once.
 void Host::transmit_reply(PacketOut& out, TimePoint now) {
+  if (trace_.on() && !cutting_) trace_reply(replies_.front(), now);
   if (!cutting_) cut_reply(now);
   if (!cutting_) {
-    out.payload.push_back(replies_.pop_front());
-    out.payload_size = out.payload[0].size();
+    out.become(replies_.pop_front());
     return;
   }
   const Slice& packet = replies_.front();
@@ -267,6 +270,12 @@ wire::IpAddress PacketOut::destination() const {
   const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
   const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
   return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
+}
+
+void PacketOut::become(Slice octets) {
+  clear();
+  payload_size = octets.size();
+  payload.push_back(std::move(octets));
 }
 
 void PacketOut::clear() {

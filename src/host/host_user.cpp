@@ -54,7 +54,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   entry.backlog = std::max(backlog, 1U);
   entry.since = now;
   listening_.add(at.port, index);
-  count(entry.listener.open());
+  note({entry.local, {}}, entry.listener.open(), now);
   return ListenerId{index, listeners_.generation(index)};
 }
 
@@ -108,7 +108,7 @@ void Host::set_settings(ListenerId id, SettingsPtr settings) {
 void Host::close_listener(ListenerId id, TimePoint now) {
   ListenerEntry* listener = find_listener(id);
   if (listener == nullptr) return;
-  count(listener->listener.close());
+  note({listener->local, {}}, listener->listener.close(), now);
   reset_children(id.index, now);
   listening_.remove(listener->local.port, id.index);
   listeners_.drop(id.index);
@@ -123,7 +123,7 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
   for (const auto& handshakes = listeners_[listener].handshakes; !handshakes.empty();) {
     const std::uint32_t i = handshakes.back();
     const tcp::Effects fx = syn_rcvd_[i].record.abort();
-    count(fx);
+    note(syn_rcvd_[i].flow, fx, now);
     reply_reset(syn_rcvd_[i].flow, fx.reset);
     end_syn_rcvd(i);
   }
@@ -199,6 +199,7 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
   const auto fx = connection.open(how_to_open(flow, std::move(settings), now), now);
   const std::uint32_t index = make_connection(flow, std::move(connection));
   connections_[index].held = true;
+  trace_call(flow, TraceEvent::Call::connect, 0, now);
   apply(index, *fx, now);
   return FlowId{index, connections_.generation(index)};
 }
@@ -221,6 +222,7 @@ std::expected<std::size_t, tcp::Error> Host::send(FlowId id, std::span<const std
       entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size());
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(octets.first(n), &pool_);
+  trace_call(entry->flow, TraceEvent::Call::send, n, now);
   mark({Handle::Kind::connection, id.index});
   return n;
 }
@@ -233,6 +235,7 @@ std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePo
   const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(std::move(slice), &pool_);
+  trace_call(entry->flow, TraceEvent::Call::send, n, now);
   mark({Handle::Kind::connection, id.index});
   return n;
 }
@@ -247,6 +250,7 @@ std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   if (entry == nullptr) return 0;
   const std::size_t n = entry->in.read(into);
   if (n == 0) return 0;
+  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   entry->connection.receive(static_cast<std::uint32_t>(n), now);
   mark({Handle::Kind::connection, id.index});
   return n;
@@ -262,6 +266,7 @@ Slice Host::take(FlowId id, TimePoint now) {
   if (entry == nullptr) return {};
   Slice slice = entry->in.take();
   if (slice.empty()) return slice;
+  trace_call(entry->flow, TraceEvent::Call::receive, slice.size(), now);
   entry->connection.receive(static_cast<std::uint32_t>(slice.size()), now);
   mark({Handle::Kind::connection, id.index});
   return slice;
@@ -274,6 +279,7 @@ std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now) {
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const auto fx = entry->connection.close(now);
   if (!fx) return std::unexpected(fx.error());
+  trace_call(entry->flow, TraceEvent::Call::close, 0, now);
   apply(id.index, *fx, now);
   return {};
 }
@@ -281,6 +287,7 @@ std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now) {
 void Host::discard_receive(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
+  trace_call(entry->flow, TraceEvent::Call::discard_receive, 0, now);
   apply(id.index, entry->connection.discard_receive(now), now);
   if (!entry->connection.settings().shut_rd_keeps_buffered) {
     entry->in.skip_to(entry->connection.tcb().rcv.read, &pool_);
@@ -290,12 +297,14 @@ void Host::discard_receive(FlowId id, TimePoint now) {
 void Host::abort(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
+  trace_call(entry->flow, TraceEvent::Call::abort, 0, now);
   apply(id.index, entry->connection.abort(now), now);
 }
 
 void Host::orphan(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
+  trace_call(entry->flow, TraceEvent::Call::orphan, 0, now);
   apply(id.index, entry->connection.orphan(now), now);
   entry->held = false;
   connections_.forget_ids(id.index);

@@ -42,6 +42,8 @@ struct PacketOut {
   [[nodiscard]] wire::IpAddress destination() const;
   /// Copies all of it to the front of `into`; octets written, 0 where it does not fit.
   std::size_t copy_to(std::span<std::byte> into) const;
+  /// Is `octets`, which are complete.
+  void become(Slice octets);
   void clear();
 };
 

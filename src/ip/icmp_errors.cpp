@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "wire/ip.hpp"
-
 namespace lastack::ip {
 namespace {
 
@@ -36,9 +34,9 @@ Silence silence_about(const wire::Quote& about, bool even_multicast) {
   return Silence::none;
 }
 
-Slice error_about(const wire::IcmpMessage& message, const wire::IpAddress& source,
-                  const wire::Quote& about, wire::Bytes packet, BufferPool* pool) {
-  const wire::Family family = source.family();
+Slice error_about(const wire::IcmpMessage& message, wire::IpHeader header, wire::Bytes packet,
+                  BufferPool* pool) {
+  const wire::Family family = header.source.family();
   const bool v4 = family == wire::Family::v4;
   const std::size_t front = wire::ip_header_size(family);
   const std::size_t most = (v4 ? kMostErrorV4 : kMostErrorV6) - front - wire::kIcmpHeader;
@@ -47,16 +45,12 @@ Slice error_about(const wire::IcmpMessage& message, const wire::IpAddress& sourc
   Slice error = Slice::allocate(front + size, pool);
   const auto room = error.tail_room().first(front + size);
   const auto icmp = room.subspan(front);
-  const wire::IpHeader header{
-      .source = source,
-      .destination = about.source,
-      .protocol = v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6,
-      .dont_fragment = false,
-  };
+  header.protocol = v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6;
   wire::emit_ip(header, size, room);
   if (wire::emit_icmp(family, message, icmp) == 0) return {};
   std::ranges::copy(quoted, icmp.begin() + wire::kIcmpHeader);
-  wire::set_icmp_checksum(icmp, wire::icmp_sum(source, about.source, icmp).checksum());
+  const wire::Sum sum = wire::icmp_sum(header.source, header.destination, icmp);
+  wire::set_icmp_checksum(icmp, sum.checksum());
   error.grow(front + size);
   return error;
 }

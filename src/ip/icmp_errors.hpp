@@ -7,6 +7,7 @@
 
 #include "base/buffer.hpp"
 #include "wire/icmp.hpp"
+#include "wire/ip.hpp"
 #include "wire/quote.hpp"
 
 namespace lastack::ip {
@@ -32,9 +33,9 @@ inline constexpr std::size_t kSilenceCount = 5;
 /// addresses knows, a directed broadcast, is for the caller to see.
 [[nodiscard]] Silence silence_about(const wire::Quote& about, bool even_multicast = false);
 
-/// The whole packet that tells the sender of `packet`, from `source`, what `message` says. Empty
-/// for a kind of message that is never sent.
-[[nodiscard]] Slice error_about(const wire::IcmpMessage& message, const wire::IpAddress& source,
-                                const wire::Quote& about, wire::Bytes packet, BufferPool* pool);
+/// The whole packet, behind `header`, that says `message` about `packet`. Empty for a kind of
+/// message that is never sent.
+[[nodiscard]] Slice error_about(const wire::IcmpMessage& message, wire::IpHeader header,
+                                wire::Bytes packet, BufferPool* pool);
 
 }  // namespace lastack::ip

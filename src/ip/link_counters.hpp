@@ -36,7 +36,8 @@ struct LinkCounters {
   std::uint64_t frames_in = 0;
   std::uint64_t arp_in = 0;
   std::uint64_t ndp_in = 0;
-  std::uint64_t control_out = 0;  ///< frames of ARP and neighbour discovery
+  std::uint64_t mld_in = 0;
+  std::uint64_t control_out = 0;  ///< frames of ARP, neighbour discovery and MLD
   std::array<std::uint64_t, kLinkDropCount> dropped{};
   std::array<std::uint64_t, wire::kFrameErrorCount> bad_frame{};
   std::array<std::uint64_t, wire::kArpErrorCount> bad_arp{};

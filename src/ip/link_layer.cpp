@@ -15,6 +15,11 @@ constexpr std::array<std::string_view, kLinkDropCount> kDrops{
     "foreign_sender", "not_autoconfigured", "refused_redirect", "no_room",     "queue_full",
     "parking_full",   "unreachable",        "no_route"};
 
+IpAddress unspecified_v6() {
+  constexpr std::array<std::byte, 16> kOctets{};
+  return IpAddress::from(kOctets);
+}
+
 bool is_default_by_router(const Route& r) {
   return r.origin == RouteOrigin::advertised && r.to.length == 0;
 }
@@ -31,7 +36,8 @@ LinkLayer::LinkLayer(LinkSettings settings, std::vector<Prefix> addresses, std::
       neighbours_(settings_.neighbours, Random(random.next())),
       addresses_({settings_.mac, settings_.interface_key}, Random(random.next())),
       routes_(settings_.route_limits),
-      discovery_(mtu, Random(random.next())) {
+      discovery_(mtu, Random(random.next())),
+      groups_(Random(random.next())) {
   for (const Prefix& p : configured_) {
     routes_.set({.to = p, .via = {}, .origin = RouteOrigin::connected});
   }
@@ -56,10 +62,12 @@ void LinkLayer::start(TimePoint now) {
 
 void LinkLayer::advance(TimePoint now) {
   if (!started_) start(now);
+  mind_groups(now);  // before anybody could answer what is asked next
   neighbours_.advance(now);
   addresses_.advance(now);
   routes_.advance(now);
   act(now);
+  mind_groups(now);
   if (!settings_.autoconfigure || addresses_.link_local() == nullptr) return;
   discovery_.start(now);
   if (std::ranges::none_of(routes_.all(), is_default_by_router)) discovery_.lost(now);
@@ -69,7 +77,7 @@ void LinkLayer::advance(TimePoint now) {
 TimePoint LinkLayer::next_deadline() const {
   if (!started_) return TimePoint{};
   return std::min({neighbours_.next_deadline(), addresses_.next_deadline(), routes_.next_deadline(),
-                   discovery_.next_deadline()});
+                   discovery_.next_deadline(), groups_.next_deadline()});
 }
 
 // --- ways
@@ -139,14 +147,17 @@ void LinkLayer::act_on(const NeighbourNews& news, TimePoint now) {
   }
 }
 
-void LinkLayer::act_on(const AddressNews& news, TimePoint) {
+void LinkLayer::act_on(const AddressNews& news, TimePoint now) {
   using Kind = AddressNews::Kind;
   usable_ = addresses_.usable();
   switch (news.kind) {
     case Kind::probe: probe(news.address, news.nonce); break;
     case Kind::announce: announce(news.address, false); break;
     case Kind::defend: announce(news.address, true); break;
-    case Kind::usable: news_.push_back({LinkNews::Kind::usable, news.address, {}}); break;
+    case Kind::usable:
+      if (news.address.is_link_local()) groups_.say_again(now);
+      news_.push_back({LinkNews::Kind::usable, news.address, {}});
+      break;
     case Kind::duplicate:
       news_.push_back({LinkNews::Kind::duplicate, news.address, news.mac});
       break;
@@ -187,8 +198,7 @@ void LinkLayer::probe(const IpAddress& address, wire::Nonce nonce) {
     return;
   }
   const IpAddress group = wire::solicited_node(address);
-  const Prefix unspecified = *Prefix::parse("::/0");
-  send_ndp(unspecified.address, group, MacAddress::of_group(group),
+  send_ndp(unspecified_v6(), group, MacAddress::of_group(group),
            wire::NeighbourSolicitation{.target = address, .source_link = {}, .nonce = nonce});
 }
 
@@ -214,6 +224,33 @@ void LinkLayer::solicit_routers() {
   const IpAddress group = wire::all_routers();
   send_ndp(addresses_.link_local()->prefix.address, group, MacAddress::of_group(group),
            wire::RouterSolicitation{.source_link = settings_.mac});
+}
+
+/// Listens to the groups that go with our addresses, and sends the reports that are due.
+void LinkLayer::mind_groups(TimePoint now) {
+  std::vector<IpAddress> groups;
+  for (const OwnAddress& a : addresses_.all()) {
+    if (a.prefix.address.is_v4() || a.state == AddressState::duplicate) continue;
+    groups.push_back(wire::solicited_node(a.prefix.address));
+  }
+  std::ranges::sort(groups);
+  const auto repeated = std::ranges::unique(groups);
+  groups.erase(repeated.begin(), repeated.end());
+  groups_.set(groups, now);
+  for (auto records = groups_.next_report(now); !records.empty();
+       records = groups_.next_report(now)) {
+    report(records);
+  }
+}
+
+/// From nobody as long as there is no address to speak of (RFC 3590 §4).
+void LinkLayer::report(std::span<const wire::MldRecord> records) {
+  const OwnAddress* ours = addresses_.link_local();
+  const IpAddress source = ours != nullptr ? ours->prefix.address : unspecified_v6();
+  std::array<std::byte, wire::kMostMldReport> octets{};
+  const std::size_t size = wire::emit_mld_report(source, records, octets);
+  send(MacAddress::of_group(wire::mld_routers()), wire::kEtherTypeIpv6,
+       wire::Bytes(octets).first(size));
 }
 
 void LinkLayer::send_arp(const wire::ArpPacket& packet, const MacAddress& to) {

@@ -14,6 +14,7 @@
 #include "base/random.hpp"
 #include "base/ring.hpp"
 #include "base/time.hpp"
+#include "ip/groups.hpp"
 #include "ip/link_counters.hpp"
 #include "ip/neighbours.hpp"
 #include "ip/own_addresses.hpp"
@@ -24,6 +25,7 @@
 #include "wire/bytes.hpp"
 #include "wire/ethernet.hpp"
 #include "wire/ip.hpp"
+#include "wire/mld.hpp"
 #include "wire/ndp.hpp"
 
 namespace lastack::ip {
@@ -65,11 +67,12 @@ class LinkLayer {
   // --- in
   /// A frame came. What it holds for the layers above, or nothing.
   wire::Bytes frame_arrives(wire::Bytes frame, TimePoint now);
-  /// ARP and neighbour discovery in packets that were taken out of their frames elsewhere; `from`
-  /// is the frame's sender.
+  /// ARP, neighbour discovery and questions about groups in packets that were taken out of their
+  /// frames elsewhere; `from` is the frame's sender.
   void arp_arrives(wire::Bytes packet, TimePoint now);
   void ndp_arrives(const wire::IpHeader& ip, wire::Bytes icmp, const MacAddress& from,
                    TimePoint now);
+  void mld_arrives(const wire::IpHeader& ip, wire::Bytes icmp, TimePoint now);
   /// The first call begins to ask for our addresses.
   void advance(TimePoint now);
   /// The layer above knows that what went to `destination` got there (RFC 4861 §7.3.1), or has sent
@@ -102,12 +105,15 @@ class LinkLayer {
   }
   [[nodiscard]] std::span<const OwnAddress> addresses() const { return addresses_.all(); }
   [[nodiscard]] std::span<const Neighbour> neighbours() const { return neighbours_.all(); }
+  /// The multicast groups that we listen to, beside ff02::1.
+  [[nodiscard]] std::span<const IpAddress> groups() const { return groups_.all(); }
   [[nodiscard]] std::span<const Route> routes() const { return routes_.all(); }
   [[nodiscard]] const LinkCounters& counters() const { return counters_; }
   [[nodiscard]] LinkCounters& counters() { return counters_; }
 
  private:
   // link_layer_input.cpp
+  bool mld_taken(wire::Bytes packet, TimePoint now);
   [[nodiscard]] bool is_for_us(const MacAddress& destination) const;
   [[nodiscard]] bool listens_to(const IpAddress& destination) const;
   void answer_arp(const wire::ArpPacket& arp);
@@ -128,8 +134,10 @@ class LinkLayer {
   // link_layer.cpp
   void start(TimePoint now);
   void act(TimePoint now);
+  void mind_groups(TimePoint now);
   void act_on(const NeighbourNews& news, TimePoint now);
   void act_on(const AddressNews& news, TimePoint now);
+  void report(std::span<const wire::MldRecord> records);
   void ask(const IpAddress& address, const MacAddress& mac);
   void probe(const IpAddress& address, wire::Nonce nonce);
   void announce(const IpAddress& address, bool overrides);
@@ -147,6 +155,7 @@ class LinkLayer {
   OwnAddresses addresses_;
   Routes routes_;
   RouterDiscovery discovery_;
+  Groups groups_;
   std::vector<UsableAddress> usable_;
   Ring<Slice> frames_;
   Ring<LinkNews> news_;

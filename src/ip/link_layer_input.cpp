@@ -58,6 +58,7 @@ wire::Bytes LinkLayer::frame_arrives(wire::Bytes frame, TimePoint now) {
     return {};
   }
   if (header.destination.is_group()) {
+    if (header.type == wire::kEtherTypeIpv6 && mld_taken(parsed->payload, now)) return {};
     counters_.drop(LinkDrop::group_frame);
     return {};
   }
@@ -248,6 +249,26 @@ void LinkLayer::arrives(const wire::Redirect& message, const wire::IpHeader& ip,
                .until = now + kRedirectLifetime});
   if (message.target_link) neighbours_.told(message.target, *message.target_link, true, now);
   if (!on_link) neighbours_.set_router(message.target, true);
+}
+
+// --- groups (RFC 3810)
+
+bool LinkLayer::mld_taken(wire::Bytes packet, TimePoint now) {
+  const auto ip = wire::parse_ip(packet);
+  const bool query = ip && ip->header.protocol == wire::kProtocolIcmpv6 && !ip->payload.empty() &&
+                     std::to_integer<std::uint8_t>(ip->payload[0]) == wire::kMldQuery;
+  if (query) mld_arrives(ip->header, ip->payload, now);
+  return query;
+}
+
+void LinkLayer::mld_arrives(const wire::IpHeader& ip, wire::Bytes icmp, TimePoint now) {
+  ++counters_.mld_in;
+  const auto query = wire::parse_mld_query(ip, icmp);
+  if (query) {
+    groups_.asked(*query, now);
+  } else {
+    ++counters_.bad_ndp[static_cast<std::size_t>(query.error())];
+  }
 }
 
 }  // namespace lastack::ip

@@ -59,7 +59,11 @@ bool Routes::set(const Route& route) {
 
 /// After a change: the order, and when something ends.
 void Routes::settle() {
-  std::ranges::stable_sort(routes_, goes_first);
+  // By insertion: few are out of place. (std::stable_sort calls what C++17 deprecates, with warnings
+  // where clang compiles it.)
+  for (auto it = routes_.begin(); it != routes_.end(); ++it) {
+    std::rotate(std::upper_bound(routes_.begin(), it, *it, goes_first), it, it + 1);
+  }
   due_ = kNever;
   for (const Route& r : routes_) due_ = std::min(due_, r.until);
 }

@@ -10,6 +10,9 @@ namespace lastack::tcp {
 using wire::Flag;
 
 void Connection::take_ack(const Arrival& a, Effects& fx) {
+  // RFC 7323 §4.3. Not before the ACK has proved good: a guess at the window could else name a
+  // stamp so new that PAWS refuses all that the peer really sends.
+  if (!after(a.header.seq, tcb_.rcv.last_ack_sent)) keep_timestamp(a);
   if (tcb_.timers.mode == Retransmission::persist) {  // it is alive: go on asking (§3.8.6.1)
     tcb_.timers.unanswered = 0;
     tcb_.progress = a.now;
@@ -115,11 +118,14 @@ bool Connection::is_duplicate(const Arrival& a) const {
 void Connection::recover(RecoveryStep step, std::uint32_t acked) {
   const std::uint32_t mss = smss();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
+  // After a timeout one ACK may cover much that was not lost: it is no sign of room (RFC 3465
+  // §2.3).
+  const bool after_timeout = tcb_.recovery.phase() == Recovery::Phase::loss;
   std::visit(
       [&](auto& controller) {
         switch (step) {
           case RecoveryStep::none:
-            if (acked > 0) controller.on_ack(acked, mss);
+            if (acked > 0) controller.on_ack(after_timeout ? std::min(acked, mss) : acked, mss);
             break;
           case RecoveryStep::duplicate: break;
           case RecoveryStep::fast_retransmit:

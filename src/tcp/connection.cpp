@@ -66,12 +66,9 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
               .mss = record.agreed.send_mss,
               .scale = record.agreed.send_scale};
   tcb_.rcv.mss = record.mss;
-  tcb_.rcv.scale = record.agreed.receive_scale;
+  stand_by(record.agreed);
   tcb_.rcv.edge = record.receive_window;
   tcb_.rcv.last_ack_sent = record.irs + 1;
-  tcb_.window_scaling = record.agreed.window_scaling;
-  tcb_.timestamps = record.agreed.timestamps;
-  tcb_.sack = record.agreed.sack;
   tcb_.ts = record.ts;
   tcb_.syn_lost = record.retransmissions > 0;
   tcb_.timers.mode = Retransmission::timeout;
@@ -90,7 +87,7 @@ std::expected<Effects, Error> Connection::open(const Open& how, TimePoint now) {
   tcb_.ts.offset = how.ts_offset;
   tcb_.rcv.mss = how.mss;
   tcb_.snd.mss = std::min(how.mss, how.default_mss);
-  tcb_.rcv.scale = settings().window_scaling ? window_shift(settings().receive_buffer) : 0;
+  stand_by(offer_of(settings()));
   tcb_.rcv.edge = std::min<Offset>(settings().receive_buffer, 0xffff);
   tcb_.heard = tcb_.sent = tcb_.progress = now;
   Effects fx;
@@ -180,7 +177,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   Effects fx;
   // RFC 5927 §4.1: the quoted segment must be one that is out now.
   const Offset quoted = tcb_.snd.una + distance(seq_of(tcb_.snd.una), icmp.seq);
-  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max;
+  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max && tcb_.state != State::closed;
   if (!out && !mutated(Mutant::icmp_any_sequence)) {
     fx.drop = Drop::icmp_out_of_window;
     return fx;
@@ -189,6 +186,7 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
     if (icmp.mss >= tcb_.snd.mss || icmp.mss < kSmallestPathMss) return fx;  // only ever smaller
     tcb_.snd.mss = icmp.mss;
     tcb_.snd.nxt = tcb_.snd.una;  // what was too big did not arrive: send it again in pieces
+    tcb_.retransmit_first = false;
     tcb_.timed.end = -1;
     return fx;
   }
@@ -211,7 +209,7 @@ void Connection::path_takes(std::uint16_t mss) {
 }
 
 std::uint32_t Connection::unread() const {
-  const Offset data_end = tcb_.rcv.nxt - (traits(tcb_.state).fin_received ? 1 : 0);
+  const Offset data_end = tcb_.rcv.nxt - (tcb_.rcv.nxt > tcb_.rcv.fin ? 1 : 0);
   return static_cast<std::uint32_t>(std::max<Offset>(data_end - tcb_.rcv.read, 0));
 }
 

@@ -21,6 +21,7 @@ namespace lastack::tcp {
 
 struct SynRcvd;
 struct Arrival;
+struct Agreement;
 
 /// What OPEN needs from the host.
 struct Open {
@@ -108,6 +109,8 @@ class Connection {
   void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload, Effects& fx,
                            TimePoint now);
   void agree_on_options(const wire::TcpHeader& syn, TimePoint now);
+  [[nodiscard]] Agreement offered() const;
+  void stand_by(const Agreement& options);
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);
@@ -149,6 +152,7 @@ class Connection {
   [[nodiscard]] std::uint32_t smss() const;
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
+  [[nodiscard]] Offset peer_edge() const;
   [[nodiscard]] bool may_send_fin(Offset at) const;
   [[nodiscard]] Offset where_we_stand() const;
   void sent(Offset from, Offset to, TimePoint now);
@@ -173,6 +177,7 @@ class Connection {
   [[nodiscard]] Seq ack_field() const {
     return tcb_.irs + 1 + static_cast<std::uint32_t>(tcb_.rcv.nxt);
   }
+  /// Octets on the way; after a timeout only those sent again since.
   [[nodiscard]] std::uint32_t in_flight() const {
     return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
   }

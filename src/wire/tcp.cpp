@@ -35,6 +35,7 @@ void read_option(std::uint8_t kind, Bytes body, TcpOptions& options) {
     options.ts_ecr = in.u32();
     mark(options, TcpOptions::kTimestamps);
   } else if (kind == kSack && body.size() % 8 == 0 && body.size() <= 32) {
+    options.sack = {};  // nothing is left of an option before this one
     options.sack_count = static_cast<std::uint8_t>(body.size() / 8);
     for (std::size_t i = 0; i < options.sack_count; ++i) {
       const Seq left(in.u32());

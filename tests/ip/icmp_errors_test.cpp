@@ -29,6 +29,10 @@ std::string_view silence(const Octets& packet, bool even_multicast = false) {
   return to_string(silence_about(wire::parse_quote(packet).value(), even_multicast));
 }
 
+wire::IpHeader answer_to(const wire::Quote& about) {
+  return {.source = about.destination, .destination = about.source};
+}
+
 TEST(IcmpErrors, NothingIsSaidAboutErrors) {
   const auto four = [](int type) {
     return silence(packet_of("10.0.0.1", "10.0.0.2", 1, octets({type, 0, 0, 0, 0, 0, 0, 0})));
@@ -72,7 +76,7 @@ TEST(IcmpErrors, QuoteAsMuchAsFits) {
                                : packet_of("10.0.0.1", "10.0.0.2", 17, counted(size));
       const auto about = wire::parse_quote(packet).value();
       const wire::IcmpMessage message{.kind = wire::IcmpKind::unreachable, .code = 3};
-      const Slice error = error_about(message, about.destination, about, packet, nullptr);
+      const Slice error = error_about(message, answer_to(about), packet, nullptr);
       const auto ip = wire::parse_ip(error.bytes());
       ASSERT_TRUE(ip);
       EXPECT_EQ(error.size(),
@@ -91,7 +95,7 @@ TEST(IcmpErrors, QuoteAsMuchAsFits) {
 TEST(IcmpErrors, NoneOfAKindThatIsNeverSent) {
   const Octets packet = packet_of("10.0.0.1", "10.0.0.2", 17, counted(8));
   const auto about = wire::parse_quote(packet).value();
-  EXPECT_TRUE(error_about({}, about.destination, about, packet, nullptr).empty());
+  EXPECT_TRUE(error_about({}, answer_to(about), packet, nullptr).empty());
 }
 
 TEST(TokenBucket, SoManyAtOnceAndSoManyASecond) {

@@ -102,6 +102,7 @@ class Layer : public testing::Test {
              arp->sender_address.to_string();
     }
     const auto packet = wire::parse_ip(parsed->payload);
+    if (packet->payload[0] == std::byte{143}) return to + " groups";
     const auto message = wire::parse_ndp(packet->header, packet->payload);
     EXPECT_TRUE(message) << "our own message is refused: " << to_string(message.error());
     const std::string ends =
@@ -357,6 +358,41 @@ TEST_F(Layer, QuestionsThatNobodyFetchesAnswersForAreBounded) {
   while (layer.next_frame()) ++count;
   EXPECT_EQ(count, LinkLayer::kMostFrames);
   EXPECT_EQ(dropped(LinkDrop::queue_full), 10'000 - LinkLayer::kMostFrames);
+}
+
+// --- groups
+
+/// A query as a router or a snooping switch sends it: behind a router alert.
+Octets query(std::string_view source, std::string_view group, unsigned max_response_ms) {
+  const IpAddress from = ip(source);
+  const IpAddress to = wire::all_nodes();
+  Octets body = octets({max_response_ms >> 8U, max_response_ms & 0xffU, 0, 0});
+  append(body, ip(group).bytes());
+  append(body, octets({0, 0, 0, 0}));
+  Octets payload = octets({58, 0, 5, 2, 0, 0, 1, 0});
+  append(payload, icmpv6(from, to, 130, body));
+  return frame(MacAddress::of_group(to), kTheirs, 0x86dd, ipv6(from, to, payload, 1, 0));
+}
+
+TEST_F(Layer, ListensToTheGroupsOfItsAddressesAndSaysSo) {
+  const std::string all = said();
+  EXPECT_LT(all.find("33:33:00:00:00:16 groups"), all.find("is mine")) << all;
+  ASSERT_EQ(layer.groups().size(), 2U) << "the link-local address has another one than fd00::1";
+  EXPECT_EQ(layer.groups()[0], ip("ff02::1:ff00:1"));
+  begin();
+  layer.frame_arrives(query("fe80::9", "::", 1000), now);
+  EXPECT_EQ(said(), "");
+  pass(1s);
+  EXPECT_EQ(said(), "33:33:00:00:00:16 groups");
+  layer.frame_arrives(query("fe80::9", "ff02::1:ff00:1", 1000), now);
+  layer.frame_arrives(query("fe80::9", "ff02::1:ff00:1", 1000), now);
+  pass(1s);
+  EXPECT_EQ(said(), "33:33:00:00:00:16 groups") << "one answer for both";
+  layer.frame_arrives(query("fe80::9", "ff02::1:ff99:9", 1000), now);
+  layer.frame_arrives(query("fd00::9", "::", 1000), now);
+  pass(1s);
+  EXPECT_EQ(said(), "") << "a group that is not ours, and a router from elsewhere";
+  EXPECT_EQ(layer.counters().mld_in, 5U);
 }
 
 // --- routers

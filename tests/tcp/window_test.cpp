@@ -1,4 +1,5 @@
-// Windows at their edges: full ones, closed ones, small ones, and those that were taken back (§3.8.6).
+// Windows at their edges: full ones, closed ones, small ones, and those that were taken back
+// (§3.8.6).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -112,6 +113,76 @@ TEST(WindowTakenBack, WhatFitsIsSentAgainWithoutAnotherTimeout) {
     s.arrive({.ack = 500, .window = 0});
     ASSERT_EQ(s.c.state(), State::established) << s.log;
   }
+}
+
+/// Scaled windows: `buffer` octets at our end, units of 2^`theirs` octets at the peer's.
+Script scaled(std::uint32_t buffer, std::uint8_t theirs) {
+  Settings settings;
+  settings.timestamps = settings.sack = false;
+  settings.receive_buffer = buffer;
+  Script s(settings);
+  s.active_open().drain();
+  wire::TcpOptions options;
+  options.present = wire::TcpOptions::kMss | wire::TcpOptions::kWindowScale;
+  options.mss = 1460;
+  options.window_scale = theirs;
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1}, options);
+  s.drain();
+  EXPECT_EQ(s.c.state(), State::established) << s.log;
+  return s;
+}
+
+// Each segment is smaller than a unit of the scale, and each is acknowledged: rounding the window
+// up would move its edge on by as much as came, and the window would never close.
+TEST(ScaledWindow, ClosesThoughSegmentsAreSmallerThanAUnit) {
+  constexpr std::uint32_t kBuffer = 1 << 17;
+  Script s = scaled(kBuffer, 0);
+  const Offset unit = 1 << s.c.tcb().rcv.scale;
+  ASSERT_EQ(unit, 4);
+  s.arrive({.seq = 0, .len = kBuffer - 4000});
+  s.drain();
+  Offset edge = 0;
+  for (int i = 0; i < 5000 && s.c.tcb().rcv.nxt < s.c.tcb().rcv.edge; ++i) {
+    s.log.clear();
+    s.arrive({.seq = s.c.tcb().rcv.nxt, .len = 1});
+    s.wait(40ms);
+    for (const Outgoing& o : s.out) {
+      const Offset offered = s.theirs(o.header.ack) + o.header.window * unit;
+      EXPECT_GT(offered, edge - unit) << s.log;
+      edge = std::max(edge, offered);
+    }
+    s.out.clear();
+  }
+  EXPECT_EQ(s.c.tcb().rcv.nxt, s.c.tcb().rcv.edge);
+  EXPECT_GE(s.c.unread(), kBuffer);
+  EXPECT_LT(s.c.unread(), kBuffer + unit);
+}
+
+TEST(ScaledWindow, WhatRoundingTookBackIsTakenAllTheSame) {
+  constexpr Offset kBuffer = 1 << 17;
+  Script s = scaled(kBuffer, 0);
+  s.arrive({.seq = 0, .len = kBuffer - 1});
+  EXPECT_EQ(s.expect(kAck, 0, 0, kBuffer - 1).header.window, 1);  // a unit: three beyond the buffer
+  s.arrive({.seq = kBuffer - 1, .len = 1});
+  s.wait(40ms);
+  EXPECT_EQ(s.expect(kAck, 0, 0, kBuffer).header.window, 0);
+  s.arrive({.seq = kBuffer, .len = 3});
+  EXPECT_EQ(s.fx.accepted.size(), 3) << s.log;
+}
+
+// The peer's edge went back by less than a unit of its scale: what was in the window when it was
+// first sent is sent again whole, and our ACKs stand behind it.
+TEST(ScaledWindow, LessThanAUnitTakenBackChangesNothing) {
+  Script s = scaled(1 << 17, 7);
+  s.arrive({.ack = 0, .window = 80});  // 10240 octets
+  s.send(10220).pull(1460);
+  s.out.clear();
+  s.arrive({.seq = 0, .len = 1460, .ack = 100, .window = 79});  // to 10212
+  s.arrive({.seq = 1460, .len = 1460, .ack = 100, .window = 79});
+  s.expect(kAck, 10220, 0, 2920);
+  s.arrive({.seq = 2920, .ack = 8760, .window = 11});  // to 10168: the last segment is lost
+  s.wait(500ms);
+  s.expect(kAck, 8760, 1460, 2920);
 }
 
 }  // namespace

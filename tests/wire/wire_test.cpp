@@ -210,6 +210,15 @@ TEST(Tcp, OptionsSurviveAnything) {
   EXPECT_EQ(parse_tcp(Bytes(segment).first(19)).error(), ParseError::truncated);
 }
 
+TEST(Tcp, NothingIsLeftOfASackOptionBeforeTheLast) {
+  auto segment = std::vector<std::byte>(kSyn.begin() + 20, kSyn.end());
+  const auto two = octets({5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 5, 2, 1, 1, 1, 1, 1, 1, 1, 1});
+  std::ranges::copy(two, segment.begin() + 20);
+  const auto parsed = parse_tcp(segment);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->header.options, TcpOptions{});
+}
+
 TEST(Tcp, EveryHeaderComesBackAsItWent) {
   std::mt19937 random(7);
   for (int i = 0; i < 20000; ++i) {
