@@ -3,7 +3,6 @@ option(LASTACK_TESTS "build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(LASTACK_COMMAND "build the command `lastack`" ${PROJECT_IS_TOP_LEVEL})
 option(LASTACK_MUTANTS "build in the deliberate mistakes that the tests must find" OFF)
 option(LASTACK_FUZZ "build the fuzzers (needs clang)" OFF)
-option(LASTACK_LTO "optimise across files (release builds with g++); off builds in half the time" ON)
 option(LASTACK_STRICT "warnings as errors, for those who work on lastack itself" ${PROJECT_IS_TOP_LEVEL})
 
 add_library(lastack_build INTERFACE)

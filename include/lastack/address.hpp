@@ -59,8 +59,6 @@ class IpAddress {
   [[nodiscard]] bool is_multicast() const;
   /// 255.255.255.255
   [[nodiscard]] bool is_broadcast() const;
-  /// 169.254.0.0/16 or fe80::/10: means something on one link only.
-  [[nodiscard]] bool is_link_local() const;
   /// As RFC 5952 writes it.
   [[nodiscard]] std::string to_string() const;
 

@@ -39,11 +39,6 @@ host::Config BenchWorld::config(bool b) const {
   config.super_segment = wire_.super_segments ? kLargestPayload : 0;
   config.transmit_checksum = config.verify_checksum = wire_.checksums;
   config.settings = tcp::SettingsPtr(settings);
-  if (wire_.ethernet) {
-    config.medium = host::Medium::ethernet;
-    config.link.mac = wire::MacAddress::of(b ? 0x0200'0000'0002 : 0x0200'0000'0001);
-    config.link.ask_first = false;
-  }
   config.first_port = 1024;
   config.last_port = 65535;
   return config;
@@ -59,13 +54,7 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
   if (batch_.empty()) return 0;
   now_ += kOnTheWay;
   if (to.host.next_deadline() <= now_) to.host.advance(now_);
-  for (const Slice& packet : batch_) {
-    if (wire_.ethernet) {
-      to.host.frame_arrives(packet, now_);
-    } else {
-      to.host.packet_arrives(packet, now_);
-    }
-  }
+  for (const Slice& packet : batch_) to.host.packet_arrives(packet, now_);
   packets_ += batch_.size();
   host::HostEvent event;
   while (to.host.next_event(event)) {

@@ -39,24 +39,6 @@ nlohmann::json view_of(const host::Host& host, TimePoint now) {
   return rows;
 }
 
-nlohmann::json counters_of(const link::TunTally& t) {
-  return {{"sent", t.sent},
-          {"refused", t.refused},
-          {"received", t.received},
-          {"runts", t.runts},
-          {"bad_checksum", t.bad_checksum}};
-}
-
-/// Counters in an array as an object, each under the name of its reason.
-template <typename Reason, typename Array>
-nlohmann::json by_name(const Array& counts, std::size_t first = 0) {
-  nlohmann::json out;
-  for (std::size_t i = first; i < counts.size(); ++i) {
-    out[std::string(to_string(static_cast<Reason>(i)))] = counts[i];
-  }
-  return out;
-}
-
 nlohmann::json counters_of(const host::Host& host) {
   const host::Counters& c = host.counters();
   nlohmann::json out{{"packets_in", c.packets_in},
@@ -70,29 +52,14 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"bad_address", c.bad_address},
                      {"tcp_checksum", c.tcp_checksum},
                      {"syn_queue_full", c.syn_queue_full},
-                     {"cookies_sent", c.cookies_sent},
-                     {"cookies_received", c.cookies_received},
-                     {"cookies_failed", c.cookies_failed},
                      {"accept_queue_full", c.accept_queue_full},
-                     {"too_many", c.too_many},
-                     {"unread_full", c.unread_full},
-                     {"orphans_reset", c.orphans_reset},
-                     {"time_wait_cut", c.time_wait_cut},
-                     {"replies_dropped", c.replies_dropped},
-                     {"events_lost", c.events_lost},
-                     {"no_protocol", c.no_protocol},
-                     {"no_payload", c.no_payload},
-                     {"no_port", c.no_port},
-                     {"reassembly_evicted", c.reassembly_evicted},
-                     {"reassembly_timed_out", c.reassembly_timed_out},
-                     {"icmp_errors_in", c.icmp_errors_in},
-                     {"icmp_errors_out", c.icmp_errors_out},
-                     {"icmp_errors_limited", c.icmp_errors_limited}};
-  out["dropped"] = by_name<tcp::Drop>(c.dropped, 1);
-  out["malformed"] = by_name<wire::ParseError>(c.malformed);
-  out["pieces"] = by_name<ip::PieceFate>(c.pieces);
-  out["icmp_dropped"] = by_name<host::IcmpDrop>(c.icmp_dropped);
-  out["icmp_silent"] = by_name<ip::Silence>(c.icmp_silent, 1);
+                     {"too_many", c.too_many}};
+  for (std::size_t i = 1; i < c.dropped.size(); ++i) {
+    out["dropped"][std::string(to_string(static_cast<tcp::Drop>(i)))] = c.dropped[i];
+  }
+  for (std::size_t i = 0; i < c.malformed.size(); ++i) {
+    out["malformed"][std::string(to_string(static_cast<wire::ParseError>(i)))] = c.malformed[i];
+  }
   return out;
 }
 

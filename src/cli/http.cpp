@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -42,14 +40,6 @@ std::optional<std::string> decoded(std::string_view text) {
   return out;
 }
 
-/// The value of a header of `request`, all of which is in lower case; empty where there is none.
-std::string_view header(std::string_view request, std::string_view name) {
-  const std::size_t at = request.find("\r\n" + std::string(name) + ":");
-  if (at == std::string_view::npos) return {};
-  const std::string_view value = request.substr(at + name.size() + 3);
-  return value.substr(0, value.find("\r\n"));
-}
-
 class Http : public Session {
  public:
   explicit Http(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -74,13 +64,7 @@ class Http : public Session {
   /// Sends head and file. False where that has to wait, or the connection has ended (`alive_`).
   bool send_pending(socket::Sockets& sockets, socket::Fd fd, TimePoint now) {
     while (!head_.empty() || file_ >= 0) {
-      if (head_.empty() && !read_chunk()) {
-        if (left_ == 0) continue;
-        // The file has become shorter. A FIN would say that this was all of it.
-        (void)sockets.set_linger_zero(fd, true);
-        alive_ = false;
-        return false;
-      }
+      if (head_.empty() && !read_chunk()) continue;
       const auto n = sockets.send(fd, std::as_bytes(std::span(head_)), now);
       if (!n) {
         alive_ = n.error() == socket::Errno::eagain;
@@ -91,14 +75,12 @@ class Http : public Session {
     return true;
   }
 
-  /// The next octets of the file into `head_`, as many as were announced; false where there are no
-  /// more.
+  /// The next octets of the file into `head_`; false at its end.
   bool read_chunk() {
-    head_.resize(std::min<std::uint64_t>(kChunk, left_));
+    head_.resize(kChunk);
     const ssize_t n = ::read(file_, head_.data(), head_.size());
     head_.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-    left_ -= head_.size();
-    if (!head_.empty()) return true;
+    if (n > 0) return true;
     end_file();
     return false;
   }
@@ -112,7 +94,7 @@ class Http : public Session {
     const std::size_t end = request_.find("\r\n\r\n");
     if (end == std::string::npos) {
       if (request_.size() < kLongestRequest) return false;
-      answer("431 Request Header Fields Too Large", false);
+      answer("431 Request Header Fields Too Large");
       return true;
     }
     const std::string request = request_.substr(0, end + 2);
@@ -125,18 +107,13 @@ class Http : public Session {
     const std::string line = request.substr(0, request.find("\r\n"));
     const std::size_t first = line.find(' ');
     const std::size_t second = line.find(' ', first + 1);
-    if (first == std::string::npos || second == std::string::npos) {
-      return answer("400 Bad Request", false);
-    }
+    if (first == std::string::npos || second == std::string::npos) return answer("400 Bad Request");
     const std::string method = line.substr(0, first);
-    if (method != "GET" && method != "HEAD") return answer("501 Not Implemented", false);
+    if (method != "GET" && method != "HEAD") return answer("501 Not Implemented");
     std::string lower = request;
     for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    // A body would be taken for the next request: whoever sends one gets one answer.
-    const bool body =
-        !header(lower, "content-length").empty() || !header(lower, "transfer-encoding").empty();
-    const bool close = header(lower, "connection").find("close") != std::string_view::npos;
-    last_ = close || body || line.ends_with("HTTP/1.0");
+    const bool close = lower.find("\r\nconnection: close") != std::string::npos;
+    last_ = close || line.ends_with("HTTP/1.0");
     const std::string target = line.substr(first + 1, second - first - 1);
     serve(target.substr(0, target.find('?')), method == "HEAD");
   }
@@ -144,22 +121,18 @@ class Http : public Session {
   void serve(const std::string& target, bool head_only) {
     const auto path = decoded(target);
     if (!path || !path->starts_with('/') || path->find('\0') != std::string::npos) {
-      return answer("400 Bad Request", head_only);
+      return answer("400 Bad Request");
     }
-    // However many slashes there are in front: never a path of its own.
-    const auto relative = std::filesystem::path(*path).relative_path().lexically_normal();
-    if (!relative.empty() && *relative.begin() == "..") return answer("403 Forbidden", head_only);
+    const auto relative = std::filesystem::path(path->substr(1)).lexically_normal();
+    if (!relative.empty() && *relative.begin() == "..") return answer("403 Forbidden");
     auto full = folder_ / relative;
     std::error_code error;
     if (std::filesystem::is_directory(full, error)) full /= "index.html";
     const int file = ::open(full.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0 && (errno == EMFILE || errno == ENFILE)) {
-      return answer("503 Service Unavailable", head_only);
-    }
     struct stat status{};
     if (file < 0 || ::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
       if (file >= 0) ::close(file);
-      return answer("404 Not Found", head_only);
+      return answer("404 Not Found");
     }
     head_ = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n", status.st_size,
                         last_ ? "Connection: close\r\n" : "");
@@ -167,25 +140,22 @@ class Http : public Session {
       ::close(file);
     } else {
       file_ = file;
-      left_ = static_cast<std::uint64_t>(status.st_size);
     }
   }
 
-  /// An answer that is no file. Where what comes next can't be known, it is the last one.
-  void answer(std::string_view status, bool head_only) {
-    last_ = last_ || status.starts_with("400") || status.starts_with("431") ||
-            status.starts_with("501");
+  void answer(std::string_view status) {
     const std::string body = fmt::format("{}\n", status);
     head_ = fmt::format("HTTP/1.1 {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{}",
-                        status, body.size(), last_ ? "Connection: close\r\n" : "",
-                        head_only ? "" : body);
+                        status, body.size(), last_ ? "Connection: close\r\n" : "", body);
+    if (status.starts_with("4") && !status.starts_with("404") && !status.starts_with("403")) {
+      last_ = true;
+    }
   }
 
   std::filesystem::path folder_;
-  std::string request_;     ///< what has come of the next request
-  std::string head_;        ///< to be sent before anything else
-  int file_ = -1;           ///< to be sent after that
-  std::uint64_t left_ = 0;  ///< octets of it
+  std::string request_;  ///< what has come of the next request
+  std::string head_;     ///< to be sent before anything else
+  int file_ = -1;        ///< to be sent after that
   bool last_ = false;
   bool alive_ = true;
 };

@@ -23,8 +23,7 @@ class Server {
  public:
   using Answer = std::function<nlohmann::json(const nlohmann::json& request)>;
 
-  /// `patience`: how long the host is held up at most by one who asks and does not read.
-  Server(io::EventLoop& loop, Answer answer, Duration patience = std::chrono::seconds(1));
+  Server(io::EventLoop& loop, Answer answer);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -35,11 +34,9 @@ class Server {
  private:
   void accept_one();
   void read_from(int client);
-  [[nodiscard]] nlohmann::json answer_to(const std::string& line) const;
 
   io::EventLoop& loop_;
   Answer answer_;
-  Duration patience_;
   std::string path_;
   std::string why_;
   int descriptor_ = -1;

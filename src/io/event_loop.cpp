@@ -60,9 +60,4 @@ int stop_signals() {
   return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void forget_signal(int descriptor) {
-  signalfd_siginfo signal{};
-  (void)!::read(descriptor, &signal, sizeof signal);
-}
-
 }  // namespace lastack::io

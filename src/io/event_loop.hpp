@@ -32,7 +32,5 @@ class EventLoop {
 
 /// Blocks SIGINT and SIGTERM for this process and makes them readable; -1 where that fails.
 [[nodiscard]] int stop_signals();
-/// Takes the signal that made it readable: the next one is news again.
-void forget_signal(int descriptor);
 
 }  // namespace lastack::io

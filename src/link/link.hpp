@@ -36,8 +36,7 @@ struct PacketRef {
   [[nodiscard]] std::size_t size() const;
 };
 
-/// A copy of `packet` in a block of its own, its checksum finished: a Packet has no place to say
-/// that it is not.
+/// A copy of `packet` in a block of its own.
 [[nodiscard]] Packet copy_of(const PacketRef& packet, TimePoint now);
 
 class Link {

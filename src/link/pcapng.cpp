@@ -9,6 +9,7 @@ constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
 constexpr std::uint32_t kInterfaceDescription = 1;
 constexpr std::uint32_t kEnhancedPacket = 6;
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
+constexpr std::uint16_t kLinkTypeRaw = 101;
 constexpr std::uint16_t kOptEnd = 0;
 constexpr std::uint16_t kOptComment = 1;
 constexpr std::uint16_t kIfName = 2;
@@ -70,9 +71,9 @@ PcapngWriter::PcapngWriter(ByteSink& sink) : sink_(&sink) {
   block.write_to(*sink_);
 }
 
-std::uint32_t PcapngWriter::add_interface(std::string_view name, LinkType type) {
+std::uint32_t PcapngWriter::add_interface(std::string_view name) {
   Block block(block_, kInterfaceDescription);
-  block.u16(static_cast<std::uint32_t>(type));
+  block.u16(kLinkTypeRaw);
   block.u16(0);
   block.u32(0);  // packets are never cut
   block.option(kIfName, name);

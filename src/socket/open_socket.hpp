@@ -32,8 +32,7 @@ struct OpenSocket {
   struct Choices {
     host::Endpoint local;
     host::SettingsPtr settings;
-    bool bound = false;          ///< `local` was taken by bind()
-    bool reuse_address = false;  ///< SO_REUSEADDR
+    bool bound = false;
     friend bool operator==(const Choices&, const Choices&) = default;
   };
 

@@ -20,7 +20,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
   const bool paws = agreed.timestamps && !rst && ts.outdates(header.options.ts_val, now);
   const Offset seq = distance(irs + 1, header.seq);
   const std::uint32_t length = segment_length(header, payload);
-  if (paws || !acceptable(header, payload, seq, {0, receive_window})) {
+  if (paws || !acceptable(seq, length, {0, receive_window})) {
     fx.drop = rst       ? Drop::rst_outside_window
               : paws    ? Drop::paws
               : seq < 0 ? Drop::old_duplicate
@@ -28,9 +28,8 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
     if (agreed.timestamps && !rst && !paws && length > 0 && seq + length == 0) {
       ts.take(header.options.ts_val, now);  // the SYN again, as Connection::check_sequence()
     }
-    const bool answer = !rst && (waits_for_ack(header, payload) ||
-                                 challenges.spend(settings.challenge_acks_per_second, now));
-    if (answer) ack_now = true;
+    if (!rst && (length > 0 || challenges.spend(settings.challenge_acks_per_second, now)))
+      ack_now = true;
     return step;
   }
   if (rst) {
@@ -74,20 +73,6 @@ Effects SynRcvd::timer_expired(const Settings& settings, TimePoint now) {
   ++retransmissions;
   syn_ack_due = true;
   deadline = kNever;
-  return fx;
-}
-
-/// A hard error about our SYN,ACK ends the handshake. There is nobody to tell of a soft one.
-Effects SynRcvd::icmp_arrives(const IcmpError& icmp, TimePoint) {
-  Effects fx;
-  const bool out = !syn_ack_due || retransmissions > 0;
-  if (icmp.seq != iss || !out) {
-    fx.drop = Drop::icmp_out_of_window;
-  } else if (icmp.kind == IcmpError::Kind::hard) {
-    fx.error = icmp.error;
-    state = take(state, Event::icmp_hard, fx);
-    deadline = kNever;
-  }
   return fx;
 }
 

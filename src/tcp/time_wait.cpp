@@ -23,10 +23,10 @@ TimeWait::TimeWait(const Connection& connection) {
 }
 
 Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                  const Settings& settings, TimePoint now, bool listened) {
+                                  const Settings& settings, TimePoint now) {
   Effects fx;
   const bool rst = header.flags.has(Flag::rst);
-  if (listened && may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
+  if (may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
     state_ = take(state_, Event::reuse, fx);
     return fx;
   }
@@ -42,7 +42,7 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
     }
   }
   const Offset seq = distance(rcv_nxt_, header.seq);
-  if (!acceptable(header, payload, seq, {0, window_})) {
+  if (!acceptable(seq, segment_length(header, payload), {0, window_})) {
     fx.drop = seq < 0 ? Drop::old_duplicate : Drop::outside_window;
     const std::uint32_t length = segment_length(header, payload);
     if (timestamps_ && !rst && length > 0 &&
@@ -83,10 +83,7 @@ void TimeWait::refuse_sequence(const wire::TcpHeader& header, std::uint32_t payl
   if (header.flags.has(Flag::fin) && header.seq + length == rcv_nxt_) {
     deadline_ = now + 2 * settings.msl;  // §3.10.7.4, eighth: the FIN again
   }
-  if (waits_for_ack(header, payload) ||
-      challenges_.spend(settings.challenge_acks_per_second, now)) {
-    ack_now_ = true;
-  }
+  if (length > 0 || challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
 }
 
 Effects TimeWait::timer_expired(TimePoint now) {

@@ -7,7 +7,7 @@
 namespace lastack::tcp {
 
 TimePoint Connection::next_deadline() const {
-  if (tcb_.state == State::closed || tcb_.state == State::listen) return kNever;
+  if (tcb_.state == State::closed) return kNever;
   const auto& timers = tcb_.timers;
   return std::min({timers.retransmission, timers.delayed_ack, timers.state, keepalive_deadline(),
                    user_deadline()});
@@ -15,7 +15,7 @@ TimePoint Connection::next_deadline() const {
 
 Effects Connection::timer_expired(TimePoint now) {
   Effects fx;
-  if (tcb_.state == State::closed || tcb_.state == State::listen) return fx;
+  if (tcb_.state == State::closed) return fx;
   if (tcb_.timers.delayed_ack <= now) {
     tcb_.timers.delayed_ack = kNever;
     tcb_.ack_now = true;
@@ -74,7 +74,8 @@ void Connection::retransmission_due(Effects& fx, TimePoint now) {
     return;
   }
   if (tcb_.snd.una < 0) tcb_.syn_lost = true;
-  std::visit([&](auto& c) { c.on_timeout(in_flight(), smss(), first); }, tcb_.congestion);
+  const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
+  std::visit([&](auto& c) { c.on_timeout(out, smss(), first); }, tcb_.congestion);
   tcb_.recovery.timed_out(tcb_.snd.max);
   tcb_.retransmit_first = false;
   tcb_.timed.end = -1;  // Karn

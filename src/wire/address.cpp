@@ -127,11 +127,6 @@ bool IpAddress::is_broadcast() const {
   return is_v4() && std::ranges::all_of(bytes(), [](std::byte b) { return b == std::byte{255}; });
 }
 
-bool IpAddress::is_link_local() const {
-  if (is_v4()) return octets_[kMapped] == std::byte{169} && octets_[kMapped + 1] == std::byte{254};
-  return octets_[0] == std::byte{0xfe} && (octets_[1] & std::byte{0xc0}) == std::byte{0x80};
-}
-
 std::string IpAddress::to_string() const {
   std::string text;
   if (is_v4()) {

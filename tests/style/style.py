@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """How the code must read: each check prints `ok NAME`, or what is wrong and `not ok NAME`."""
 import concurrent.futures
-import functools
 import hashlib
 import os
 import pathlib
@@ -11,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
-CACHE = pathlib.Path(os.environ.get("LASTACK_STYLE_CACHE", ROOT / "build" / "style"))
+CACHE = ROOT / "build" / "style"
 JOBS = os.cpu_count() or 2
 
 # An include points to its own room or to one further right.
@@ -146,35 +145,24 @@ FLAGS = ["-std=c++23", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-Isrc", "
          "-fsyntax-only"]
 
 
-@functools.cache
-def includes(path):
-    """Headers of the house that `path` names."""
-    found = re.findall(r'^#include ["<]([^">]+)[">]', path.read_text(), re.M)
-    return {p for name in found for p in (SRC / name, ROOT / "include" / name) if p.is_file()}
-
-
-def content(path):
-    """`path` and every header of the house that it reaches, in one digest."""
-    reached, open_ends = set(), {path}
-    while open_ends:
-        reached |= open_ends
-        open_ends = {p for one in open_ends for p in includes(one)} - reached
-    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
-    for one in sorted(reached):
-        digest.update(name(one).encode() + one.read_bytes())
-    return digest.hexdigest()
-
-
 def cached(key, path, work):
-    """Runs work() unless it succeeded before with the same content."""
+    """Runs work() unless it succeeded before with the same content of path and all headers."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    stamp = CACHE / hashlib.sha256((key + content(path)).encode()).hexdigest()
+    digest = hashlib.sha256((key + HEADERS_DIGEST).encode() + path.read_bytes()).hexdigest()
+    stamp = CACHE / digest
     if stamp.exists():
         return []
     wrong = work()
     if not wrong:
         stamp.touch()
     return wrong
+
+
+def headers_digest():
+    digest = hashlib.sha256()
+    for path in sources("src", "include", endings=(".hpp",)) + [ROOT / ".clang-tidy"]:
+        digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def compiles(compiler, path, *more):
@@ -227,6 +215,8 @@ CHECKS = {
     "clang-format": check_format,
     "clang-tidy": check_tidy,
 }
+
+HEADERS_DIGEST = headers_digest()
 
 
 def main():

@@ -229,39 +229,5 @@ TEST(Loss, DuplicateAcksDoNotMakeTheWindowWrap) {
   }
 }
 
-TEST(Loss, WhatWasTooBigIsSentAgainOnce) {
-  Script s = ten_out();
-  for (int i = 0; i < 3; ++i) s.arrive({.ack = 0});
-  s.c.icmp_arrives({.kind = IcmpError::Kind::too_big, .seq = Seq(Script::kOurIss) + 1, .mss = 1000},
-                   s.now);
-  s.pull();
-  EXPECT_EQ(std::ranges::count(s.out, Range{0, 1000}, &Outgoing::payload), 1) << s.log;
-}
-
-// FlightSize of RFC 5681 §3.1: what the first timeout gave up is not on the way any more.
-TEST(Loss, ASecondTimeoutHalvesWhatWasOutThen) {
-  Script s = ten_out();
-  s.wait(300ms).drain();
-  EXPECT_EQ(std::get<NewReno>(s.c.tcb().congestion).ssthresh(), 14600U / 2);
-  s.arrive({.ack = 1460});
-  s.drain();  // two segments
-  s.wait(1s).drain();
-  EXPECT_EQ(std::get<NewReno>(s.c.tcb().congestion).ssthresh(), 2 * 1460U);
-}
-
-TEST(Loss, AfterATimeoutAnAckOpensTheWindowByOneSegmentAtMost) {
-  Script s = ten_out();
-  s.wait(300ms).drain();
-  const auto cwnd = [&] { return std::get<NewReno>(s.c.tcb().congestion).cwnd(); };
-  s.arrive({.ack = 5 * 1460});
-  EXPECT_EQ(cwnd(), 2 * 1460U);
-  s.drain();
-  s.arrive({.ack = 14600});  // all that was out at the timeout
-  s.send(14600).drain();
-  const std::uint32_t before = cwnd();
-  s.arrive({.ack = 14600 + 2 * 1460});
-  EXPECT_EQ(cwnd(), before + 2 * 1460U) << s.log;  // as usual again (RFC 3465 §2.2)
-}
-
 }  // namespace
 }  // namespace lastack::tcp

@@ -64,38 +64,6 @@ TEST(Send, ASuperSegmentIsAWholeNumberOfSegments) {
   EXPECT_EQ(out.mss, 1460);
 }
 
-// The MSS counts options (§3.7.1, MUST-16): 1455 octets and a timestamp are more than one segment.
-TEST(Send, NoSegmentIsLargerThanThePathTakesOptionsIncluded) {
-  Settings settings = Script::plain();
-  settings.timestamps = true;
-  settings.nagle = false;
-  Script s(settings);
-  s.establish().send(1455).pull(1460);
-  ASSERT_EQ(s.out.size(), 2U) << s.log;
-  EXPECT_EQ(s.out[0].payload, (Range{0, 1448}));
-  EXPECT_EQ(s.out[1].payload, (Range{1448, 1455}));
-  s.out.clear();
-  s.send(1460).close().pull(1460);
-  for (const Outgoing& o : s.out) EXPECT_LE(o.payload.size(), 1448) << s.log;
-}
-
-// A link that cuts copies the urgent pointer as it is, but it counts from the segment's number.
-TEST(Send, UrgentDataIsNotLeftToTheLinkToCut) {
-  Script s;
-  s.establish();
-  ASSERT_TRUE(s.c.send(5000, s.now, true));
-  s.pull(64000);
-  ASSERT_EQ(s.out.size(), 4U) << s.log;
-  for (const Outgoing& o : s.out) {
-    EXPECT_LE(o.payload.size(), 1460) << s.log;
-    EXPECT_EQ(s.ours(o.header.seq) + o.header.urgent, 5000) << s.log;
-  }
-  s.out.clear();
-  s.send(2920).pull(64000);
-  ASSERT_EQ(s.out.size(), 1U) << s.log;
-  EXPECT_EQ(s.out[0].payload, (Range{5000, 7920}));
-}
-
 TEST(Send, ASmallWindowIsNotUsedBitByBit) {
   Script s;
   s.establish(4000).send(10000);
