@@ -61,8 +61,7 @@ struct Router {
     }
     const auto next = stations.find(packet->header.destination);
     if (parsed.header.destination != mac || next == stations.end()) return;
-    Octets forwarded(parsed.payload.begin(), parsed.payload.end());
-    send(lan, next->second, forwarded);
+    send(lan, next->second, Octets(parsed.payload.begin(), parsed.payload.end()));
     ++forwarded;
   }
 };
