@@ -176,25 +176,27 @@ class Host {
 
   // host_ip.cpp
   void take(const Slice& packet, Via via, TimePoint now);
+  [[gnu::noinline]] void not_whole(const Slice& packet, wire::ParseError error, Via via,
+                                   TimePoint now);
   void piece_arrives(const Slice& packet, Via via, TimePoint now);
   void whole_arrives(const Slice& packet, Via via, TimePoint now);
   void refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now);
-  void to_protocol(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now);
-  void to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now);
+  [[gnu::noinline]] void to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via,
+                                   TimePoint now);
   [[nodiscard]] bool is_between(const wire::IpAddress& source, const wire::IpAddress& destination,
                                 Via via);
   [[nodiscard]] bool may_come_from(const wire::IpAddress& address, Via via) const;
   [[nodiscard]] bool is_broadcast(const wire::IpAddress& address) const;
-  void reassembly_due(TimePoint now);
+  [[gnu::noinline]] void reassembly_due(TimePoint now);
 
   // host_icmp.cpp
-  void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
+  [[gnu::noinline]] void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
   void answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp);
   void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now);
   void icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, std::uint16_t mtu,
                           TimePoint now);
   void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
-  void mind_path(ConnectionEntry& entry, TimePoint now);
+  [[gnu::noinline]] void mind_path(ConnectionEntry& entry, TimePoint now);
   std::uint16_t identification_for(const wire::IpAddress& from, const wire::IpAddress& to);
   void send_error(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
                   TimePoint now);
@@ -244,7 +246,7 @@ class Host {
   void reply(const Flow& flow, const tcp::Outgoing& segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
   void reply(Slice packet);
-  void transmit_reply(PacketOut& out, TimePoint now);
+  [[gnu::noinline]] void transmit_reply(PacketOut& out, TimePoint now);
   void cut_reply(TimePoint now);
 
   // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not

@@ -18,6 +18,7 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
+      ++counters_.packets_in;
       take(looped_.pop_front(), Via::loop, now);
       continue;
     }

@@ -177,15 +177,6 @@ bool Prefix::contains(const IpAddress& other) const {
   return true;
 }
 
-bool Prefix::is_broadcast(const IpAddress& other) const {
-  if (!address.is_v4() || length > 30 || !contains(other)) return false;
-  for (std::size_t bit = length; bit < 32; ++bit) {
-    const auto mask = static_cast<std::byte>(0x80U >> (bit % 8));
-    if ((other.bytes()[bit / 8] & mask) == std::byte{0}) return false;
-  }
-  return true;
-}
-
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;

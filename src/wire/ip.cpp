@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
 
-std::optional<HeaderProblem> parse_v4(Bytes packet, ParsedIp& parsed) {
+[[gnu::always_inline]] inline std::optional<HeaderProblem> parse_v4(Bytes packet,
+                                                                    ParsedIp& parsed) {
   Reader in(packet);
   const std::size_t header_length = (in.u8() & 0x0fU) * 4U;
   parsed.header.traffic_class = in.u8();
@@ -41,7 +42,7 @@ std::optional<HeaderProblem> parse_v4(Bytes packet, ParsedIp& parsed) {
   return std::nullopt;
 }
 
-std::optional<HeaderProblem> pass_extensions(Bytes packet, ParsedIp& parsed) {
+[[gnu::noinline]] std::optional<HeaderProblem> pass_extensions(Bytes packet, ParsedIp& parsed) {
   const auto walked = walk_extensions(packet);
   if (!walked) return walked.error();
   if (walked->fragment) return HeaderProblem{ParseError::fragment};
@@ -50,7 +51,8 @@ std::optional<HeaderProblem> pass_extensions(Bytes packet, ParsedIp& parsed) {
   return std::nullopt;
 }
 
-std::optional<HeaderProblem> parse_v6(Bytes packet, ParsedIp& parsed) {
+[[gnu::always_inline]] inline std::optional<HeaderProblem> parse_v6(Bytes packet,
+                                                                    ParsedIp& parsed) {
   Reader in(packet);
   const std::uint32_t first = in.u32();
   parsed.header.traffic_class = static_cast<std::uint8_t>(first >> 20U & 0xffU);
@@ -68,7 +70,8 @@ std::optional<HeaderProblem> parse_v6(Bytes packet, ParsedIp& parsed) {
   return std::nullopt;
 }
 
-std::optional<HeaderProblem> parse(Bytes packet, ParsedIp& parsed) {
+/// Inlined into both who ask: parse_ip() sees every packet, header_problem() few.
+[[gnu::always_inline]] inline std::optional<HeaderProblem> parse(Bytes packet, ParsedIp& parsed) {
   if (packet.empty()) return HeaderProblem{ParseError::truncated};
   switch (std::to_integer<unsigned>(packet[0]) >> 4U) {
     case 4: return parse_v4(packet, parsed);
