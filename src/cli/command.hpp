@@ -28,9 +28,12 @@ struct Failure {
 // One file a subcommand; each adds itself.
 void add_ask(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_completion(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_explore(CLI::App& app);
+void add_man(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_states(CLI::App& app);
 void add_ss(CLI::App& app);
 void add_tour(CLI::App& app);
 void add_sim(CLI::App& app);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "explore/explorer.hpp"
 #include "tcp/mutant.hpp"
 
@@ -75,8 +76,8 @@ class Meter {
 std::vector<explore::Bounds> quick_bounds() {
   std::vector<explore::Bounds> quick;
   for (explore::Bounds& b : explore::standard_bounds()) {
-    for (const std::string_view name : {"simultaneous open, ICMP errors", "self-connect",
-                                        "calls with octets unread", "a loss"}) {
+    for (const std::string_view name :
+         {"simultaneous open, ICMP errors", "self-connect", "calls with octets unread", "a loss"}) {
       if (b.name == name) quick.push_back(std::move(b));
     }
   }
@@ -164,8 +165,8 @@ Mutants try_mutants([[maybe_unused]] bool wanted) {
     if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\rmistake {} of {} ", number, all);
     tcp::chosen_mutant = number;
     const bool found = std::ranges::any_of(quick, [](const explore::Bounds& b) {
-      const auto report = explore::explore(
-          b, [](const explore::Progress& p) { return p.states < kFarTooMany; });
+      const auto report =
+          explore::explore(b, [](const explore::Progress& p) { return p.states < kFarTooMany; });
       return !report.violations.empty() || !report.exhausted;
     });
     ++tried.all;
@@ -208,14 +209,36 @@ void run(const Options& options) {
   if (!report.violations.empty() || !report.exhausted) throw CLI::RuntimeError(kFailed);
 }
 
+Manual manual() {
+  return {
+      .summary = "visit every state two endpoints can get into",
+      .description =
+          "Tries every order of calls, deliveries, losses, duplicates and timers that two "
+          "endpoints and a wire allow, and checks in each state what must hold in all of them. "
+          "Since there is no end to what could happen, it is bounded: a set of bounds says how "
+          "many segments are under way, may be lost or doubled, and how many octets and calls "
+          "each side has. Each set is exhausted. A violation is printed with the steps that lead "
+          "to it.\n\n"
+          "Without options it goes through all sets of bounds; from the third second on it shows "
+          "what it has counted. An option that sets a number sets it in every set of bounds it "
+          "goes through.\n\n"
+          "--mutants needs a build that has the deliberate mistakes in it (scripts/build "
+          "mutants): it shows that what is checked finds them.",
+      .examples = {{"lastack explore --list", "the sets of bounds"},
+                   {"lastack explore --only octets", "one of them"},
+                   {"lastack explore --only 'a loss' --json", "the report for a program"}},
+      .exit_codes = {{kOk, "all states were visited, and nothing is violated"},
+                     {kFailed, "something is violated, or not all states were visited"},
+                     {kUsage, "no such bounds, or wrong usage"}}};
+}
+
 }  // namespace
 
 void add_explore(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* sub = app.add_subcommand("explore", "visit every state two endpoints can get into");
-  sub->footer(
-      "Each set of bounds is exhausted. A violation is printed with the steps that lead to it.");
-  sub->add_option("--only", options->only, "only the set of bounds of this name, see --list");
+  CLI::App* sub = add_command(app, "explore", manual());
+  sub->add_option("--only", options->only, "only the set of bounds of this name, see --list")
+      ->type_name("BOUNDS");
   sub->add_option("--in-flight", options->in_flight, "segments the wire holds")
       ->check(CLI::Range(1, 8));
   sub->add_option("--losses", options->losses, "segments that may be lost")

@@ -12,6 +12,7 @@
 #include "cli/command.hpp"
 #include "cli/host_view.hpp"
 #include "cli/link_view.hpp"
+#include "cli/manual.hpp"
 #include "cli/services.hpp"
 #include "control/control.hpp"
 #include "io/host_driver.hpp"
@@ -298,41 +299,81 @@ class Serving {
   bool stop_ = false;
 };
 
+Manual manual() {
+  std::vector<Term> services;
+  for (const auto& [kind, help] : service_kinds()) services.push_back({kind, help});
+  return {
+      .summary = "serve over a TUN or TAP device until a signal comes",
+      .description =
+          "Runs a host of its own behind a TUN or TAP device: what this machine routes to the "
+          "device arrives there, so the machine's programs can connect to it. Behind TAP it is on "
+          "an Ethernet, with neighbours to be found and an address that others may claim. It "
+          "prints ready when it can be reached, shows in lastack ss, and closes its connections "
+          "in order at SIGINT or SIGTERM.\n\n"
+          "Making the device and giving the kernel its address need root. An ordinary user can "
+          "use a device that root has made (ip tuntap add dev la0 mode tun user NAME) and "
+          "configured; --peer is left out then.",
+      .terms_title = "services, as many as wanted",
+      .terms = std::move(services),
+      .examples = {{"lastack serve echo 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
+                    "an echo server; in another terminal: nc 10.9.0.2 7"},
+                   {"lastack serve http 80=. forget 9 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
+                    "files of this folder, and a server that never closes"},
+                   {"lastack serve echo 7 --tap la1 --ip 10.9.1.2/24 --peer 10.9.1.1",
+                    "on an Ethernet"},
+                   {"lastack serve sink 9 --tun la0 --ip fd09::2/64 --peer fd09::1 --profile linux",
+                    "over IPv6, closing as Linux does"}},
+      .exit_codes = {
+          {kOk, "ended by a signal"},
+          {kFailed,
+           "the device can't be made or was deleted, a port is taken, or no address is left"},
+          {kUsage, "no such service or address, or wrong usage"}}};
+}
+
+/// Which device, and whose addresses.
+void add_link_options(CLI::App& serve, Options& options) {
+  auto* device = serve.add_option_group("device")->require_option(1);
+  device->add_option("--tun", options.tun, "name of the TUN device; made if there is none")
+      ->type_name("NAME");
+  auto* tap = device
+                  ->add_option("--tap", options.tap,
+                               "name of the TAP device: Ethernet, with neighbours to be found")
+                  ->type_name("NAME");
+  auto* addresses = serve.add_option_group("addresses")->require_option(1, 0);
+  addresses->add_option("--ip", options.ip, "an address of the host, with its prefix")
+      ->type_name("ADDRESS/N");
+  addresses->add_flag("--auto", options.automatic, "IPv6 addresses and routes as routers say")
+      ->needs(tap);
+  serve.add_option("--gateway", options.gateway, "the router to everywhere else")
+      ->type_name("ADDRESS")
+      ->needs(tap);
+  serve.add_option("--mac", options.mac, "the host's MAC address; made up if not given")
+      ->type_name("MAC")
+      ->needs(tap);
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* serve =
-      app.add_subcommand("serve", "serve over a TUN or TAP device until a signal comes");
-  std::string kinds = "services, as KIND PORT[=ARGUMENT], several at once:\n";
-  for (const auto& [kind, help] : service_kinds())
-    kinds += fmt::format("  {:<18} {}\n", kind, help);
-  serve->footer(
-      kinds +
-      "\nexample:\n  lastack serve echo 7 http 80=. --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1"
-      "\n  curl http://10.9.0.2/"
-      "\n  lastack serve echo 7 --tap la1 --auto     an Ethernet of its own");
-  serve->add_option("SERVICE", options->words, "what to serve, see below")->required();
-  auto* device = serve->add_option_group("device")->require_option(1);
-  device->add_option("--tun", options->tun, "name of the TUN device; made if there is none");
-  auto* tap = device->add_option("--tap", options->tap,
-                                 "name of the TAP device: Ethernet, with neighbours to be found");
-  auto* addresses = serve->add_option_group("addresses")->require_option(1, 0);
-  addresses->add_option("--ip", options->ip, "an address of the host, with its prefix");
-  addresses->add_flag("--auto", options->automatic, "IPv6 addresses and routes as routers say")
-      ->needs(tap);
-  serve->add_option("--gateway", options->gateway, "the router to everywhere else")->needs(tap);
-  serve->add_option("--mac", options->mac, "the host's MAC address; made up if not given")
-      ->needs(tap);
-  serve->add_option("--peer", options->peer,
-                    "the address that the kernel's side gets (needs root)");
+  CLI::App* serve = add_command(app, "serve", manual());
+  auto* services =
+      serve->add_option("SERVICE", options->words, "what to serve, see above")->required();
+  std::vector<std::string> kinds;
+  for (const auto& [kind, help] : service_kinds()) kinds.push_back(kind.substr(0, kind.find(' ')));
+  suggest(services, kinds);
+  add_link_options(*serve, *options);
+  serve->add_option("--peer", options->peer, "the address that the kernel's side gets; needs root")
+      ->type_name("ADDRESS");
   serve->add_option("--mtu", options->mtu, "octets of the largest IP packet")
+      ->type_name("OCTETS")
       ->check(CLI::Range(576, 65535))
       ->capture_default_str();
   serve->add_option("--profile", options->profile, "how sockets close where systems differ")
       ->check(CLI::IsMember({"bsd", "linux"}))
       ->capture_default_str();
-  serve->add_option("--msl", options->msl, "seconds; TIME_WAIT lasts twice this")
+  serve->add_option("--msl", options->msl, "TIME_WAIT lasts twice this")
+      ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 300.0))
       ->capture_default_str();
   serve->add_flag("--no-offload", options->no_offload, "cut segments and sum them here");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "control/control.hpp"
 
 namespace lastack::cli {
@@ -92,17 +93,58 @@ void show(const Options& options) {
   }
 }
 
+Manual ss_manual() {
+  return {
+      .summary = "show the connections of running hosts",
+      .description =
+          "Asks the lastack hosts that run here, such as lastack serve, for their connections, "
+          "and prints them in the columns of iproute2's ss and with its names of states; with -e "
+          "also how long each has been in its state, and what brought it there. Listeners are "
+          "shown with -l or -a.\n\n"
+          "Hosts answer on sockets in $XDG_RUNTIME_DIR/lastack, or /run/lastack where that is not "
+          "set, and only to the user they run as.",
+      .examples = {{"lastack ss -e", "connections, since when, and why"},
+                   {"lastack ss -ltn", "listeners"},
+                   {"lastack ss --json", "all of it, with the last changes of state"}},
+      .exit_codes = {{kOk, "something was shown"},
+                     {kUsage, "wrong usage"},
+                     {kNothingFound, "no host runs here that has anything to show"}}};
+}
+
+Manual ask_manual() {
+  return {.summary = "ask running hosts for counters, or pause their link",
+          .description =
+              "Sends a request to the lastack hosts that run here and prints each one's answer as "
+              "JSON. A host whose link is paused takes no packets and sends none until it is "
+              "resumed: to its peers it looks as if the cable were out. What comes meanwhile "
+              "waits at the device, and the host's timers are late.",
+          .terms_title = "requests",
+          .terms = {{"counters", "packets, octets, retransmissions, and every drop by its reason"},
+                    {"pause", "stop the link"},
+                    {"resume", "let it go on"},
+                    {"addresses", "on Ethernet: the host's addresses, and whether it may use them"},
+                    {"neighbours", "on Ethernet: who is known, under which MAC address"},
+                    {"routes", "on Ethernet: where packets go"},
+                    {"link_counters", "on Ethernet: frames, and every drop by its reason"}},
+          .examples = {{"lastack ask counters", "the counters of every host"},
+                       {"lastack ask pause", "take the cable out"},
+                       {"lastack ask resume", "and put it back in"}},
+          .exit_codes = {{kOk, "somebody answered"},
+                         {kUsage, "wrong usage"},
+                         {kNothingFound, "no host runs here"}}};
+}
+
 }  // namespace
 
 void add_ss(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* ss = app.add_subcommand("ss", "show the connections of running hosts");
+  CLI::App* ss = add_command(app, "ss", ss_manual());
   ss->add_flag("-l,--listening", options->listening, "listeners only");
   ss->add_flag("-a,--all", options->all, "listeners too");
   ss->add_flag("-t,--tcp", options->tcp, "TCP: there is nothing else yet");
   ss->add_flag("-n,--numeric", options->numeric, "numbers, no names: always so");
   ss->add_flag("-e,--extended", options->extended, "how long in this state, and by which event");
-  ss->add_option("--pid", options->pid, "only the host of this process");
+  ss->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");
   ss->add_flag("--json", options->json, "everything, as JSON, with the classic names of states");
   ss->callback([options] { show(*options); });
 }
@@ -118,15 +160,12 @@ struct AskOptions {
 
 void add_ask(CLI::App& app) {
   auto options = std::make_shared<AskOptions>();
-  CLI::App* ask =
-      app.add_subcommand("ask", "ask running hosts: counters; pause and resume their link");
-  ask->add_option("WHAT", options->what,
-                  "counters, pause or resume; of an Ethernet link\n"
-                  "addresses, neighbours, routes or link_counters")
+  CLI::App* ask = add_command(app, "ask", ask_manual());
+  ask->add_option("WHAT", options->what, "the request")
       ->required()
       ->check(CLI::IsMember(
           {"counters", "pause", "resume", "addresses", "neighbours", "routes", "link_counters"}));
-  ask->add_option("--pid", options->pid, "only the host of this process");
+  ask->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");
   ask->callback([options] {
     const auto replies = control::ask(options->pid, {{"ask", options->what}});
     for (const auto& reply : replies) fmt::print("{}\n", reply.answer.dump(2));
