@@ -190,6 +190,7 @@ class Hostile {
     EXPECT_LE(options, 40U) << s_.log;
     EXPECT_LE(o.payload.size(), Offset{most}) << s_.log;
     if (o.header.flags.has(Flag::syn)) return;
+    EXPECT_EQ(o.header.options.present & ~wire::TcpOptions::kTimestamps, 0) << s_.log;  // MUST-65
     const auto one = std::min<Offset>(o.payload.size(), o.mss);
     EXPECT_LE(one + static_cast<Offset>(options), t().snd.mss) << s_.log;
     edge_ = std::max(edge_, t().snd.una + Offset{t().snd.wnd});
