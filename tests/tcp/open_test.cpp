@@ -225,5 +225,22 @@ TEST(PassiveOpen, ANewerStampTakesOverFromTimeWaitAndAnOlderDoesNot) {
   EXPECT_TRUE(tcp::may_reuse(syn, nxt, true, 50));
 }
 
+// Four SACK blocks take 36 octets, stamps 12: with less than 64 in all nothing would ever be sent.
+TEST(ActiveOpen, APeerThatNamesATinyMssIsSentALittleMore) {
+  for (const std::uint16_t mss : {0, 1, 40, 64}) {
+    tcp::Settings settings = tcp::Script::plain();
+    settings.timestamps = settings.sack = true;
+    tcp::Script s(settings);
+    s.establish(65535, mss);
+    for (Offset at = 1000; at < 9000; at += 1000) s.arrive({.seq = at, .len = 10, .ts_val = 1});
+    s.drain();
+    s.send(1000).pull(64);
+    ASSERT_FALSE(s.out.empty()) << s.log;
+    for (const Outgoing& o : s.out) {
+      EXPECT_EQ(o.payload.size() + static_cast<Offset>(wire::header_size(o.header)), 20 + 64);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lastack_test
