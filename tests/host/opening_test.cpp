@@ -110,5 +110,17 @@ TEST_F(Opening, AListenerMayHaveThePortOfAConnection) {  // MUST-41, MUST-42
   EXPECT_EQ(host.connection(calling.value())->state(), State::syn_sent);
 }
 
+TEST_F(Opening, ASynWithAWrongChecksumOpensNothing) {  // MUST-3
+  (void)listen();
+  const Slice good = packet({.flags = Flag::syn, .seq = Seq(1)});
+  std::vector<std::byte> bad(good.bytes().begin(), good.bytes().end());
+  bad.back() ^= std::byte{1};
+  host.packet_arrives(Slice::copy_of(bad), now);
+  EXPECT_EQ(host.counters().tcp_checksum, 1U);
+  EXPECT_TRUE(sent().empty());
+  host.packet_arrives(good, now);
+  EXPECT_EQ(sent().size(), 1U);
+}
+
 }  // namespace
 }  // namespace lastack::host
