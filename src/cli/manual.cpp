@@ -57,7 +57,7 @@ std::string names_of(const std::set<CLI::Option*>& options) {
 }
 
 /// Limits, the default and what goes together, as they stand behind the help of an option.
-std::string facts_of(const CLI::Option& option, const Value& value) {
+std::string facts_of(const CLI::Option& option, const Value& value, const std::string& rule) {
   std::vector<std::string> facts;
   for (const std::string& rule : value.rules) {
     if (const std::string range = range_of(rule); !range.empty()) facts.push_back(range);
@@ -70,10 +70,11 @@ std::string facts_of(const CLI::Option& option, const Value& value) {
   if (!option.get_needs().empty()) facts.push_back("only with " + names_of(option.get_needs()));
   if (!option.get_excludes().empty())
     facts.push_back("not with " + names_of(option.get_excludes()));
+  if (!rule.empty()) facts.push_back(rule);
   return facts.empty() ? "" : fmt::format(" ({})", fmt::join(facts, "; "));
 }
 
-OptionPage page_of(const CLI::Option& option) {
+OptionPage page_of(const CLI::Option& option, const std::string& rule) {
   OptionPage page;
   page.argument = option.get_positional();
   if (page.argument) {
@@ -87,31 +88,39 @@ OptionPage page_of(const CLI::Option& option) {
     for (std::string& word : words_of(rule)) page.choices.push_back(std::move(word));
   }
   if (option.get_type_size() != 0) page.value = value.name;
-  page.help = option.get_description() + facts_of(option, value);
+  page.help = option.get_description() + facts_of(option, value, rule);
   page.required = option.get_required();
   page.repeated = option.get_expected_max() > 1;
   return page;
+}
+
+/// All of `app`'s own but --help, which each group of options has again.
+std::vector<const CLI::Option*> own_options(const CLI::App& app) {
+  return app.get_options([&](const CLI::Option* option) {
+    const bool hidden = option->get_group().empty();
+    return !hidden && option != app.get_help_ptr();
+  });
 }
 
 /// What a group of options asks for: "one of --tun, --tap".
 std::string rule_of(const CLI::App& group) {
   if (group.get_require_option_min() == 0) return {};
   std::vector<std::string> names;
-  for (const CLI::Option* option : group.get_options()) names.push_back(option->get_name());
-  return fmt::format(" ({}one of {})", group.get_require_option_max() == 1 ? "" : "at least ",
+  const auto options = own_options(group);
+  names.reserve(options.size());
+  for (const CLI::Option* option : options) names.push_back(option->get_name());
+  return fmt::format("{}one of {}", group.get_require_option_max() == 1 ? "" : "at least ",
                      fmt::join(names, ", "));
 }
 
 /// The options of `app`, and of its groups, which CLI11 keeps as subcommands without a name.
 void collect_options(const CLI::App& app, const std::string& rule, CommandPage& page) {
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group().empty()) continue;  // hidden
-    OptionPage one = page_of(*option);
-    one.help += rule;
-    (one.argument ? page.arguments : page.options).push_back(std::move(one));
-  }
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (sub->get_name().empty()) collect_options(*sub, rule_of(*sub), page);
+  }
+  for (const CLI::Option* option : own_options(app)) {
+    OptionPage one = page_of(*option, rule);
+    (one.argument ? page.arguments : page.options).push_back(std::move(one));
   }
 }
 
@@ -143,6 +152,7 @@ CommandPage page_of(const CLI::App& app) {
     page.manual.summary = app.get_description();
   }
   collect_options(app, "", page);
+  if (app.get_help_ptr() != nullptr) page.options.push_back(page_of(*app.get_help_ptr(), ""));
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (!sub->get_name().empty()) page.subcommands.push_back(page_of(*sub));
   }

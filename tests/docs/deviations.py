@@ -9,12 +9,13 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ROOT / "build" / "release" / "tests"
-SECTION = re.compile(r"(?:RFC (\d+) )?§(\d[\d.]*\d|\d)")
+# "§3.8", "RFC 1337 §3", and as RFC 1122 counts, "RFC 1122 4.2.2.13".
+SECTION = re.compile(r"(?:RFC (\d+) )?§([A-Z]?[\d.]*\d)|RFC (\d+) (\d+(?:\.\d+)+)")
 
 
 def sections(text):
     """What `text` cites, as "RFC 9293 §3.8"; a section alone is one of RFC 9293."""
-    return {f"RFC {rfc or 9293} §{number}" for rfc, number in SECTION.findall(text)}
+    return {f"RFC {m[1] or m[3] or 9293} §{m[2] or m[4]}" for m in SECTION.finditer(text)}
 
 
 def comment_around(lines, at):
@@ -52,10 +53,11 @@ def all_rows(text):
 
 
 def unmatched(marks, rows):
-    """Marks without a row and rows without a mark: the same file, and a section that both cite."""
+    """Marks without a row and rows without a mark. The two belong together where they are about the
+    same file, and cite the same section or none."""
     left = list(rows)
     for path, cited in marks:
-        row = next((r for r in left if r[0] == path and r[1] & cited), None)
+        row = next((r for r in left if r[0] == path and (r[1] & cited or r[1] == cited)), None)
         if row:
             left.remove(row)
         else:
@@ -90,12 +92,15 @@ def tests_there():
 
 
 def check_itself():
+    assert sections("RFC 1122 4.2.2.13, RFC 5961 §5 and §A.2, as RFC 9293 lets it") == {
+        "RFC 1122 §4.2.2.13", "RFC 5961 §5", "RFC 9293 §A.2"}
     assert marks_in("/// §3.4: x\n/// DEVIATES: RFC 1 §2 y\nf();\n") == [
         {"RFC 9293 §3.4", "RFC 1 §2"}]
     marks = [("src/a.cpp", {"RFC 1 §2"})]
     rows = [("src/a.cpp", {"RFC 1 §2", "RFC 3 §4"}, [])]
     assert not list(unmatched(marks, rows))
     assert len(list(unmatched(marks * 2, rows))) == 1 == len(list(unmatched(marks, rows * 2)))
+    assert not list(unmatched([("src/a.cpp", set())], [("src/a.cpp", set(), [])]))
     assert len(list(unmatched(marks, [("src/b.cpp", {"RFC 1 §2"}, [])]))) == 2
     assert tests_listed("A.\n  B\nBoth/C.\n  D/v4  # GetParam() = 4\n") == {
         "A.B", "Both/C.D/v4", "C.D"}

@@ -76,6 +76,8 @@ def help_faults(place, page):
     for option in page["options"] + page["arguments"]:
         if not option["help"].strip() or not all(name in text for name in option["names"]):
             yield f"says nothing of {option['names']}"
+    names = [name for option in page["options"] for name in option["names"]]
+    yield from (f"says {name} twice" for name in set(names) if names.count(name) > 1)
     for option in page["options"]:
         if option["value"] in ("TEXT", "NUMBER") and not option["choices"]:
             yield f"{option['names']}: a value without a name"
@@ -94,7 +96,8 @@ def run_serving(place, command, meanwhile):
     it, and a signal ends it with 0."""
     server = place.start(f"exec {command}", start_new_session=True)
     try:
-        ready = server.stdout.readline()
+        said = iter(server.stdout.readline, "")  # on Ethernet first which addresses it uses
+        ready = next((line for line in said if line == "ready\n"), "")
         if ready == "ready\n" and meanwhile:
             with socket.create_connection(("10.9.0.2", 7), timeout=10):
                 for other in meanwhile:

@@ -38,10 +38,11 @@ struct Router {
     append(frame, packet);
     lan.put(frame);
   }
-  void advertise(Lan& lan, unsigned lifetime = 1800) const {
+  void advertise(Lan& lan, unsigned lifetime = 1800, std::uint8_t hop_limit = 64) const {
     const IpAddress to = wire::all_nodes();
-    const Octets body = advertisement_body(
-        {.lifetime = lifetime, .options = {prefix_option({}), link_option(1, mac)}});
+    const Octets body = advertisement_body({.hop_limit = hop_limit,
+                                            .lifetime = lifetime,
+                                            .options = {prefix_option({}), link_option(1, mac)}});
     send(lan, MacAddress::of_group(to), ipv6(address, to, icmpv6(address, to, 134, body)));
   }
   /// Answers for itself, and passes on what is not for it to `stations`.
@@ -61,8 +62,7 @@ struct Router {
     }
     const auto next = stations.find(packet->header.destination);
     if (parsed.header.destination != mac || next == stations.end()) return;
-    Octets forwarded(parsed.payload.begin(), parsed.payload.end());
-    send(lan, next->second, forwarded);
+    send(lan, next->second, Octets(parsed.payload.begin(), parsed.payload.end()));
     ++forwarded;
   }
 };
@@ -154,6 +154,22 @@ TEST_F(Routers, ARouterThatSaysItIsNoneIsLeftAtOnce) {
   lan.run(1s);
   EXPECT_GT(second.forwarded, 0U);
   (void)a;
+}
+
+/// One that says 1 would else cut us off from all that is not on the link.
+TEST_F(Routers, TheHopLimitTheySayIsNotTaken) {
+  first.advertise(lan, 1800, 1);
+  lan.run(10ms);
+  lan.seen.clear();
+  ASSERT_TRUE(lan.host(0).connect({}, {kFar, 80}, {}, lan.now()));
+  lan.run(10ms);
+  std::size_t segments = 0;
+  for (const Frame& frame : lan.seen) {
+    if (frame.from != 0 || !frame.is_tcp()) continue;
+    ++segments;
+    EXPECT_EQ(std::to_integer<int>(frame.parsed().payload[7]), 64);
+  }
+  EXPECT_EQ(segments, 1U);
 }
 
 TEST_F(Routers, WithoutAnyThereIsNoWayOutButTheLinkWorks) {

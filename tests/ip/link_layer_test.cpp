@@ -363,12 +363,13 @@ TEST_F(Layer, QuestionsThatNobodyFetchesAnswersForAreBounded) {
 // --- groups
 
 /// A query as a router or a snooping switch sends it: behind a router alert.
-Octets query(std::string_view source, std::string_view group, unsigned max_response_ms) {
+Octets query(std::string_view source, std::string_view group, unsigned max_response_ms,
+             unsigned version = 2) {
   const IpAddress from = ip(source);
   const IpAddress to = wire::all_nodes();
   Octets body = octets({max_response_ms >> 8U, max_response_ms & 0xffU, 0, 0});
   append(body, ip(group).bytes());
-  append(body, octets({0, 0, 0, 0}));
+  if (version == 2) append(body, octets({0, 0, 0, 0}));
   Octets payload = octets({58, 0, 5, 2, 0, 0, 1, 0});
   append(payload, icmpv6(from, to, 130, body));
   return frame(MacAddress::of_group(to), kTheirs, 0x86dd, ipv6(from, to, payload, 1, 0));
@@ -393,6 +394,14 @@ TEST_F(Layer, ListensToTheGroupsOfItsAddressesAndSaysSo) {
   pass(1s);
   EXPECT_EQ(said(), "") << "a group that is not ours, and a router from elsewhere";
   EXPECT_EQ(layer.counters().mld_in, 5U);
+}
+
+/// A report of version 1 would go to the group itself (RFC 3810 §8.2.1); ours goes to all switches.
+TEST_F(Layer, AQueryOfVersion1IsAnsweredInVersion2) {
+  begin();
+  layer.frame_arrives(query("fe80::9", "ff02::1:ff00:1", 1000, 1), now);
+  pass(1s);
+  EXPECT_EQ(said(), "33:33:00:00:00:16 groups");
 }
 
 // --- routers

@@ -72,6 +72,23 @@ TEST_P(Bind, TheSameFourNumbersTwice) {
   EXPECT_EQ(a().connect(second, other, now()).error(), Errno::einprogress);
 }
 
+/// A server that starts again while connections of its last run are still there.
+TEST_P(Bind, AConnectionKeepsNobodyFromItsPort) {
+  const Fd first = fresh();
+  ASSERT_TRUE(a().bind(first, at(4000)));
+  ASSERT_TRUE(a().listen(first, 5, now()));
+  const Fd client = *b().socket();
+  ASSERT_EQ(b().connect(client, at(4000), now()).error(), Errno::einprogress);
+  settle();
+  const auto connection = a().accept(first);
+  ASSERT_TRUE(connection);
+  ASSERT_TRUE(a().close(first, now()));
+  const Fd again = fresh();
+  EXPECT_TRUE(a().bind(again, at(4000)));
+  EXPECT_TRUE(a().listen(again, 5, now()));
+  EXPECT_EQ(*a().state(*connection), State::established);
+}
+
 TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
   host::Config config;
   config.addresses = {{world->address(kA), 24}};
