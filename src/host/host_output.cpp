@@ -267,12 +267,6 @@ std::span<std::byte> PacketOut::extend_front(std::size_t octets) {
   return std::span(header).subspan(front, octets);
 }
 
-wire::IpAddress PacketOut::destination() const {
-  const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
-  const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
-  return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
-}
-
 void PacketOut::become(Slice octets) {
   clear();
   payload_size = octets.size();

@@ -39,7 +39,11 @@ struct PacketOut {
   /// Room for `octets` more in front of all there is, to be filled by the caller.
   std::span<std::byte> extend_front(std::size_t octets);
   /// Where it goes, as its IP header says; only while there is no frame around it.
-  [[nodiscard]] wire::IpAddress destination() const;
+  [[nodiscard]] wire::IpAddress destination() const {
+    const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
+    const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
+    return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
+  }
   /// Copies all of it to the front of `into`; octets written, 0 where it does not fit.
   std::size_t copy_to(std::span<std::byte> into) const;
   /// Is `octets`, which are complete.

@@ -20,6 +20,19 @@ IpAddress unspecified_v6() {
   return IpAddress::from(kOctets);
 }
 
+/// The groups that go with addresses, each once, in order.
+std::vector<IpAddress> groups_of(std::span<const OwnAddress> addresses) {
+  std::vector<IpAddress> groups;
+  for (const OwnAddress& a : addresses) {
+    if (a.prefix.address.is_v4() || a.state == AddressState::duplicate) continue;
+    groups.push_back(wire::solicited_node(a.prefix.address));
+  }
+  std::ranges::sort(groups);
+  const auto repeated = std::ranges::unique(groups);
+  groups.erase(repeated.begin(), repeated.end());
+  return groups;
+}
+
 bool is_default_by_router(const Route& r) {
   return r.origin == RouteOrigin::advertised && r.to.length == 0;
 }
@@ -46,7 +59,7 @@ LinkLayer::LinkLayer(LinkSettings settings, std::vector<Prefix> addresses, std::
 
 /// Every IPv6 interface has a link-local address (RFC 4291 §2.8).
 void LinkLayer::start(TimePoint now) {
-  started_ = true;
+  started_ = addresses_changed_ = true;
   const bool v6 = std::ranges::any_of(
       configured_, [](const Prefix& p) { return p.address.family() == Family::v6; });
   if (v6 || settings_.autoconfigure) {
@@ -82,16 +95,22 @@ TimePoint LinkLayer::next_deadline() const {
 
 // --- ways
 
+const std::optional<IpAddress>& LinkLayer::next_hop(const IpAddress& destination) {
+  if (looked_.version != routes_.version() || looked_.destination != destination) {
+    looked_ = {destination, routes_.next_hop(destination), routes_.version()};
+  }
+  return looked_.next_hop;
+}
+
 LinkLayer::Way LinkLayer::way_to(const IpAddress& destination, TimePoint now) {
   if (destination.is_multicast()) {
     return {Way::Kind::known, MacAddress::of_group(destination), destination};
   }
-  const auto next_hop = routes_.next_hop(destination);
-  if (!next_hop) return {};
-  const auto mac = neighbours_.wanted(*next_hop, now);
+  const auto& hop = next_hop(destination);
+  if (!hop) return {};
+  if (const auto mac = neighbours_.wanted(*hop, now)) return {Way::Kind::known, *mac, *hop};
   act(now);
-  if (!mac) return {Way::Kind::wait, {}, *next_hop};
-  return {Way::Kind::known, *mac, *next_hop};
+  return {Way::Kind::wait, {}, *hop};
 }
 
 std::optional<IpAddress> LinkLayer::source_for(const IpAddress& destination) const {
@@ -103,15 +122,15 @@ std::optional<IpAddress> LinkLayer::source_for(const IpAddress& destination) con
 }
 
 void LinkLayer::progress(const IpAddress& destination, TimePoint now) {
-  const auto next_hop = routes_.next_hop(destination);
-  if (!next_hop) return;
-  neighbours_.progress(*next_hop, now);
-  routes_.answered(*next_hop);
+  const auto& hop = next_hop(destination);
+  if (!hop) return;
+  neighbours_.progress(*hop, now);
+  routes_.answered(*hop);
 }
 
 void LinkLayer::doubted(const IpAddress& destination, TimePoint now) {
-  const auto next_hop = routes_.next_hop(destination);
-  if (next_hop) neighbours_.doubted(*next_hop, now);
+  const auto& hop = next_hop(destination);
+  if (hop) neighbours_.doubted(*hop, now);
 }
 
 std::optional<Slice> LinkLayer::next_frame() {
@@ -150,6 +169,7 @@ void LinkLayer::act_on(const NeighbourNews& news, TimePoint now) {
 void LinkLayer::act_on(const AddressNews& news, TimePoint now) {
   using Kind = AddressNews::Kind;
   usable_ = addresses_.usable();
+  addresses_changed_ = true;
   switch (news.kind) {
     case Kind::probe: probe(news.address, news.nonce); break;
     case Kind::announce: announce(news.address, false); break;
@@ -228,15 +248,7 @@ void LinkLayer::solicit_routers() {
 
 /// Listens to the groups that go with our addresses, and sends the reports that are due.
 void LinkLayer::mind_groups(TimePoint now) {
-  std::vector<IpAddress> groups;
-  for (const OwnAddress& a : addresses_.all()) {
-    if (a.prefix.address.is_v4() || a.state == AddressState::duplicate) continue;
-    groups.push_back(wire::solicited_node(a.prefix.address));
-  }
-  std::ranges::sort(groups);
-  const auto repeated = std::ranges::unique(groups);
-  groups.erase(repeated.begin(), repeated.end());
-  groups_.set(groups, now);
+  if (std::exchange(addresses_changed_, false)) groups_.set(groups_of(addresses_.all()), now);
   for (auto records = groups_.next_report(now); !records.empty();
        records = groups_.next_report(now)) {
     report(records);

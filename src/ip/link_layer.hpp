@@ -132,6 +132,7 @@ class LinkLayer {
               const MacAddress& to);
 
   // link_layer.cpp
+  [[nodiscard]] const std::optional<IpAddress>& next_hop(const IpAddress& destination);
   void start(TimePoint now);
   void act(TimePoint now);
   void mind_groups(TimePoint now);
@@ -151,12 +152,18 @@ class LinkLayer {
   std::vector<Prefix> configured_;
   std::uint16_t mtu_;
   bool started_ = false;
+  bool addresses_changed_ = false;  ///< and the groups that go with them
   Neighbours neighbours_;
   OwnAddresses addresses_;
   Routes routes_;
   RouterDiscovery discovery_;
   Groups groups_;
   std::vector<UsableAddress> usable_;
+  struct Looked {
+    IpAddress destination;
+    std::optional<IpAddress> next_hop;
+    std::uint64_t version = UINT64_MAX;  ///< of the routes
+  } looked_;                             ///< what was looked up last: packets come in runs
   Ring<Slice> frames_;
   Ring<LinkNews> news_;
   LinkCounters counters_;

@@ -81,9 +81,8 @@ void LinkLayer::arp_arrives(wire::Bytes packet, TimePoint now) {
   const OwnAddress* target = addresses_.find(arp->target_address);
   const bool asks = arp->operation == ArpPacket::Operation::request;
   const bool asks_us = asks && target != nullptr && target->usable();
-  const OwnAddress* claimed = addresses_.find(arp->sender_address);
   const bool probe = arp->sender_address.is_unspecified();
-  if (claimed != nullptr && claimed->state != AddressState::duplicate) {
+  if (addresses_.claims(arp->sender_address)) {
     addresses_.conflict(arp->sender_address, arp->sender, now);
   } else if (probe && target != nullptr && target->state == AddressState::tentative) {
     addresses_.conflict(arp->target_address, arp->sender, now);  // both want it (RFC 5227 §2.1.1)
@@ -159,8 +158,12 @@ void LinkLayer::arrives(const wire::RouterSolicitation&, const wire::IpHeader&, 
 void LinkLayer::arrives(const wire::NeighbourSolicitation& message, const wire::IpHeader& ip,
                         const MacAddress& from, TimePoint now) {
   const OwnAddress* target = addresses_.find(message.target);
-  if (target == nullptr || target->state == AddressState::duplicate) {
+  if (!addresses_.claims(message.target)) {
     counters_.drop(LinkDrop::not_asked_of_us);
+    return;
+  }
+  if (addresses_.claims(ip.source)) {
+    counters_.drop(LinkDrop::own_frame);  // in our name
     return;
   }
   const bool probe = ip.source.is_unspecified();
@@ -196,8 +199,7 @@ void LinkLayer::arrives(const wire::NeighbourAdvertisement& message, const wire:
     counters_.drop(LinkDrop::own_frame);
     return;
   }
-  const OwnAddress* ours = addresses_.find(message.target);
-  if (ours != nullptr && ours->state != AddressState::duplicate) {
+  if (addresses_.claims(message.target)) {
     addresses_.conflict(message.target, from, now);
     return;
   }
@@ -216,11 +218,16 @@ void LinkLayer::arrives(const wire::NeighbourAdvertisement& message, const wire:
 }
 
 void LinkLayer::arrives(const wire::RouterAdvertisement& message, const wire::IpHeader& ip,
-                        const MacAddress& from, TimePoint now) {
-  if (!settings_.autoconfigure || from == settings_.mac) {
+                        const MacAddress&, TimePoint now) {
+  if (addresses_.claims(ip.source)) {
+    counters_.drop(LinkDrop::own_frame);
+    return;
+  }
+  if (!settings_.autoconfigure) {
     counters_.drop(LinkDrop::not_autoconfigured);
     return;
   }
+  addresses_changed_ = true;
   const std::size_t refused = discovery_.take(message, ip.source, now, routes_);
   for (std::size_t i = 0; i < refused; ++i) counters_.drop(LinkDrop::no_room);
   neighbours_.set_times(message.reachable, message.retransmit);

@@ -111,8 +111,8 @@ void OwnAddresses::is_ours(OwnAddress& a, TimePoint now) {
 // --- somebody else
 
 void OwnAddresses::conflict(const IpAddress& address, const MacAddress& rival, TimePoint now) {
+  if (!claims(address)) return;
   OwnAddress* a = get(address);
-  if (a == nullptr || a->state == State::duplicate) return;
   a->rival = rival;
   if (a->state == State::tentative) {
     duplicate(*a, now);
@@ -218,6 +218,11 @@ const OwnAddress* OwnAddresses::find(const IpAddress& address) const {
   const auto at = std::ranges::find_if(
       addresses_, [&](const OwnAddress& a) { return a.prefix.address == address; });
   return at != addresses_.end() ? &*at : nullptr;
+}
+
+bool OwnAddresses::claims(const IpAddress& address) const {
+  const OwnAddress* a = find(address);
+  return a != nullptr && a->state != State::duplicate;
 }
 
 OwnAddress* OwnAddresses::get(const IpAddress& address) {

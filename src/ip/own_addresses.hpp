@@ -103,6 +103,8 @@ class OwnAddresses {
   std::optional<AddressNews> next_news();
 
   [[nodiscard]] const OwnAddress* find(const IpAddress& address) const;
+  /// Whether it is ours, or we ask for it.
+  [[nodiscard]] bool claims(const IpAddress& address) const;
   [[nodiscard]] std::span<const OwnAddress> all() const { return addresses_; }
   [[nodiscard]] std::vector<UsableAddress> usable() const;
   /// The one that goes with fe80::/10; null while there is none that is usable.

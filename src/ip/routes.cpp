@@ -57,15 +57,20 @@ bool Routes::set(const Route& route) {
   return true;
 }
 
-/// After a change: the order, and when something ends.
+/// After a change: the order, when something ends, and whether somebody failed.
 void Routes::settle() {
+  ++version_;
   // By insertion: few are out of place. (std::stable_sort calls what C++17 deprecates, with warnings
   // where clang compiles it.)
   for (auto it = routes_.begin(); it != routes_.end(); ++it) {
     std::rotate(std::upper_bound(routes_.begin(), it, *it, goes_first), it, it + 1);
   }
   due_ = kNever;
-  for (const Route& r : routes_) due_ = std::min(due_, r.until);
+  failures_ = false;
+  for (const Route& r : routes_) {
+    due_ = std::min(due_, r.until);
+    failures_ = failures_ || r.failed != TimePoint{};
+  }
 }
 
 void Routes::remove(const Prefix& to, const IpAddress& via, RouteOrigin origin) {
@@ -110,13 +115,11 @@ void Routes::failed(const IpAddress& via, TimePoint now) {
 }
 
 void Routes::answered(const IpAddress& via) {
-  bool any = false;
+  if (!failures_) return;
   for (Route& r : routes_) {
-    if (r.via != via || r.failed == TimePoint{}) continue;
-    r.failed = TimePoint{};
-    any = true;
+    if (r.via == via) r.failed = TimePoint{};
   }
-  if (any) settle();
+  settle();
 }
 
 void Routes::advance(TimePoint now) {

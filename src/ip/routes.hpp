@@ -74,6 +74,8 @@ class Routes {
 
   void advance(TimePoint now);
   [[nodiscard]] TimePoint next_deadline() const { return due_; }
+  /// Another number after each change: what was found before may be wrong then.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
   /// The longest prefixes first.
   [[nodiscard]] std::span<const Route> all() const { return routes_; }
 
@@ -85,6 +87,8 @@ class Routes {
   RouteLimits limits_;
   std::vector<Route> routes_;  ///< in the order in which they are tried
   TimePoint due_ = kNever;
+  std::uint64_t version_ = 0;
+  bool failures_ = false;  ///< whether any router has failed and not answered since
 };
 
 }  // namespace lastack::ip
