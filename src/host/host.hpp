@@ -51,9 +51,8 @@ struct LinkSide;
 enum class Refusal : std::uint8_t {
   address_in_use,         ///< another listener, or the very same flow (TIME_WAIT too)
   address_not_available,  ///< not ours, or no ephemeral port is free
-  unreachable,            ///< no address of ours has the remote one's family; broadcast and
-                          ///< multicast (MUST-57, MUST-46)
-  bad_address,            ///< port 0, or the unspecified address
+  unreachable,            ///< no address of ours has the remote one's family
+  bad_address,            ///< port 0, a broadcast or multicast address (MUST-57, MUST-46)
   too_many,
 };
 
@@ -167,6 +166,8 @@ class Host {
   /// Of them those that nobody holds any more, and that are not over yet.
   [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
+  /// Octets in all receive buffers, as of the last transmit().
+  [[nodiscard]] std::size_t unread() const { return unread_; }
   [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }
   [[nodiscard]] const ip::PathMtu& path_mtu() const { return path_mtu_; }
 

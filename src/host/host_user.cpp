@@ -169,10 +169,10 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
                                              SettingsPtr settings, TimePoint now) {
-  const bool somebody = remote.port != 0 && !remote.address.is_unspecified();
-  if (!somebody) return std::unexpected(Refusal::bad_address);
-  if (remote.address.is_multicast() || is_broadcast(remote.address)) {
-    return std::unexpected(Refusal::unreachable);
+  const wire::IpAddress& to = remote.address;
+  const bool many = to.is_multicast() || is_broadcast(to);
+  if (many || to.is_unspecified() || remote.port == 0) {
+    return std::unexpected(Refusal::bad_address);
   }
   if (connections_.size() >= config_.most_connections) {
     ++counters_.too_many;

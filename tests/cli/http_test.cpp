@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "cli/services.hpp"
 #include "sim/two_hosts.hpp"
@@ -87,10 +88,17 @@ TEST_F(HttpService, Files) {
 
 TEST_F(HttpService, NothingOutsideTheFolder) {
   const std::string secret = (outside / "secret").string();
-  for (const std::string& target :
-       {secret, "/" + secret, "//" + secret, "/%2f" + secret, "/deep/../../secret",
-        std::string("/../secret"), std::string("/%2e%2e/secret"), std::string("/..%2fsecret"),
-        std::string("/./../secret"), std::string("/deep/%2e%2e/%2e%2e/secret")}) {
+  const std::vector<std::string> targets{secret,
+                                         "/" + secret,
+                                         "//" + secret,
+                                         "/%2f" + secret,
+                                         "/deep/../../secret",
+                                         "/../secret",
+                                         "/%2e%2e/secret",
+                                         "/..%2fsecret",
+                                         "/./../secret",
+                                         "/deep/%2e%2e/%2e%2e/secret"};
+  for (const std::string& target : targets) {
     const std::string answer = get(target);
     EXPECT_TRUE(status(answer) == "HTTP/1.1 403" || status(answer) == "HTTP/1.1 404")
         << target << " " << answer;

@@ -165,9 +165,13 @@ TEST_F(Limits, OctetsThatNobodyReads) {
   (void)sent();
   sends(1, 5000);
   EXPECT_EQ(host.readable(flows[1]), 22'000U);
-  for (const FlowId flow : flows) host.orphan(flow, now);
+  for (const FlowId flow : flows) {
+    host.abort(flow, now);
+    host.orphan(flow, now);
+  }
   (void)sent();
   EXPECT_EQ(host.connections(), 0U);
+  EXPECT_EQ(host.unread(), 0U);
 }
 
 }  // namespace

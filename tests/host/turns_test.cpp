@@ -22,8 +22,10 @@ class Turns : public Alone {
     for (int i = 0; i < 4; ++i) {
       EXPECT_EQ(host.send(flow, octets, now).value_or(0), octets.size());
       for (auto all = sent(); !all.empty(); all = sent()) {
-        for (const Sent& s : all) una = una + static_cast<std::uint32_t>(s.payload);
-        arrives({.flags = Flag::ack, .seq = Seq(2), .ack = una, .from = from});
+        for (const Sent& s : all) {
+          una = una + static_cast<std::uint32_t>(s.payload);
+          arrives({.flags = Flag::ack, .seq = Seq(2), .ack = una, .from = from});
+        }
       }
     }
     return flow;

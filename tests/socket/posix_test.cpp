@@ -117,6 +117,43 @@ TEST_P(Posix, ConnectToNobody) {
             Errno::enetunreach);
 }
 
+/// The bits that Linux's poll() gave in each of these moments.
+TEST_P(Posix, PollBits) {
+  connect();
+  EXPECT_EQ(*a().poll(client), kPollOut);
+  ASSERT_TRUE(b().send(server, octets(1), now()));
+  settle();
+  EXPECT_EQ(*a().poll(client), kPollIn | kPollOut);
+  EXPECT_EQ(drain(kA, client), 1U);
+  ASSERT_TRUE(a().shutdown(client, kShutWr, now()));
+  settle();
+  expect(State::fin_wait_2, State::close_wait);
+  EXPECT_EQ(*a().poll(client), kPollOut);
+  EXPECT_EQ(*b().poll(server), kPollIn | kPollOut | kPollRdHup);
+  ASSERT_TRUE(b().shutdown(server, kShutWr, now()));
+  settle();
+  EXPECT_EQ(*a().state(client), State::time_wait);
+  EXPECT_EQ(*a().poll(client), kEnded & ~kPollErr);
+  EXPECT_EQ(*b().state(server), State::closed);
+  EXPECT_EQ(*b().poll(server), kEnded & ~kPollErr);
+  EXPECT_EQ(*b().recv(server, one_, now()), 0U);
+  EXPECT_EQ(b().send(server, octets(1), now()).error(), Errno::epipe);
+  EXPECT_EQ(*b().take_error(server), std::nullopt);
+  EXPECT_EQ(b().peer_name(server).error(), Errno::enotconn);
+  EXPECT_EQ(b().shutdown(server, kShutWr, now()).error(), Errno::enotconn);
+}
+
+TEST_P(Posix, PollBitsAfterShutRdAndOfAFullBuffer) {
+  connect();
+  ASSERT_TRUE(a().shutdown(client, kShutRd, now()));
+  EXPECT_EQ(*a().poll(client), kPollIn | kPollOut | kPollRdHup);
+  ASSERT_TRUE(a().shutdown(client, kShutWr, now()));
+  EXPECT_EQ(*a().poll(client), kEnded & ~kPollErr);
+  while (b().send(server, octets(50'000), now())) {
+  }
+  EXPECT_EQ(*b().poll(server), 0);
+}
+
 /// A host and a socket that is both ends of its connection.
 TEST_P(Posix, ASocketConnectsToItself) {
   client = *a().socket();
