@@ -5,8 +5,10 @@
 namespace lastack::tcp {
 namespace {
 
-constexpr std::uint8_t kMostShift = 14;     // RFC 7323 §2.3
-constexpr std::uint16_t kSmallestMss = 64;  // below this options would leave no room for data
+constexpr std::uint8_t kMostShift = 14;  // RFC 7323 §2.3
+/// DEVIATES: RFC 9293 §3.7.1, MUST-16: a peer that names less gets so much all the same. Options
+/// would leave no room for data.
+constexpr std::uint16_t kSmallestMss = 64;
 
 }  // namespace
 

@@ -39,6 +39,8 @@ class TimeWait {
   friend bool operator==(const TimeWait&, const TimeWait&) = default;
 
  private:
+  void check_flags(const wire::TcpHeader& header, std::uint32_t payload, Offset seq,
+                   const Settings& settings, Effects& fx, TimePoint now);
   void refuse_sequence(const wire::TcpHeader& header, std::uint32_t payload,
                        const Settings& settings, Effects& fx, TimePoint now);
 

@@ -229,14 +229,13 @@ std::uint32_t Connection::payload_limit() const {
   return smss() - options;
 }
 
-/// Octets of payload the next segment takes where the caller takes `most` at once. Several segments
-/// in one only where there is room for two: `most` may be an MSS, which counts options too. What is
-/// sent again goes singly; so does urgent data, whose pointer counts from each segment's own
-/// number.
+/// Octets of payload the next segment takes where the caller takes `most` at once. No more than a
+/// MSS means one segment, and that counts options too. What is sent again goes singly; so does
+/// urgent data, whose pointer counts from each segment's own number.
 std::uint32_t Connection::segment_limit(std::uint32_t most) const {
-  const std::uint32_t one = payload_limit();
-  const bool single = most < 2 * one || tcb_.snd.nxt < tcb_.snd.max || urgent_beyond(tcb_.snd.nxt);
-  return single ? std::min(most, one) : most;
+  const auto& snd = tcb_.snd;
+  const bool single = most <= snd.mss || snd.nxt < snd.max || urgent_beyond(snd.nxt);
+  return single ? std::min(most, payload_limit()) : most;
 }
 
 /// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.

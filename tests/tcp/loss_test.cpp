@@ -263,5 +263,30 @@ TEST(Loss, AfterATimeoutAnAckOpensTheWindowByOneSegmentAtMost) {
   EXPECT_EQ(cwnd(), before + 2 * 1460U) << s.log;  // as usual again (RFC 3465 §2.2)
 }
 
+TEST(Loss, ASegmentIsSentAgainForMoreThanAHundredSeconds) {  // SHLD-11
+  Script s;
+  s.establish().send(100).drain();
+  s.wait(100s);
+  s.expect_state(State::established);
+}
+
+// Congestion avoidance (RFC 5681 §3.1, MUST-19): a segment more for each window that is
+// acknowledged.
+TEST(Loss, BeyondSsthreshTheWindowGrowsByASegmentARoundTrip) {
+  Script s = ten_out();
+  s.wait(300ms).drain();
+  const auto reno = [&] { return std::get<NewReno>(s.c.tcb().congestion); };
+  s.send(1U << 20U);
+  Offset una = 0;
+  while (reno().cwnd() < reno().ssthresh() || una < 14600) {
+    s.drain();
+    s.arrive({.ack = una += 1460});
+  }
+  s.drain();
+  const std::uint32_t before = reno().cwnd();
+  for (Offset acked = 0; acked < Offset{before}; acked += 1460) s.arrive({.ack = una += 1460});
+  EXPECT_EQ(reno().cwnd(), before + 1460);
+}
+
 }  // namespace
 }  // namespace lastack::tcp

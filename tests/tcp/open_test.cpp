@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <tuple>
 
+#include "tcp/arrival.hpp"
 #include "tcp/pair.hpp"
 #include "tcp/script.hpp"
 #include "tcp/world.hpp"
@@ -185,6 +187,59 @@ TEST(PassiveOpen, BackInListenNothingIsDue) {
   EXPECT_EQ(world.deadline(), kNever);
   world.now += 1h;
   EXPECT_TRUE(world.connection().timer_expired(world.now).transitions().empty());
+}
+
+TEST(ActiveOpen, WhereThePeerNamesNoMssTheDefaultHolds) {  // MUST-15
+  for (const std::uint16_t of_family : {536, 1220}) {
+    tcp::Connection c;
+    ASSERT_TRUE(c.open({.iss = Seq(1), .mss = 1460, .default_mss = of_family}, TimePoint(1s)));
+    ASSERT_TRUE(c.transmit(TimePoint(1s)));
+    wire::TcpHeader syn;
+    syn.flags = Flag::syn | Flag::ack;
+    syn.ack = Seq(2);
+    c.segment_arrives(syn, 0, TimePoint(1s));
+    EXPECT_EQ(c.state(), established);
+    EXPECT_EQ(c.tcb().snd.mss, of_family);
+  }
+}
+
+// RFC 6191 §2: stamps tell what sequence numbers can't; without a newer one the SYN's number
+// decides.
+TEST(PassiveOpen, ANewerStampTakesOverFromTimeWaitAndAnOlderDoesNot) {
+  const Seq nxt(100);
+  wire::TcpHeader syn;
+  syn.flags = Flag::syn;
+  syn.options.present = wire::TcpOptions::kTimestamps;
+  for (const auto& [stamp, number, takes_over] :
+       {std::tuple(51U, 99U, true), std::tuple(50U, 100U, true), std::tuple(50U, 99U, false),
+        std::tuple(49U, 100U, false)}) {
+    syn.options.ts_val = stamp;
+    syn.seq = Seq(number);
+    EXPECT_EQ(tcp::may_reuse(syn, nxt, true, 50), takes_over) << stamp << " " << number;
+    syn.flags |= Flag::ack;
+    EXPECT_FALSE(tcp::may_reuse(syn, nxt, true, 50));
+    syn.flags = Flag::syn;
+  }
+  syn.options.present = 0;
+  syn.seq = Seq(100);
+  EXPECT_TRUE(tcp::may_reuse(syn, nxt, true, 50));
+}
+
+// Four SACK blocks take 36 octets, stamps 12: with less than 64 in all nothing would ever be sent.
+TEST(ActiveOpen, APeerThatNamesATinyMssIsSentALittleMore) {
+  for (const std::uint16_t mss : {0, 1, 40, 64}) {
+    tcp::Settings settings = tcp::Script::plain();
+    settings.timestamps = settings.sack = true;
+    tcp::Script s(settings);
+    s.establish(65535, mss);
+    for (Offset at = 1000; at < 9000; at += 1000) s.arrive({.seq = at, .len = 10, .ts_val = 1});
+    s.drain();
+    s.send(1000).pull(64);
+    ASSERT_FALSE(s.out.empty()) << s.log;
+    for (const Outgoing& o : s.out) {
+      EXPECT_EQ(o.payload.size() + static_cast<Offset>(wire::header_size(o.header)), 20 + 64);
+    }
+  }
 }
 
 }  // namespace

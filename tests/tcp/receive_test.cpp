@@ -441,5 +441,36 @@ TEST(Receive, SackRepeatsTheBlocksReportedLast) {
   EXPECT_EQ(sack_blocks(s), (std::vector<Offset>{13000}));
 }
 
+TEST(Receive, WhatCameTogetherIsAcknowledgedOnce) {  // MUST-58, MUST-59
+  Script s;
+  s.establish();
+  for (Offset at = 0; at < 10 * 1460; at += 1460) s.arrive({.seq = at, .len = 1460});
+  s.expect(kAck, 0, 0, 10 * 1460);
+  s.expect_silence();
+}
+
+TEST(Receive, ARstMayCarryOctets) {  // SHLD-2
+  Script s;
+  s.establish();
+  s.arrive({.flags = Flag::rst, .seq = 0, .len = 40});
+  s.expect_state(State::closed);
+  EXPECT_TRUE(s.fx.accepted.empty());
+}
+
+TEST(Receive, OptionsOfASynMeanNothingInALaterSegment) {  // MUST-5
+  Script s;
+  s.establish();
+  wire::TcpOptions options;
+  options.present = wire::TcpOptions::kMss | wire::TcpOptions::kWindowScale |
+                    wire::TcpOptions::kSackPermitted | wire::TcpOptions::kTimestamps;
+  options.mss = 100;
+  options.window_scale = 7;
+  s.arrive({.seq = 0, .len = 10, .window = 1000}, options);
+  EXPECT_EQ(s.fx.accepted, (Range{0, 10}));
+  EXPECT_EQ(s.c.tcb().snd.mss, 1460);
+  EXPECT_EQ(s.c.tcb().snd.wnd, 1000U);
+  EXPECT_FALSE(s.c.tcb().sack || s.c.tcb().timestamps);
+}
+
 }  // namespace
 }  // namespace lastack::tcp

@@ -248,5 +248,25 @@ TEST(Send, TheUserTimeoutOfAFinBeginsWithTheClose) {
   s.expect_state(State::closed);
 }
 
+// The pointer has 16 bits: until the end is near it names a place as far ahead as it can (MUST-31).
+TEST(Send, UrgentDataMayBeLongerThanThePointerReaches) {
+  Script s;
+  s.establish();
+  ASSERT_TRUE(s.c.send(100'000, s.now, true));
+  Offset una = 0;
+  for (s.pull(); !s.out.empty(); s.pull()) {
+    for (const Outgoing& o : s.out) {
+      EXPECT_TRUE(o.header.flags.has(Flag::urg)) << s.log;
+      const Offset left = 100'000 - o.payload.begin;
+      EXPECT_EQ(o.header.urgent, std::min<Offset>(left, 65535)) << s.log;
+      una = o.payload.end;
+    }
+    s.out.clear();
+    s.log.clear();
+    s.arrive({.ack = una});
+  }
+  EXPECT_EQ(una, 100'000);
+}
+
 }  // namespace
 }  // namespace lastack::tcp

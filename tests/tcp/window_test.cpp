@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "tcp/pair.hpp"
 #include "tcp/script.hpp"
@@ -183,6 +185,73 @@ TEST(ScaledWindow, LessThanAUnitTakenBackChangesNothing) {
   s.arrive({.seq = 2920, .ack = 8760, .window = 11});  // to 10168: the last segment is lost
   s.wait(500ms);
   s.expect(kAck, 8760, 1460, 2920);
+}
+
+TEST(PeersWindow, IsUnsignedAndOf32Bits) {  // MUST-1, REC-1
+  Script s = scaled(1 << 17, 14);
+  s.arrive({.ack = 0, .window = 65535});
+  EXPECT_EQ(s.c.tcb().snd.wnd, 65535U << 14U);
+  Offset una = 0;
+  while (s.c.tcb().snd.max - una <= 65535) {  // more is on the way than a 16-bit number can say
+    s.log.clear();
+    s.send(1U << 17U).drain();
+    ASSERT_LT(una, 1 << 23);
+    s.arrive({.ack = una += std::min<Offset>(2 * 1460, s.c.tcb().snd.max - una), .window = 65535});
+    s.drain();
+  }
+}
+
+TEST(WindowTakenBack, ToNothingIsProbedAndNothingNewIsSent) {  // MUST-35, SHLD-15
+  Script s;
+  s.establish(10000).send(14000).pull(1460);
+  const Offset max = s.c.tcb().snd.max;
+  s.out.clear();
+  s.arrive({.ack = 1460, .window = 0});
+  s.wait(5s);
+  ASSERT_FALSE(s.out.empty());
+  for (const Outgoing& o : s.out) {
+    EXPECT_EQ(o.why, Why::probe) << s.log;
+    EXPECT_EQ(o.payload, (Range{1460, 1461})) << s.log;
+  }
+  EXPECT_EQ(s.c.tcb().snd.max, max);
+}
+
+TEST(ClosedWindow, IsProbedAfterATimeoutAndThenLessAndLessOften) {  // SHLD-29, SHLD-30
+  Script s;
+  s.establish(0).send(100).drain();
+  const Duration rto = 200ms + 1us;  // the handshake took no time
+  std::vector<TimePoint> probes;
+  const TimePoint begin = s.now;
+  while (probes.size() < 8) {
+    s.wait(1ms);
+    if (!s.out.empty()) {
+      probes.push_back(s.now);
+      s.out.clear();
+      s.arrive({.ack = 0, .window = 0});
+    }
+  }
+  EXPECT_NEAR(static_cast<double>((probes[0] - begin).count()), static_cast<double>(rto.count()),
+              2000);
+  for (std::size_t i = 1; i + 1 < probes.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>((probes[i + 1] - probes[i]).count()),
+                2.0 * static_cast<double>((probes[i] - probes[i - 1]).count()), 4000);
+  }
+}
+
+TEST(ClosedWindow, OfOursTakesRstAndUrgentPointer) {  // MUST-66
+  Settings settings = Script::plain();
+  settings.receive_buffer = 1000;
+  Script s(settings);
+  s.establish();
+  s.arrive({.seq = 0, .len = 1000});
+  s.wait(40ms);
+  EXPECT_EQ(s.expect(kAck, 0, 0, 1000).header.window, 0);
+  s.arrive({.flags = Flag::ack | Flag::urg, .seq = 1000, .len = 10, .urgent = 10});
+  EXPECT_TRUE(s.fx.ready & kUrgent);
+  EXPECT_EQ(s.c.tcb().urgent->receive, 1010);
+  EXPECT_TRUE(s.fx.accepted.empty());
+  s.arrive({.flags = Flag::rst, .seq = 1000});
+  s.expect_state(State::closed);
 }
 
 }  // namespace
