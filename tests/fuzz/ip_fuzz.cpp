@@ -3,11 +3,10 @@
 // pieces must be what a plain reassembly makes of them.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
+#include "fuzz/must.hpp"
 #include "host/host.hpp"
 #include "wire/extensions.hpp"
 #include "wire/fragment.hpp"
@@ -18,12 +17,7 @@
 namespace {
 
 using namespace lastack;
-
-void must(bool good, const char* what) {
-  if (good) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using fuzz::must;
 
 /// What the parsers say of one packet, laid against each other.
 void parse(wire::Bytes packet) {

@@ -2,11 +2,10 @@
 // it stays within its limits, keeps its deadlines, and sends nothing that it would not take.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
+#include "fuzz/must.hpp"
 #include "ip/link_layer.hpp"
 #include "wire/checksum.hpp"
 
@@ -16,12 +15,6 @@ using namespace lastack;
 using namespace lastack::ip;
 
 constexpr std::size_t kIcmp = wire::kEthernetHeader + wire::kIpv6Header;
-
-void demand(bool good, const char* what) {
-  if (good) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 /// Takes the fuzzer's octets apart: numbers, and frames.
 class Input {
@@ -61,7 +54,8 @@ void mend(std::vector<std::byte>& frame) {
 }
 
 LinkSettings settings(std::uint8_t choice) {
-  LinkSettings settings{.mac = wire::MacAddress::of(0x0200'0000'0001), .interface_key = {}};
+  LinkSettings settings;
+  settings.mac = wire::MacAddress::of(0x0200'0000'0001);
   settings.autoconfigure = (choice & 1U) != 0;
   settings.ask_first = (choice & 2U) != 0;
   if ((choice & 4U) != 0) settings.interface_key = HashKey{1, 2};
@@ -72,34 +66,34 @@ LinkSettings settings(std::uint8_t choice) {
 }
 
 void check(const LinkLayer& layer, TimePoint now) {
-  demand(layer.neighbours().size() <= 8, "too many neighbours");
-  demand(layer.routes().size() <= 3 + 1 + 4 + 4, "too many routes");
-  demand(layer.addresses().size() <= 3 + OwnAddresses::kMostAdvertised, "too many addresses");
-  demand(layer.groups().size() <= Groups::kMost, "too many groups");
-  demand(layer.next_deadline() > now, "a deadline that advance() did not keep");
-  demand(layer.mtu(wire::Family::v6) >= 1280, "an MTU below IPv6's least");
+  fuzz::must(layer.neighbours().size() <= 8, "too many neighbours");
+  fuzz::must(layer.routes().size() <= 3 + 1 + 4 + 4, "too many routes");
+  fuzz::must(layer.addresses().size() <= 3 + OwnAddresses::kMostAdvertised, "too many addresses");
+  fuzz::must(layer.groups().size() <= Groups::kMost, "too many groups");
+  fuzz::must(layer.next_deadline() > now, "a deadline that advance() did not keep");
+  fuzz::must(layer.mtu(wire::Family::v6) >= 1280, "an MTU below IPv6's least");
   for (const UsableAddress& u : layer.usable()) {
     const auto all = layer.addresses();
-    demand(std::ranges::any_of(all,
-                               [&](const OwnAddress& a) {
-                                 return a.usable() && a.prefix.address == u.prefix.address;
-                               }),
-           "an address that is used and not ours");
+    fuzz::must(std::ranges::any_of(all,
+                                   [&](const OwnAddress& a) {
+                                     return a.usable() && a.prefix.address == u.prefix.address;
+                                   }),
+               "an address that is used and not ours");
   }
 }
 
 void drain(LinkLayer& layer) {
   while (const auto frame = layer.next_frame()) {
     const auto parsed = wire::parse_ethernet(frame->bytes());
-    demand(parsed && parsed->header.source == layer.mac(), "a frame of ours that is none");
+    fuzz::must(parsed && parsed->header.source == layer.mac(), "a frame of ours that is none");
     if (parsed->header.type == wire::kEtherTypeArp) {
-      demand(wire::parse_arp(parsed->payload).has_value(), "ARP of ours that is none");
+      fuzz::must(wire::parse_arp(parsed->payload).has_value(), "ARP of ours that is none");
       continue;
     }
     const auto ip = wire::parse_ip(parsed->payload);
     const bool report = ip && !ip->payload.empty() && ip->payload[0] == std::byte{143};
-    demand(ip && (report || wire::parse_ndp(ip->header, ip->payload)),
-           "a message of ours that we refuse");
+    fuzz::must(ip && (report || wire::parse_ndp(ip->header, ip->payload)),
+               "a message of ours that we refuse");
   }
   while (layer.next_news()) {
   }
@@ -119,7 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (!in.done()) {
     const std::uint8_t kind = in.u8();
     if (kind < 128) {
-      auto frame = in.octets(in.u8() + std::size_t{kind % 2} * 256);
+      auto frame = in.octets(in.u8() + (kind % 2 == 0 ? 0U : 256U));
       mend(frame);
       layer.frame_arrives(frame, now);
     } else if (kind < 192) {
@@ -130,7 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (kind % 4 == 0) layer.progress(destination, now);
       if (kind % 4 == 2) layer.doubted(destination, now);
     } else {
-      now += Duration(1) << (kind % 40U);
+      now += Duration(std::int64_t{1} << (kind % 40U));
     }
     layer.advance(now);
     drain(layer);

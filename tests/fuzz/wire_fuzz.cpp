@@ -183,4 +183,109 @@ void packet(Bytes octets) {
   Room small(size - 1);
   must(wire::emit_ip(header, parsed->payload.size(), small.bytes()) == 0, "without room");
   segment(parsed->payload);
+  icmp(header, parsed->payload);
+}
+
+/// The same with the IPv4 header checksum put right, which no chance finds.
+void mended_packet(Bytes octets) {
+  Room room(octets.size());
+  std::ranges::copy(octets, room.bytes().begin());
+  const std::size_t length =
+      octets.empty() ? 0 : (std::to_integer<std::size_t>(octets[0]) & 0xfU) * 4U;
+  if (length >= wire::kIpv4Header && length <= octets.size()) {
+    wire::Writer(room.bytes().subspan(10, 2)).u16(0);
+    wire::Sum sum;
+    sum.add(room.bytes().first(length));
+    wire::Writer(room.bytes().subspan(10, 2)).u16(sum.checksum());
+  }
+  packet(room.bytes());
+}
+
+/// A header of any value, options included.
+void header_of(Bytes octets) {
+  wire::Reader in(octets);
+  wire::TcpHeader h;
+  h.source_port = in.u16();
+  h.destination_port = in.u16();
+  h.seq = Seq(in.u32());
+  h.ack = Seq(in.u32());
+  h.flags = wire::Flags(in.u8());
+  h.window = in.u16();
+  h.urgent = in.u16();
+  wire::TcpOptions& o = h.options;
+  o.present = in.u8() & 15U;
+  o.sack_count = in.u8() % 5;
+  if (o.has(wire::TcpOptions::kMss)) o.mss = in.u16();
+  if (o.has(wire::TcpOptions::kWindowScale)) o.window_scale = in.u8();
+  if (o.has(wire::TcpOptions::kTimestamps)) {
+    o.ts_val = in.u32();
+    o.ts_ecr = in.u32();
+  }
+  for (std::size_t i = 0; i < o.sack_count; ++i) {
+    const Seq left(in.u32());
+    o.sack[i] = {left, Seq(in.u32())};
+  }
+  tcp_round_trip(h);
+}
+
+/// The octets again and again, up to a length and from an alignment that they say, in two pieces.
+void sums(Bytes octets) {
+  wire::Reader in(octets);
+  const std::size_t lead = in.u8() % 64U;
+  const std::size_t length = in.u16();
+  const std::size_t cut = length == 0 ? 0 : in.u16() % (length + 1);
+  const Bytes pattern = octets.subspan(in.at());
+  if (!in.ok() || pattern.empty()) return;
+  Room room(lead + length);
+  const MutableBytes whole = room.bytes().subspan(lead);
+  for (std::size_t i = 0; i < length; ++i) whole[i] = pattern[i % pattern.size()];
+
+  const std::uint16_t plain = plain_sum(whole);
+  wire::Sum sum;
+  sum.add(whole);
+  must(same(sum.folded(), plain), "the sum");
+  must(same(static_cast<std::uint16_t>(~sum.checksum()), plain), "the checksum");
+  wire::Sum first;
+  first.add(whole.first(cut));
+  wire::Sum second;
+  second.add(whole.subspan(cut));
+  first.add(cut % 2 == 0 ? second : second.swapped());
+  must(same(first.folded(), plain), "the sum of two pieces");
+  Room copy(length);
+  must(same(wire::copy_and_sum(whole, copy.bytes()).folded(), plain), "the sum while copying");
+  must(std::ranges::equal(copy.bytes(), whole), "the copy");
+}
+
+void text(std::string_view chars) {
+  if (const auto address = wire::IpAddress::parse(chars)) {
+    must(wire::IpAddress::parse(address->to_string()) == address, "an address as text");
+  }
+  if (const auto prefix = wire::Prefix::parse(chars)) {
+    must(prefix->length <= (prefix->address.is_v4() ? 32 : 128), "the length of a prefix");
+    must(prefix->contains(prefix->address), "a prefix holds its address");
+    const std::string again = prefix->address.to_string() + "/" + std::to_string(prefix->length);
+    must(wire::Prefix::parse(again) == prefix, "a prefix as text");
+  }
+  if (const auto endpoint = Endpoint::parse(chars)) {
+    must(Endpoint::parse(endpoint->to_string()) == endpoint, "an endpoint as text");
+  }
+}
+
+}  // namespace
+}  // namespace lastack::fuzz
+
+/// The first octet says what the rest is.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace lastack::fuzz;
+  if (size == 0) return 0;
+  const auto octets = std::as_bytes(std::span(data + 1, size - 1));
+  switch (data[0] % 6) {
+    case 0: packet(octets); break;
+    case 1: mended_packet(octets); break;
+    case 2: segment(octets); break;
+    case 3: header_of(octets); break;
+    case 4: sums(octets); break;
+    default: text({reinterpret_cast<const char*>(data + 1), size - 1});
+  }
+  return 0;
 }
