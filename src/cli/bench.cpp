@@ -17,7 +17,7 @@ namespace {
 
 using socket::Fd;
 
-struct Options {
+struct BenchOptions {
   BenchWire wire;
   unsigned repeat = 5;
   double seconds = 0;
@@ -42,7 +42,7 @@ struct Run {
   [[nodiscard]] double value() const { return figures.at(headline).get<double>(); }
 };
 
-BenchWire wire_of(const Options& options) {
+BenchWire wire_of(const BenchOptions& options) {
   BenchWire wire = options.wire;
   wire.checksums = !options.no_checksums && !options.offload;
   wire.super_segments = options.offload;
@@ -103,7 +103,7 @@ class Transfer {
   std::vector<std::byte> into_;
 };
 
-Run bulk(const Options& options) {
+Run bulk(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   Transfer transfer(world, options.chunk);
   const std::uint64_t total = options.mebibytes << 20U;
@@ -134,7 +134,7 @@ void ping(BenchWorld& world, BenchWorld::Pair fds, std::span<std::byte> one) {
   if (!there || !at_b || !back || !at_a) throw Failure{"an octet was lost on the way", kFailed};
 }
 
-Run pingpong(const Options& options) {
+Run pingpong(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   std::vector<BenchWorld::Pair> all;
   for (std::size_t i = 0; i <= options.idle; ++i) all.push_back(world.connect());
@@ -168,7 +168,7 @@ void whole_connection(BenchWorld& world, std::span<std::byte> one) {
 
 /// The client closes first, so the TIME_WAITs are its own. Virtual time passes so fast that
 /// `time_wait` of them are there at any moment.
-Run connect(const Options& options) {
+Run connect(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   const Duration step = std::max<Duration>(
       2 * wire_of(options).msl / static_cast<std::int64_t>(options.time_wait + 1), Duration(1));
@@ -194,7 +194,7 @@ Run connect(const Options& options) {
 
 // --- idle
 
-Run idle(const Options& options) {
+Run idle(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   std::array<std::byte, 1> one{};
   ping(world, world.connect(), one);
@@ -228,7 +228,7 @@ std::string text_of(const nlohmann::json& value) {
 
 /// So many runs, and more of them until so much processor time is over. Each run warms itself
 /// up before it counts.
-std::vector<Run> run_all(const Options& options, Run (*once)(const Options&)) {
+std::vector<Run> run_all(const BenchOptions& options, Run (*once)(const BenchOptions&)) {
   std::vector<Run> runs;
   const std::int64_t until = cpu_ns() + static_cast<std::int64_t>(options.seconds * 1e9);
   while (runs.size() < options.repeat || cpu_ns() < until) runs.push_back(once(options));
@@ -237,7 +237,8 @@ std::vector<Run> run_all(const Options& options, Run (*once)(const Options&)) {
 }
 
 /// The median of all runs by their headline, with the spread.
-void measure(const std::string& name, const Options& options, Run (*once)(const Options&)) {
+void measure(const std::string& name, const BenchOptions& options,
+             Run (*once)(const BenchOptions&)) {
   const std::vector<Run> runs = run_all(options, once);
   const Run& median = runs[runs.size() / 2];
   if (options.json) {
@@ -269,10 +270,10 @@ void measure(const std::string& name, const Options& options, Run (*once)(const 
 struct Bench {
   std::string name;
   Manual manual;
-  Run (*once)(const Options&);
+  Run (*once)(const BenchOptions&);
 };
 
-CLI::App* add_one(CLI::App& bench, const std::shared_ptr<Options>& options, Bench what) {
+CLI::App* add_one(CLI::App& bench, const std::shared_ptr<BenchOptions>& options, Bench what) {
   what.manual.exit_codes = {
       {kOk, "measured"}, {kFailed, "the stack lost or changed an octet"}, {kUsage, "wrong usage"}};
   CLI::App* one = add_command(bench, what.name, std::move(what.manual));
@@ -301,7 +302,7 @@ CLI::App* add_one(CLI::App& bench, const std::shared_ptr<Options>& options, Benc
   return one;
 }
 
-Manual manual() {
+Manual bench_manual() {
   return {
       .summary = "what the stack costs, in processor time",
       .description =
@@ -319,7 +320,7 @@ Manual manual() {
                      {kUsage, "wrong usage"}}};
 }
 
-void add_bulk(CLI::App& bench, const std::shared_ptr<Options>& options) {
+void add_bulk(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
   CLI::App* one = add_one(
       bench, options,
       {"bulk",
@@ -338,7 +339,7 @@ void add_bulk(CLI::App& bench, const std::shared_ptr<Options>& options) {
       ->capture_default_str();
 }
 
-void add_pingpong(CLI::App& bench, const std::shared_ptr<Options>& options) {
+void add_pingpong(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
   CLI::App* one = add_one(
       bench, options,
       {"pingpong",
@@ -356,7 +357,7 @@ void add_pingpong(CLI::App& bench, const std::shared_ptr<Options>& options) {
   one->add_flag("--round-robin", options->round_robin, "each round trip on another of them");
 }
 
-void add_connect(CLI::App& bench, const std::shared_ptr<Options>& options) {
+void add_connect(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
   CLI::App* one =
       add_one(bench, options,
               {"connect",
@@ -376,7 +377,7 @@ void add_connect(CLI::App& bench, const std::shared_ptr<Options>& options) {
       ->capture_default_str();
 }
 
-void add_idle(CLI::App& bench, const std::shared_ptr<Options>& options) {
+void add_idle(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
   CLI::App* one = add_one(
       bench, options,
       {"idle",
@@ -393,8 +394,8 @@ void add_idle(CLI::App& bench, const std::shared_ptr<Options>& options) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* bench = add_command(app, "bench", manual());
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* bench = add_command(app, "bench", bench_manual());
   bench->require_subcommand(1);
   add_bulk(*bench, options);
   add_pingpong(*bench, options);

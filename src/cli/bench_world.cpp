@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kBatch = 64;           // packets that a link hands over at once
 constexpr Duration kOnTheWay = Duration(1);  // a microsecond for each batch
-constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;
 
 }  // namespace
 
@@ -36,7 +35,7 @@ host::Config BenchWorld::config(bool b) const {
   host::Config config;
   config.addresses = {{address(b), static_cast<std::uint8_t>(wire_.v6 ? 64 : 8)}};
   config.mtu = wire_.mtu;
-  config.super_segment = wire_.super_segments ? kLargestPayload : 0;
+  config.super_segment = wire_.super_segments ? host::kMostSuperSegment : 0;
   config.transmit_checksum = config.verify_checksum = wire_.checksums;
   config.settings = tcp::SettingsPtr(settings);
   if (wire_.ethernet) {

@@ -248,12 +248,12 @@ constexpr std::array<Shell, 3> kShells{{
     {"fish", "lastack.fish", fish},
 }};
 
-struct Options {
+struct CompletionOptions {
   std::string shell;
   std::string into;
 };
 
-void run(const Options& options, const CommandPage& root) {
+void run_completion(const CompletionOptions& options, const CommandPage& root) {
   if (options.into.empty()) {
     const auto shell = std::ranges::find(kShells, options.shell, &Shell::name);
     if (shell == kShells.end())
@@ -274,7 +274,7 @@ void run(const Options& options, const CommandPage& root) {
 }  // namespace
 
 void add_completion(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompletionOptions>();
   CLI::App* sub = add_command(
       app, "completion",
       {.summary = "print what a shell needs to complete lastack",
@@ -295,7 +295,7 @@ void add_completion(CLI::App& app) {
   sub->add_option("--into", options->into, "write those of all shells into this folder")
       ->type_name("FOLDER")
       ->excludes(shell);
-  sub->callback([options, &app] { run(*options, page_of(app)); });
+  sub->callback([options, &app] { run_completion(*options, page_of(app)); });
 }
 
 }  // namespace lastack::cli

@@ -14,7 +14,7 @@ namespace {
 using insight::LadderEvent;
 using insight::Language;
 
-struct Options {
+struct DemoOptions {
   std::string scenario;
   std::string language = "en";
   std::vector<std::uint64_t> drop;
@@ -71,7 +71,7 @@ void print_list(Language language) {
     fmt::print("{:<20} {}\n", s.name, short_title(s, language));
 }
 
-void play(const Options& options) {
+void play(const DemoOptions& options) {
   const Language language = options.language == "zh" ? Language::chinese : Language::english;
   if (options.list || options.scenario.empty()) {
     print_list(language);
@@ -99,7 +99,7 @@ void play(const Options& options) {
   fmt::print("try: {}\n", scenario->next);
 }
 
-Manual manual() {
+Manual demo_manual() {
   std::vector<Term> scenarios;
   for (const auto& s : insight::scenarios())
     scenarios.push_back({std::string(s.name), std::string(short_title(s, Language::english))});
@@ -125,8 +125,8 @@ Manual manual() {
 }  // namespace
 
 void add_demo(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* demo = add_command(app, "demo", manual());
+  auto options = std::make_shared<DemoOptions>();
+  CLI::App* demo = add_command(app, "demo", demo_manual());
   auto* scenario =
       demo->add_option("SCENARIO", options->scenario, "which one; without it they are listed");
   std::vector<std::string> names;

@@ -16,7 +16,7 @@
 namespace lastack::cli {
 namespace {
 
-struct Options {
+struct ExploreOptions {
   bool json = false;
   bool list = false;
   std::string only;
@@ -29,7 +29,7 @@ struct Options {
   bool mutants = false;
 };
 
-std::vector<explore::Bounds> bounds_of(const Options& options) {
+std::vector<explore::Bounds> bounds_of(const ExploreOptions& options) {
   std::vector<explore::Bounds> all;
   for (explore::Bounds b : explore::standard_bounds()) {
     if (!options.only.empty() && b.name != options.only) continue;
@@ -142,7 +142,7 @@ void print_text(const explore::Report& report, const Mutants& mutants) {
 }
 
 /// Deliberate mistakes exist in a build of their own only.
-void choose_mutant(const Options& options) {
+void choose_mutant(const ExploreOptions& options) {
 #ifdef LASTACK_MUTANTS
   tcp::chosen_mutant = options.mutant;
 #else
@@ -178,7 +178,7 @@ Mutants try_mutants([[maybe_unused]] bool wanted) {
   return tried;
 }
 
-void run(const Options& options) {
+void run_explore(const ExploreOptions& options) {
   choose_mutant(options);
   const auto all = bounds_of(options);
   if (options.list || all.empty()) {
@@ -209,7 +209,7 @@ void run(const Options& options) {
   if (!report.violations.empty() || !report.exhausted) throw CLI::RuntimeError(kFailed);
 }
 
-Manual manual() {
+Manual explore_manual() {
   return {
       .summary = "visit every state two endpoints can get into",
       .description =
@@ -235,8 +235,8 @@ Manual manual() {
 }  // namespace
 
 void add_explore(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* sub = add_command(app, "explore", manual());
+  auto options = std::make_shared<ExploreOptions>();
+  CLI::App* sub = add_command(app, "explore", explore_manual());
   sub->add_option("--only", options->only, "only the set of bounds of this name, see --list")
       ->type_name("BOUNDS");
   sub->add_option("--in-flight", options->in_flight, "segments the wire holds")
@@ -254,7 +254,7 @@ void add_explore(CLI::App& app) {
                 "then with each of them, to see how many are found (minutes)");
   sub->add_flag("--json", options->json, "the report as JSON");
   sub->add_flag("--list", options->list, "list the sets of bounds");
-  sub->callback([options] { run(*options); });
+  sub->callback([options] { run_explore(*options); });
 }
 
 }  // namespace lastack::cli

@@ -17,7 +17,7 @@ namespace lastack::cli {
 namespace {
 
 constexpr std::size_t kLongestRequest = 16384;
-constexpr std::size_t kChunk = 65536;
+constexpr std::size_t kFilePart = 65536;
 
 /// "%20" and the like; nothing where it is malformed.
 std::optional<std::string> decoded(std::string_view text) {
@@ -94,7 +94,7 @@ class Http : public Session {
   /// The next octets of the file into `head_`, as many as were announced; false where there are no
   /// more.
   bool read_chunk() {
-    head_.resize(std::min<std::uint64_t>(kChunk, left_));
+    head_.resize(std::min<std::uint64_t>(kFilePart, left_));
     const ssize_t n = ::read(file_, head_.data(), head_.size());
     head_.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     left_ -= head_.size();

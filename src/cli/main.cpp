@@ -9,7 +9,7 @@
 
 namespace {
 
-lastack::cli::Manual manual() {
+lastack::cli::Manual program_manual() {
   using namespace lastack::cli;
   return {.summary = "a TCP/IP host in user space that closes right and can tell you why",
           .description =
@@ -29,7 +29,7 @@ lastack::cli::Manual manual() {
 
 int main(int argc, char** argv) {
   using namespace lastack::cli;
-  Command app("lastack", manual());
+  Command app("lastack", program_manual());
   app.set_version_flag("--version", std::string("lastack ") + lastack::version(),
                        "print the version and end");
   app.require_subcommand(1);

@@ -38,7 +38,7 @@ std::string file_name(std::string name) {
   return name;
 }
 
-std::string paragraphs(std::string_view text) {
+std::string roff_paragraphs(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find("\n\n"), text.size());
@@ -83,7 +83,7 @@ std::string examples(const Manual& manual, std::string_view section) {
 std::string nested(const CommandPage& page) {
   return fmt::format(".SH {}\n.B {}\n.PP\n{}.\n", troff(page.name), troff(usage_of(page)),
                      troff(page.manual.summary)) +
-         paragraphs(page.manual.description) + terms(page.manual, "SS") + options(page, "SS") +
+         roff_paragraphs(page.manual.description) + terms(page.manual, "SS") + options(page, "SS") +
          examples(page.manual, "SS");
 }
 
@@ -152,13 +152,13 @@ nlohmann::json json_of(const CommandPage& page) {
   return out;
 }
 
-struct Options {
+struct ManOptions {
   std::vector<std::string> words;
   std::string into;
   bool json = false;
 };
 
-void run(const Options& options, const CommandPage& root) {
+void run_man(const ManOptions& options, const CommandPage& root) {
   if (!options.into.empty()) {
     const std::filesystem::path folder(options.into);
     write_file(folder / "lastack.1", man_page(root));
@@ -186,7 +186,7 @@ std::string man_page(const CommandPage& page) {
   out += fmt::format(".SH NAME\n{} \\- {}\n", troff(title), troff(page.manual.summary));
   out += fmt::format(".SH SYNOPSIS\n.B {}\n", troff(usage_of(page)));
   const std::string& text = page.manual.description;
-  out += ".SH DESCRIPTION\n" + paragraphs(text.empty() ? page.manual.summary + "." : text);
+  out += ".SH DESCRIPTION\n" + roff_paragraphs(text.empty() ? page.manual.summary + "." : text);
   if (page.name == "lastack") {
     out += ".SH SUBCOMMANDS\n";
     for (const CommandPage& sub : page.subcommands)
@@ -201,7 +201,7 @@ std::string man_page(const CommandPage& page) {
 }
 
 void add_man(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ManOptions>();
   CLI::App* man = add_command(
       app, "man",
       {.summary = "print a page of the manual",
@@ -222,7 +222,7 @@ void add_man(CLI::App& app) {
   auto* into = man->add_option("--into", options->into, "write all pages into this folder")
                    ->type_name("FOLDER");
   man->add_flag("--json", options->json, "what the page says, as JSON")->excludes(into);
-  man->callback([options, &app] { run(*options, root_page(app)); });
+  man->callback([options, &app] { run_man(*options, root_page(app)); });
 }
 
 }  // namespace lastack::cli

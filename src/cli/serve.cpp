@@ -22,10 +22,9 @@
 namespace lastack::cli {
 namespace {
 
-constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;  // beside the largest headers
-constexpr Duration kFarewell = 5s;                          // for what was written before the end
+constexpr Duration kFarewell = 5s;  // for what was written before the end
 
-struct Options {
+struct ServeOptions {
   std::vector<std::string> words;
   std::string tun;
   std::string tap;
@@ -45,7 +44,7 @@ std::string user_name() {
   return user != nullptr ? user : std::to_string(::getuid());
 }
 
-Failure device_failure(const link::TunError& error, const Options& options) {
+Failure device_failure(const link::TunError& error, const ServeOptions& options) {
   const bool tap = !options.tap.empty();
   std::string text = fmt::format("can't {}: {}", error.what, std::strerror(error.error));
   if (error.error == EPERM || error.error == EACCES) {
@@ -67,7 +66,7 @@ Random system_random() {
   return Random(seed);
 }
 
-tcp::Settings settings_of(const Options& options) {
+tcp::Settings settings_of(const ServeOptions& options) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = 4U << 20U;
   settings.msl = Duration(static_cast<std::int64_t>(options.msl * 1e6));
@@ -79,7 +78,7 @@ tcp::Settings settings_of(const Options& options) {
 }
 
 /// Where none is given: one of those that everybody may make up (locally administered).
-wire::MacAddress mac_of(const Options& options, Random& random) {
+wire::MacAddress mac_of(const ServeOptions& options, Random& random) {
   if (options.mac.empty()) {
     return wire::MacAddress::of(0x0200'0000'0000 | (random.next() & 0x00ff'ffff'ffff));
   }
@@ -92,7 +91,7 @@ wire::MacAddress mac_of(const Options& options, Random& random) {
   return *mac;
 }
 
-ip::LinkSettings link_of(const Options& options, Random random) {
+ip::LinkSettings link_of(const ServeOptions& options, Random random) {
   ip::LinkSettings link;
   link.mac = mac_of(options, random);
   link.autoconfigure = options.automatic;
@@ -105,7 +104,7 @@ ip::LinkSettings link_of(const Options& options, Random random) {
   return link;
 }
 
-host::Config config_of(const Options& options) {
+host::Config config_of(const ServeOptions& options) {
   host::Config config;
   for (const std::string& text : options.ip) {
     const auto prefix = wire::Prefix::parse(text);
@@ -121,7 +120,7 @@ host::Config config_of(const Options& options) {
   }
   config.mtu = options.mtu;
   if (!options.no_offload) {
-    config.super_segment = kLargestPayload;
+    config.super_segment = host::kMostSuperSegment;
     config.transmit_checksum = config.verify_checksum = false;  // the link does both
   }
   config.settings = tcp::SettingsPtr(settings_of(options));
@@ -129,7 +128,7 @@ host::Config config_of(const Options& options) {
 }
 
 /// The kernel's addresses on the device: each peer in the network of ours of its family.
-std::vector<wire::Prefix> peers_of(const Options& options, const host::Config& config) {
+std::vector<wire::Prefix> peers_of(const ServeOptions& options, const host::Config& config) {
   std::vector<wire::Prefix> peers;
   for (const std::string& text : options.peer) {
     const auto address = wire::IpAddress::parse(text);
@@ -144,12 +143,13 @@ std::vector<wire::Prefix> peers_of(const Options& options, const host::Config& c
 /// As opened, or why not.
 template <typename Device>
 std::unique_ptr<link::TunDevice> opened(
-    std::expected<std::unique_ptr<Device>, link::TunError> device, const Options& options) {
+    std::expected<std::unique_ptr<Device>, link::TunError> device, const ServeOptions& options) {
   if (!device) throw device_failure(device.error(), options);
   return std::move(*device);
 }
 
-std::unique_ptr<link::TunDevice> open_device(const Options& options, const host::Config& config) {
+std::unique_ptr<link::TunDevice> open_device(const ServeOptions& options,
+                                             const host::Config& config) {
   const bool tap = !options.tap.empty();
   const link::TunOptions how{
       .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = !options.no_offload};
@@ -167,7 +167,7 @@ std::unique_ptr<link::TunDevice> open_device(const Options& options, const host:
 
 class Serving {
  public:
-  explicit Serving(const Options& options)
+  explicit Serving(const ServeOptions& options)
       : config_(config_of(options)),
         device_(open_device(options, config_)),
         host_(config_, system_random()),
@@ -247,7 +247,7 @@ class Serving {
                                [this](const auto& p) { return host_.is_local(p.address); });
   }
 
-  void start_services(const Options& options) {
+  void start_services(const ServeOptions& options) {
     const auto parsed = parse_services(options.words);
     if (!parsed.error.empty())
       throw Failure{parsed.error + "\n  lastack serve --help   names them", kUsage};
@@ -299,7 +299,7 @@ class Serving {
   bool stop_ = false;
 };
 
-Manual manual() {
+Manual serve_manual() {
   std::vector<Term> services;
   for (const auto& [kind, help] : service_kinds()) services.push_back({kind, help});
   return {
@@ -331,7 +331,7 @@ Manual manual() {
 }
 
 /// Which device, and whose addresses.
-void add_link_options(CLI::App& serve, Options& options) {
+void add_link_options(CLI::App& serve, ServeOptions& options) {
   auto* device = serve.add_option_group("device")->require_option(1);
   device->add_option("--tun", options.tun, "name of the TUN device; made if there is none")
       ->type_name("NAME");
@@ -355,8 +355,8 @@ void add_link_options(CLI::App& serve, Options& options) {
 }  // namespace
 
 void add_serve(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* serve = add_command(app, "serve", manual());
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* serve = add_command(app, "serve", serve_manual());
   auto* services =
       serve->add_option("SERVICE", options->words, "what to serve, see above")->required();
   std::vector<std::string> kinds;

@@ -23,7 +23,7 @@ using sim::TrialResult;
 
 constexpr std::size_t kMostShown = 10;
 
-struct Options {
+struct SimOptions {
   std::uint64_t seed = 0;
   std::string seeds;
   std::string trace;
@@ -172,7 +172,7 @@ void print_failures(const TrialResult& r) {
 }
 
 /// One seed, with its plan; to a capture file where one is named.
-bool replay(const Options& options) {
+bool replay(const SimOptions& options) {
   const sim::Plan plan = sim::draw_plan(options.seed);
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, std::fclose);
   std::unique_ptr<link::FileSink> sink;
@@ -202,7 +202,7 @@ bool replay(const Options& options) {
   return result.passed();
 }
 
-bool campaign(const Options& options) {
+bool campaign(const SimOptions& options) {
   const Span span = parse_span(options.seeds);
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const Sum sum = Campaign(span).run(options.jobs > 0 ? options.jobs : cores);
@@ -240,7 +240,7 @@ bool campaign(const Options& options) {
   return sum.failed.empty();
 }
 
-Manual manual() {
+Manual sim_manual() {
   return {
       .summary = "whole connections over bad wires, from seeds",
       .description =
@@ -261,8 +261,8 @@ Manual manual() {
 }  // namespace
 
 void add_sim(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* sim = add_command(app, "sim", manual());
+  auto options = std::make_shared<SimOptions>();
+  CLI::App* sim = add_command(app, "sim", sim_manual());
   auto* seed = sim->add_option("--seed", options->seed, "run this one and show its plan");
   auto* seeds = sim->add_option("--seeds", options->seeds, "run all of these, e.g. 1..2000")
                     ->type_name("FROM..TO");

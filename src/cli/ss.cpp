@@ -10,7 +10,7 @@
 namespace lastack::cli {
 namespace {
 
-struct Options {
+struct SsOptions {
   bool json = false;
   bool listening = false;
   bool all = false;
@@ -48,7 +48,7 @@ bool is_row(const nlohmann::json& row) {
          holds("send_q", &Json::is_number) && holds("since_ms", &Json::is_number);
 }
 
-bool wanted(const nlohmann::json& row, const Options& options) {
+bool wanted(const nlohmann::json& row, const SsOptions& options) {
   const bool listens = row["state"] == "LISTEN";
   return options.all || listens == options.listening;
 }
@@ -64,7 +64,7 @@ void print_extended(const nlohmann::json& row) {
   fmt::print("{}\n", line);
 }
 
-void show(const Options& options) {
+void show(const SsOptions& options) {
   nlohmann::json rows = nlohmann::json::array();
   for (const auto& reply : control::ask(options.pid, {{"ask", "ss"}})) {
     for (const auto& row : reply.answer) {
@@ -137,7 +137,7 @@ Manual ask_manual() {
 }  // namespace
 
 void add_ss(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SsOptions>();
   CLI::App* ss = add_command(app, "ss", ss_manual());
   ss->add_flag("-l,--listening", options->listening, "listeners only");
   ss->add_flag("-a,--all", options->all, "listeners too");

@@ -13,7 +13,7 @@ namespace {
 
 using insight::Language;
 
-struct Options {
+struct StatesOptions {
   std::string from;
   std::string to;
   std::string language = "en";
@@ -25,6 +25,7 @@ struct Options {
 
 std::vector<std::string> state_names() {
   std::vector<std::string> names;
+  names.reserve(tcp::kStateCount);
   for (std::size_t i = 0; i < tcp::kStateCount; ++i)
     names.emplace_back(to_string(static_cast<tcp::State>(i)));
   return names;
@@ -66,7 +67,7 @@ void print_json(const std::vector<tcp::Row>& rows, Language language) {
   fmt::print("{}\n", all.dump(2));
 }
 
-void show(const Options& options) {
+void show(const StatesOptions& options) {
   const Language language = options.language == "zh" ? Language::chinese : Language::english;
   const auto rows = insight::rows({.from = state_of(options.from), .to = state_of(options.to)});
   if (rows.empty()) {
@@ -88,7 +89,7 @@ void show(const Options& options) {
   }
 }
 
-Manual manual() {
+Manual states_manual() {
   return {
       .summary = "print the table of TCP's states and transitions",
       .description =
@@ -109,8 +110,8 @@ Manual manual() {
 }  // namespace
 
 void add_states(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* sub = add_command(app, "states", manual());
+  auto options = std::make_shared<StatesOptions>();
+  CLI::App* sub = add_command(app, "states", states_manual());
   for (const auto& [name, value, help] :
        {std::tuple("--from", &options->from, "only rows that lead from this state"),
         std::tuple("--to", &options->to, "only rows that lead to this state")}) {

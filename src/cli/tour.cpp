@@ -93,7 +93,7 @@ void show_first_wire() {
   }
 }
 
-Manual manual() {
+Manual tour_manual() {
   return {.summary = "a ladder, then the kernel's curl over a TUN device",
           .description =
               "The first ten seconds: the half-close as a ladder; then lastack serve in a network "
@@ -111,7 +111,7 @@ Manual manual() {
 
 void add_tour(CLI::App& app) {
   auto language = std::make_shared<std::string>("en");
-  CLI::App* tour = add_command(app, "tour", manual());
+  CLI::App* tour = add_command(app, "tour", tour_manual());
   tour->add_option("--lang", *language, "language of the sentences")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();

@@ -16,6 +16,9 @@ namespace lastack::host {
 /// What a link carries: bare IP packets, or Ethernet frames with neighbours to be found.
 enum class Medium : std::uint8_t { ip, ethernet };
 
+/// The most octets of payload in one packet, with the largest headers there are.
+inline constexpr std::uint32_t kMostSuperSegment = 65535 - 60 - 60;
+
 struct Config {
   std::vector<wire::Prefix> addresses;  ///< ours, and the networks they are on
   std::uint16_t mtu = 1500;             ///< octets of an IP packet that the link takes

@@ -15,6 +15,7 @@ HashKey draw_key(Random& random) { return {random.next(), random.next()}; }
 
 std::vector<ip::UsableAddress> at_once(const std::vector<wire::Prefix>& prefixes) {
   std::vector<ip::UsableAddress> all;
+  all.reserve(prefixes.size());
   for (const wire::Prefix& p : prefixes) all.push_back({.prefix = p});
   return all;
 }

@@ -13,8 +13,8 @@ using Kind = LadderEvent::Kind;
 
 constexpr std::size_t kTime = 7;  // "  0.000"
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kSide = 16;   // a state or a call on the left
-constexpr std::size_t kRight = 17;  // and on the right
+constexpr std::size_t kSide = 16;       // a state or a call on the left
+constexpr std::size_t kRightSide = 17;  // and on the right
 
 struct Glyphs {
   std::string_view line, head_right, head_left, lost, down_right, down_left, bar;
@@ -53,11 +53,6 @@ std::string repeated(std::string_view glyph, std::size_t count) {
   return out;
 }
 
-std::string padded(std::string_view text, std::size_t width) {
-  const std::size_t used = columns(text);
-  return std::string(text) + std::string(used < width ? width - used : 0, ' ');
-}
-
 /// Breaks `text` into lines of at most `width` columns, at spaces or between wide characters.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
@@ -92,7 +87,7 @@ class Renderer {
       : ladder_(ladder),
         style_(style),
         glyphs_(style.ascii ? kAscii : kUnicode),
-        arrow_(std::max<std::size_t>(style.width, 80) - kTime - kGap - kSide - kGap - kRight) {}
+        arrow_(std::max<std::size_t>(style.width, 80) - kTime - kGap - kSide - kGap - kRightSide) {}
 
   std::string run() {
     out_ = paint(kBold, ladder_.title) + "\n";
@@ -278,6 +273,11 @@ class Renderer {
 };
 
 }  // namespace
+
+std::string padded(std::string_view text, std::size_t width) {
+  const std::size_t used = columns(text);
+  return std::string(text) + std::string(used < width ? width - used : 0, ' ');
+}
 
 std::size_t columns(std::string_view text) {
   std::size_t sum = 0;

@@ -52,5 +52,7 @@ struct LadderStyle {
 
 /// Columns that `text` (UTF-8) takes on a terminal: two for each wide (CJK) character.
 [[nodiscard]] std::size_t columns(std::string_view text);
+/// `text` with spaces behind it, up to `width` columns.
+[[nodiscard]] std::string padded(std::string_view text, std::size_t width);
 
 }  // namespace lastack::insight

@@ -84,11 +84,6 @@ constexpr std::string_view giving_up_sends(State from) {
   }
 }
 
-std::string padded(std::string_view text, std::size_t width) {
-  const std::size_t used = columns(text);
-  return std::string(text) + std::string(used < width ? width - used : 0, ' ');
-}
-
 std::string line(std::string text) {
   text.erase(text.find_last_not_of(' ') + 1);
   return text + "\n";
@@ -111,18 +106,18 @@ std::string label(const Row& row) {
   return text;
 }
 
-/// One arrow for all rows between the same two states.
-struct Arrow {
+/// All rows between the same two states.
+struct Bundle {
   State from;
   State to;
   std::vector<std::string> labels;
 };
 
-std::vector<Arrow> arrows(const std::vector<Row>& rows) {
-  std::vector<Arrow> all;
+std::vector<Bundle> arrows(const std::vector<Row>& rows) {
+  std::vector<Bundle> all;
   for (const Row& row : rows) {
     auto found = std::ranges::find_if(
-        all, [&](const Arrow& a) { return a.from == row.from && a.to == row.to; });
+        all, [&](const Bundle& a) { return a.from == row.from && a.to == row.to; });
     if (found == all.end()) found = all.insert(all.end(), {row.from, row.to, {}});
     found->labels.push_back(label(row));
   }
@@ -196,7 +191,7 @@ std::string as_text(const std::vector<Row>& rows, Language language) {
 
 std::string as_mermaid(const std::vector<Row>& rows) {
   std::string text = "stateDiagram-v2\n";
-  for (const Arrow& a : arrows(rows)) {
+  for (const Bundle& a : arrows(rows)) {
     text += "    " + std::string(to_string(a.from)) + " --> " + std::string(to_string(a.to)) +
             ": " + joined(a.labels, ", ") + "\n";
   }
@@ -205,7 +200,7 @@ std::string as_mermaid(const std::vector<Row>& rows) {
 
 std::string as_dot(const std::vector<Row>& rows) {
   std::string text = "digraph lastack {\n  node [shape=box, fontname=monospace];\n";
-  for (const Arrow& a : arrows(rows)) {
+  for (const Bundle& a : arrows(rows)) {
     text += "  " + std::string(to_string(a.from)) + " -> " + std::string(to_string(a.to)) +
             " [label=\"" + joined(a.labels, "\\n") + "\"];\n";
   }

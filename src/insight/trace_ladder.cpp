@@ -1,6 +1,7 @@
 #include "insight/trace_ladder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "insight/label.hpp"
 
@@ -96,7 +97,9 @@ std::vector<Ladder> ladders_of(std::span<const TraceEvent> events) {
       flows.push_back(e.flow);
       const std::string local = endpoint_text(e.flow.local);
       const std::string remote = endpoint_text(e.flow.remote);
-      ladders.push_back({.title = local + " <-> " + remote,
+      std::string title = local;
+      title.append(" <-> ").append(remote);
+      ladders.push_back({.title = std::move(title),
                          .left = local,
                          .right = remote,
                          .begin = events.front().at,

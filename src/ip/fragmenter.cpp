@@ -4,18 +4,12 @@
 #include <cassert>
 
 namespace lastack::ip {
-namespace {
-
-constexpr std::size_t kUnit = 8;
-
-}  // namespace
-
 Fragmenter::Fragmenter(const wire::IpHeader& header, std::uint32_t identification,
                        std::size_t payload, std::size_t mtu)
     : header_(header), identification_(identification), payload_(payload) {
   const std::size_t front = wire::fragment_header_size(header.source.family());
-  assert(mtu >= front + kUnit);
-  most_ = (mtu - front) / kUnit * kUnit;
+  assert(mtu >= front + wire::kFragmentUnit);
+  most_ = (mtu - front) / wire::kFragmentUnit * wire::kFragmentUnit;
 }
 
 Fragmenter::Piece Fragmenter::next(wire::MutableBytes header) {

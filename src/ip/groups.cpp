@@ -8,13 +8,12 @@ namespace {
 
 using wire::IpAddress;
 using wire::MldRecord;
-using Kind = MldRecord::Kind;
 
 // RFC 3810 §9.1, §9.11
 constexpr std::uint8_t kRobustness = 2;
 constexpr Duration kUnsolicitedInterval = 1s;
 
-std::vector<MldRecord> records_of(std::span<const IpAddress> groups, Kind kind) {
+std::vector<MldRecord> records_of(std::span<const IpAddress> groups, MldRecord::Kind kind) {
   std::vector<MldRecord> records;
   for (const IpAddress& g : groups) records.push_back({kind, g});
   return records;
@@ -40,8 +39,8 @@ void Groups::set(std::span<const IpAddress> groups, TimePoint now) {
     return std::ranges::binary_search(came, r.group) || std::ranges::binary_search(went, r.group);
   };
   std::erase_if(changes_, is_new);
-  std::ranges::copy(records_of(came, Kind::joins), std::back_inserter(changes_));
-  std::ranges::copy(records_of(went, Kind::leaves), std::back_inserter(changes_));
+  std::ranges::copy(records_of(came, MldRecord::Kind::joins), std::back_inserter(changes_));
+  std::ranges::copy(records_of(went, MldRecord::Kind::leaves), std::back_inserter(changes_));
   if (changes_.size() > wire::kMostMldRecords) {
     changes_.erase(changes_.begin(), changes_.end() - wire::kMostMldRecords);
   }
@@ -52,7 +51,7 @@ void Groups::set(std::span<const IpAddress> groups, TimePoint now) {
 
 void Groups::say_again(TimePoint now) {
   if (groups_.empty()) return;
-  changes_ = records_of(groups_, Kind::joins);
+  changes_ = records_of(groups_, MldRecord::Kind::joins);
   times_ = kRobustness;
   change_at_ = now;
 }
@@ -74,7 +73,7 @@ std::vector<MldRecord> Groups::next_report(TimePoint now) {
   }
   if (answer_at_ > now) return {};
   answer_at_ = kNever;
-  return records_of(groups_, Kind::listens);
+  return records_of(groups_, MldRecord::Kind::listens);
 }
 
 TimePoint Groups::next_deadline() const { return std::min(change_at_, answer_at_); }

@@ -3,8 +3,6 @@
 namespace lastack::ip {
 namespace {
 
-constexpr std::array<std::string_view, kNeighbourStateCount> kStates{
-    "NONE", "INCOMPLETE", "REACHABLE", "STALE", "DELAY", "PROBE"};
 constexpr std::array<std::string_view, kNeighbourEventCount> kEvents{
     "wanted",  "answered",       "progress",   "told",    "contradicted",
     "doubted", "reachable_over", "delay_over", "gave_up", "forgotten"};
@@ -58,6 +56,8 @@ static_assert(each_can_be_forgotten());
 }  // namespace
 
 std::string_view to_string(NeighbourState state) {
+  static constexpr std::array<std::string_view, kNeighbourStateCount> kStates{
+      "NONE", "INCOMPLETE", "REACHABLE", "STALE", "DELAY", "PROBE"};
   return kStates[static_cast<std::size_t>(state)];
 }
 

@@ -7,9 +7,7 @@
 namespace lastack::ip {
 namespace {
 
-using State = NeighbourState;
 using Event = NeighbourEvent;
-using Kind = NeighbourNews::Kind;
 
 // What a router may set: RFC 4861 §6.2.1 knows no more than an hour, and no host asks more than ten
 // times a second because somebody told it to.
@@ -20,8 +18,8 @@ constexpr Duration kMostRetransmit = 10s;
 /// How much one would be missed, the least first.
 int worth(const Neighbour& n) {
   switch (n.state) {
-    case State::stale: return n.used ? 1 : 0;
-    case State::incomplete: return 2;
+    case NeighbourState::stale: return n.used ? 1 : 0;
+    case NeighbourState::incomplete: return 2;
     default: return 3;
   }
 }
@@ -115,51 +113,51 @@ std::optional<NeighbourNews> Neighbours::next_news() {
 bool Neighbours::take(Neighbour& n, Event event, TimePoint now) {
   const auto to = next(n.state, event);
   if (!to) return false;
-  const State from = std::exchange(n.state, *to);
+  const NeighbourState from = std::exchange(n.state, *to);
   entered(n, from, now);
   return true;
 }
 
-void Neighbours::entered(Neighbour& n, State from, TimePoint now) {
-  if (from == State::incomplete && has_link_address(n.state)) {
+void Neighbours::entered(Neighbour& n, NeighbourState from, TimePoint now) {
+  if (from == NeighbourState::incomplete && has_link_address(n.state)) {
     draw_reachable();  // §6.3.4: another one now and then
-    news_.push_back({Kind::resolved, n.address, n.mac});
+    news_.push_back({NeighbourNews::Kind::resolved, n.address, n.mac});
   }
   switch (n.state) {
-    case State::none: set_deadline(n, kNever); break;
-    case State::incomplete:
-    case State::probe:
+    case NeighbourState::none: set_deadline(n, kNever); break;
+    case NeighbourState::incomplete:
+    case NeighbourState::probe:
       n.asked = 0;
       ask(n, now);
       break;
-    case State::reachable: set_deadline(n, now + reachable_); break;
-    case State::stale: set_deadline(n, kNever); break;
-    case State::delay: set_deadline(n, now + settings_.delay); break;
+    case NeighbourState::reachable: set_deadline(n, now + reachable_); break;
+    case NeighbourState::stale: set_deadline(n, kNever); break;
+    case NeighbourState::delay: set_deadline(n, now + settings_.delay); break;
   }
 }
 
 void Neighbours::ask(Neighbour& n, TimePoint now) {
   ++n.asked;
-  const bool to_all = n.state == State::incomplete;
-  news_.push_back({Kind::ask, n.address, to_all ? MacAddress() : n.mac});
+  const bool to_all = n.state == NeighbourState::incomplete;
+  news_.push_back({NeighbourNews::Kind::ask, n.address, to_all ? MacAddress() : n.mac});
   set_deadline(n, now + settings_.retransmit);
 }
 
 void Neighbours::expire(Neighbour& n, TimePoint now) {
   switch (n.state) {
-    case State::incomplete:
-    case State::probe:
+    case NeighbourState::incomplete:
+    case NeighbourState::probe:
       if (n.asked < settings_.tries) {
         ask(n, now);
         break;
       }
       take(n, Event::gave_up, now);
-      news_.push_back({Kind::unreachable, n.address, {}});
+      news_.push_back({NeighbourNews::Kind::unreachable, n.address, {}});
       break;
-    case State::reachable: take(n, Event::reachable_over, now); break;
-    case State::delay: take(n, Event::delay_over, now); break;
-    case State::none:
-    case State::stale: break;
+    case NeighbourState::reachable: take(n, Event::reachable_over, now); break;
+    case NeighbourState::delay: take(n, Event::delay_over, now); break;
+    case NeighbourState::none:
+    case NeighbourState::stale: break;
   }
 }
 
@@ -173,7 +171,7 @@ void Neighbours::advance(TimePoint now) {
   for (Neighbour& n : entries_) {
     if (n.deadline <= now) expire(n, now);
   }
-  std::erase_if(entries_, [](const Neighbour& n) { return n.state == State::none; });
+  std::erase_if(entries_, [](const Neighbour& n) { return n.state == NeighbourState::none; });
   due_ = kNever;
   for (const Neighbour& n : entries_) due_ = std::min(due_, n.deadline);
 }
@@ -194,7 +192,8 @@ Neighbour* Neighbours::get(const IpAddress& address) {
 Neighbour* Neighbours::make(const IpAddress& address, bool for_packet, TimePoint now) {
   if (const auto i = victim(for_packet)) {
     Neighbour& gone = entries_[*i];
-    if (gone.state == State::incomplete) news_.push_back({Kind::forgotten, gone.address, {}});
+    if (gone.state == NeighbourState::incomplete)
+      news_.push_back({NeighbourNews::Kind::forgotten, gone.address, {}});
     take(gone, Event::forgotten, now);
     entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(*i));
   } else if (entries_.size() >= settings_.most) {
@@ -208,11 +207,11 @@ Neighbour* Neighbours::make(const IpAddress& address, bool for_packet, TimePoint
 /// of a whole network turns over these and leaves the others in peace.
 std::optional<std::size_t> Neighbours::victim(bool for_packet) const {
   const auto earlier = [](const Neighbour& a, const Neighbour& b) { return a.touched < b.touched; };
-  const auto asked = std::ranges::count(entries_, State::incomplete, &Neighbour::state);
+  const auto asked = std::ranges::count(entries_, NeighbourState::incomplete, &Neighbour::state);
   if (for_packet && static_cast<std::size_t>(asked) >= settings_.most_incomplete) {
     const auto oldest = std::ranges::min_element(entries_, [&](const auto& a, const auto& b) {
-      const bool a_asked = a.state == State::incomplete;
-      const bool b_asked = b.state == State::incomplete;
+      const bool a_asked = a.state == NeighbourState::incomplete;
+      const bool b_asked = b.state == NeighbourState::incomplete;
       return a_asked != b_asked ? a_asked : earlier(a, b);
     });
     return static_cast<std::size_t>(oldest - entries_.begin());

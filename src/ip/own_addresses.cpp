@@ -9,13 +9,6 @@
 namespace lastack::ip {
 namespace {
 
-using State = AddressState;
-using Kind = AddressNews::Kind;
-
-constexpr std::array<std::string_view, kAddressStateCount> kStates{"tentative", "preferred",
-                                                                   "deprecated", "duplicate"};
-constexpr std::array<std::string_view, 3> kOrigins{"configured", "link_local", "advertised"};
-
 constexpr std::uint8_t kMostAttempts = 3;  // RFC 7217 §6, IDGEN_RETRIES
 constexpr Duration kTwoHours = 2h;         // RFC 4862 §5.5.3
 constexpr Duration kDefendInterval = 10s;  // RFC 5227 §1.1
@@ -42,15 +35,21 @@ Duration between(Duration least, Duration most, Random& random) {
 
 }  // namespace
 
-std::string_view to_string(State state) { return kStates[static_cast<std::size_t>(state)]; }
+std::string_view to_string(AddressState state) {
+  static constexpr std::array<std::string_view, kAddressStateCount> kStates{
+      "tentative", "preferred", "deprecated", "duplicate"};
+  return kStates[static_cast<std::size_t>(state)];
+}
 std::string_view to_string(AddressOrigin origin) {
+  static constexpr std::array<std::string_view, 3> kOrigins{"configured", "link_local",
+                                                            "advertised"};
   return kOrigins[static_cast<std::size_t>(origin)];
 }
 
 OwnAddresses::OwnAddresses(const Identity& identity, Random random)
     : identity_(identity), random_(random) {}
 
-void OwnAddresses::tell(Kind kind, const OwnAddress& a) {
+void OwnAddresses::tell(AddressNews::Kind kind, const OwnAddress& a) {
   news_.push_back({kind, a.prefix.address, a.rival, a.nonce});
 }
 
@@ -87,13 +86,13 @@ IpAddress OwnAddresses::made_for(const Prefix& prefix, std::uint8_t attempt) con
 /// The next probe or announcement, or the end of them.
 void OwnAddresses::step(OwnAddress& a, TimePoint now) {
   const Probing& how = probing(a);
-  if (a.state != State::tentative) {
-    tell(Kind::announce, a);
+  if (a.state != AddressState::tentative) {
+    tell(AddressNews::Kind::announce, a);
     ++a.announced;
     a.next_step = a.announced < how.announcements ? now + how.between : kNever;
   } else if (a.probes < how.probes) {
     a.nonce = random_.next() & kNonceBits;
-    tell(Kind::probe, a);
+    tell(AddressNews::Kind::probe, a);
     ++a.probes;
     a.next_step =
         now + (a.probes < how.probes ? between(how.least, how.most, random_) : how.silence);
@@ -103,8 +102,8 @@ void OwnAddresses::step(OwnAddress& a, TimePoint now) {
 }
 
 void OwnAddresses::is_ours(OwnAddress& a, TimePoint now) {
-  a.state = a.preferred_until <= now ? State::deprecated : State::preferred;
-  tell(Kind::usable, a);
+  a.state = a.preferred_until <= now ? AddressState::deprecated : AddressState::preferred;
+  tell(AddressNews::Kind::usable, a);
   step(a, now);
 }
 
@@ -114,7 +113,7 @@ void OwnAddresses::conflict(const IpAddress& address, const MacAddress& rival, T
   if (!claims(address)) return;
   OwnAddress* a = get(address);
   a->rival = rival;
-  if (a->state == State::tentative) {
+  if (a->state == AddressState::tentative) {
     duplicate(*a, now);
   } else {
     defend(*a, now);
@@ -123,16 +122,16 @@ void OwnAddresses::conflict(const IpAddress& address, const MacAddress& rival, T
 
 /// Not ours. One that was made here is made again, differently, where there is a way to.
 void OwnAddresses::duplicate(OwnAddress& a, TimePoint now) {
-  a.state = State::duplicate;
+  a.state = AddressState::duplicate;
   a.next_step = kNever;
-  tell(Kind::duplicate, a);
+  tell(AddressNews::Kind::duplicate, a);
   const bool again = a.origin != AddressOrigin::configured && identity_.key.has_value() &&
                      a.attempt < kMostAttempts;
   if (!again) return;
   OwnAddress other = a;
   ++other.attempt;
   other.prefix.address = made_for(a.prefix, other.attempt);
-  other.state = State::tentative;
+  other.state = AddressState::tentative;
   other.probes = 0;
   other.rival = {};
   addresses_.erase(addresses_.begin() + (&a - addresses_.data()));
@@ -144,8 +143,8 @@ void OwnAddresses::duplicate(OwnAddress& a, TimePoint now) {
 void OwnAddresses::defend(OwnAddress& a, TimePoint now) {
   if (a.defended != TimePoint{} && now - a.defended < kDefendInterval) return;
   a.defended = now;
-  tell(Kind::conflict, a);
-  tell(Kind::defend, a);
+  tell(AddressNews::Kind::conflict, a);
+  tell(AddressNews::Kind::defend, a);
 }
 
 // --- addresses that routers let us make
@@ -188,8 +187,9 @@ void OwnAddresses::update(OwnAddress& a, Duration valid, Duration preferred, Tim
 
 void OwnAddresses::age(OwnAddress& a, TimePoint now) {
   if (!a.usable()) return;
-  const State to = a.preferred_until <= now ? State::deprecated : State::preferred;
-  if (std::exchange(a.state, to) != to) tell(Kind::usable, a);
+  const AddressState to =
+      a.preferred_until <= now ? AddressState::deprecated : AddressState::preferred;
+  if (std::exchange(a.state, to) != to) tell(AddressNews::Kind::usable, a);
 }
 
 // --- time
@@ -198,7 +198,7 @@ void OwnAddresses::advance(TimePoint now) {
   for (OwnAddress& a : addresses_) {
     if (a.next_step <= now) step(a, now);
     age(a, now);
-    if (a.valid_until <= now) tell(Kind::gone, a);
+    if (a.valid_until <= now) tell(AddressNews::Kind::gone, a);
   }
   std::erase_if(addresses_, [now](const OwnAddress& a) { return a.valid_until <= now; });
 }
@@ -207,7 +207,7 @@ TimePoint OwnAddresses::next_deadline() const {
   TimePoint first = kNever;
   for (const OwnAddress& a : addresses_) {
     first = std::min({first, a.next_step, a.valid_until});
-    if (a.state == State::preferred) first = std::min(first, a.preferred_until);
+    if (a.state == AddressState::preferred) first = std::min(first, a.preferred_until);
   }
   return first;
 }
@@ -222,7 +222,7 @@ const OwnAddress* OwnAddresses::find(const IpAddress& address) const {
 
 bool OwnAddresses::claims(const IpAddress& address) const {
   const OwnAddress* a = find(address);
-  return a != nullptr && a->state != State::duplicate;
+  return a != nullptr && a->state != AddressState::duplicate;
 }
 
 OwnAddress* OwnAddresses::get(const IpAddress& address) {
@@ -232,7 +232,7 @@ OwnAddress* OwnAddresses::get(const IpAddress& address) {
 std::vector<UsableAddress> OwnAddresses::usable() const {
   std::vector<UsableAddress> all;
   for (const OwnAddress& a : addresses_) {
-    if (a.usable()) all.push_back({a.prefix, a.state == State::deprecated});
+    if (a.usable()) all.push_back({a.prefix, a.state == AddressState::deprecated});
   }
   return all;
 }

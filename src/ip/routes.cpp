@@ -6,9 +6,6 @@
 namespace lastack::ip {
 namespace {
 
-constexpr std::array<std::string_view, 4> kOrigins{"connected", "configured", "advertised",
-                                                   "redirected"};
-
 bool goes_first(const Route& a, const Route& b) {
   if (a.to.length != b.to.length) return a.to.length > b.to.length;
   if (a.failed != b.failed) return a.failed < b.failed;
@@ -18,6 +15,8 @@ bool goes_first(const Route& a, const Route& b) {
 }  // namespace
 
 std::string_view to_string(RouteOrigin origin) {
+  static constexpr std::array<std::string_view, 4> kOrigins{"connected", "configured", "advertised",
+                                                            "redirected"};
   return kOrigins[static_cast<std::size_t>(origin)];
 }
 
@@ -60,8 +59,8 @@ bool Routes::set(const Route& route) {
 /// After a change: the order, when something ends, and whether somebody failed.
 void Routes::settle() {
   ++version_;
-  // By insertion: few are out of place. (std::stable_sort calls what C++17 deprecates, with warnings
-  // where clang compiles it.)
+  // By insertion: few are out of place. (std::stable_sort calls what C++17 deprecates, with
+  // warnings where clang compiles it.)
   for (auto it = routes_.begin(); it != routes_.end(); ++it) {
     std::rotate(std::upper_bound(routes_.begin(), it, *it, goes_first), it, it + 1);
   }

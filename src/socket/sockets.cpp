@@ -10,7 +10,7 @@ Errno errno_of(host::Refusal refusal) {
   switch (refusal) {
     case host::Refusal::address_in_use: return Errno::eaddrinuse;
     case host::Refusal::address_not_available: return Errno::eaddrnotavail;
-    case host::Refusal::unreachable: return Errno::enetunreach;
+    case host::Refusal::unreachable:
     case host::Refusal::bad_address: return Errno::enetunreach;
     case host::Refusal::too_many: break;
   }

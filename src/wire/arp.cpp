@@ -10,9 +10,6 @@ namespace {
 constexpr std::uint16_t kEthernetHardware = 1;
 constexpr std::size_t kIpv4Address = 4;
 
-constexpr std::array<std::string_view, kArpErrorCount> kNames{"truncated", "other_network",
-                                                              "bad_operation", "bad_sender"};
-
 bool can_be_sender(const ArpPacket& arp) {
   const IpAddress& address = arp.sender_address;
   return arp.sender.is_station() && !address.is_multicast() && !address.is_broadcast() &&
@@ -21,7 +18,11 @@ bool can_be_sender(const ArpPacket& arp) {
 
 }  // namespace
 
-std::string_view to_string(ArpError error) { return kNames[static_cast<std::size_t>(error)]; }
+std::string_view to_string(ArpError error) {
+  static constexpr std::array<std::string_view, kArpErrorCount> kNames{
+      "truncated", "other_network", "bad_operation", "bad_sender"};
+  return kNames[static_cast<std::size_t>(error)];
+}
 
 std::expected<ArpPacket, ArpError> parse_arp(Bytes packet) {
   Reader in(packet);

@@ -9,12 +9,13 @@ constexpr std::uint16_t kTagged = 0x8100;     // IEEE 802.1Q
 constexpr std::uint16_t kVlanBits = 0x0fff;   // 0: the tag gives a priority only
 constexpr std::uint16_t kFirstType = 0x0600;  // anything below is a length (IEEE 802.3)
 
-constexpr std::array<std::string_view, kFrameErrorCount> kNames{"truncated", "ieee_802_3", "vlan",
-                                                                "bad_source"};
-
 }  // namespace
 
-std::string_view to_string(FrameError error) { return kNames[static_cast<std::size_t>(error)]; }
+std::string_view to_string(FrameError error) {
+  static constexpr std::array<std::string_view, kFrameErrorCount> kNames{"truncated", "ieee_802_3",
+                                                                         "vlan", "bad_source"};
+  return kNames[static_cast<std::size_t>(error)];
+}
 
 std::expected<ParsedFrame, FrameError> parse_ethernet(Bytes frame) {
   Reader in(frame);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t kPayloadLengthAt = 4;
 constexpr std::size_t kNextHeaderAt = 6;
-constexpr std::size_t kUnit = 8;         // lengths are counted in these
+constexpr std::size_t kUnit = 8;  // lengths are counted in these
 constexpr std::size_t kMostSkipped = 32;
 constexpr std::size_t kMostPadding = 7;  // in one piece: nobody needs more (RFC 8504 §5.3)
 

@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint16_t kMoreV4 = 0x2000;
 constexpr std::uint16_t kOffsetV4 = 0x1fff;  // in units of eight octets
 constexpr std::uint16_t kMoreV6 = 1;
-constexpr std::size_t kUnit = 8;
 
 constexpr std::size_t kTotalAtV4 = 2;
 constexpr std::size_t kFieldAtV4 = 6;
@@ -18,7 +17,7 @@ constexpr std::size_t kProtocolAtV4 = 9;
 constexpr std::size_t kChecksumAtV4 = 10;
 constexpr std::size_t kLengthAtV6 = 4;
 
-constexpr std::uint8_t kErroneousField = 0;  // code of ICMPv6's parameter problem
+constexpr std::uint8_t kErroneousFieldCode = 0;  // code of ICMPv6's parameter problem
 
 void put_u16(MutableBytes into, std::size_t at, std::uint32_t value) {
   Writer(into.subspan(at, 2)).u16(value);
@@ -32,7 +31,7 @@ std::optional<HeaderProblem> read_v4(Bytes packet, Fragment& f) {
   const std::size_t total = in.u16();
   f.field.identification = in.u16();
   const std::uint16_t place = in.u16();
-  f.field.offset = static_cast<std::uint16_t>((place & kOffsetV4) * kUnit);
+  f.field.offset = static_cast<std::uint16_t>((place & kOffsetV4) * kFragmentUnit);
   f.field.more = (place & kMoreV4) != 0;
   in.skip(1);
   f.protocol = in.u8();
@@ -74,7 +73,7 @@ HeaderProblem bad_fragment(bool v4, std::size_t at) {
   if (v4) return {.error = ParseError::bad_fragment};
   return {.error = ParseError::bad_fragment,
           .told = true,
-          .code = kErroneousField,
+          .code = kErroneousFieldCode,
           .pointer = static_cast<std::uint32_t>(at)};
 }
 
@@ -88,9 +87,9 @@ bool hides_tcp(const Fragment& f) {
 std::optional<HeaderProblem> check(const Fragment& f) {
   const bool v4 = f.source.is_v4();
   if (f.size == 0) return HeaderProblem{ParseError::bad_fragment};
-  if (f.field.more && f.size % kUnit != 0) return bad_fragment(v4, kLengthAtV6);
+  if (f.field.more && f.size % kFragmentUnit != 0) return bad_fragment(v4, kLengthAtV6);
   const std::size_t fixed = v4 ? 0 : kIpv6Header;  // not counted in the length
-  if (f.header - fixed + f.end() > kMostPacket) return bad_fragment(v4, f.at - kUnit + 2);
+  if (f.header - fixed + f.end() > kMostPacket) return bad_fragment(v4, f.at - kFragmentUnit + 2);
   if (v4 && hides_tcp(f)) return HeaderProblem{ParseError::tiny_fragment};
   return std::nullopt;
 }
@@ -115,7 +114,7 @@ std::size_t emit_fragment_header(const IpHeader& header, const FragmentField& fi
     outer.dont_fragment = false;
     const std::size_t size = emit_ip(outer, payload, into);
     if (size == 0) return 0;
-    put_u16(into, kFieldAtV4, field.offset / kUnit | (field.more ? kMoreV4 : 0U));
+    put_u16(into, kFieldAtV4, field.offset / kFragmentUnit | (field.more ? kMoreV4 : 0U));
     put_u16(into, kChecksumAtV4, 0);
     Sum sum;
     sum.add(into.first(size));
@@ -124,14 +123,14 @@ std::size_t emit_fragment_header(const IpHeader& header, const FragmentField& fi
   }
   outer.protocol = kFragmentHeader;
   if (into.size() < kMostFragmentHeader) return 0;
-  const std::size_t size = emit_ip(outer, payload + kUnit, into);
+  const std::size_t size = emit_ip(outer, payload + kFragmentUnit, into);
   if (size == 0) return 0;
-  Writer out(into.subspan(size, kUnit));
+  Writer out(into.subspan(size, kFragmentUnit));
   out.u8(header.protocol);
   out.u8(0);
   out.u16(field.offset | (field.more ? kMoreV6 : 0U));
   out.u32(field.identification);
-  return size + kUnit;
+  return size + kFragmentUnit;
 }
 
 void make_whole(MutableBytes header, const Fragment& first, std::size_t payload, std::uint8_t ecn) {

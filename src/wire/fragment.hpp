@@ -13,6 +13,9 @@
 
 namespace lastack::wire {
 
+/// What offsets and all pieces but the last are multiples of, in octets.
+inline constexpr std::size_t kFragmentUnit = 8;
+
 /// One piece. Places are counted from the beginning of the packet that brought it.
 struct Fragment {
   IpAddress source;

@@ -5,9 +5,9 @@ namespace {
 
 constexpr std::size_t kFixedHeader = 20;
 
-enum Kind : std::uint8_t {
-  kEnd = 0,
-  kNop = 1,
+enum Ipv4Option : std::uint8_t {
+  kEndOfList = 0,
+  kNoOperation = 1,
   kLooseSourceRoute = 131,
   kStrictSourceRoute = 137,
 };
@@ -25,8 +25,8 @@ std::optional<HeaderProblem> check_ipv4_options(Bytes header) {
   while (in.left() > 0) {
     const std::size_t at = in.at();
     const std::uint8_t kind = in.u8();
-    if (kind == kEnd) break;
-    if (kind == kNop) continue;
+    if (kind == kEndOfList) break;
+    if (kind == kNoOperation) continue;
     if (kind == kLooseSourceRoute || kind == kStrictSourceRoute) {
       return HeaderProblem{.error = ParseError::source_routed};
     }

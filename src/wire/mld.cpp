@@ -4,12 +4,12 @@
 #include <chrono>
 
 #include "wire/checksum.hpp"
+#include "wire/extensions.hpp"
 
 namespace lastack::wire {
 namespace {
 
 constexpr std::uint8_t kReport = 143;
-constexpr std::uint8_t kHopByHop = 0;
 constexpr std::size_t kHopByHopHeader = 8;
 
 /// §5.1.3: milliseconds; from 32768 on three bits of exponent and twelve of mantissa.

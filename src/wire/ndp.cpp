@@ -29,10 +29,6 @@ enum Option : std::uint8_t {
   kRouteInformation = 24,  // RFC 4191
 };
 
-constexpr std::array<std::string_view, kNdpErrorCount> kNames{
-    "truncated",  "bad_checksum", "bad_hop_limit", "bad_code",
-    "bad_option", "bad_address",  "unknown"};
-
 /// All options of a message that anybody here asks for, whatever the message.
 struct Options {
   std::optional<MacAddress> source_link;
@@ -230,7 +226,12 @@ Result read_redirect(const IpHeader& ip, Reader& in) {
 
 }  // namespace
 
-std::string_view to_string(NdpError error) { return kNames[static_cast<std::size_t>(error)]; }
+std::string_view to_string(NdpError error) {
+  static constexpr std::array<std::string_view, kNdpErrorCount> kNames{
+      "truncated",  "bad_checksum", "bad_hop_limit", "bad_code",
+      "bad_option", "bad_address",  "unknown"};
+  return kNames[static_cast<std::size_t>(error)];
+}
 
 std::expected<NdpMessage, NdpError> parse_ndp(const IpHeader& ip, Bytes icmp) {
   Reader in(icmp);

@@ -6,8 +6,8 @@
 namespace lastack::wire {
 namespace {
 
-constexpr std::uint16_t kOffsetV4 = 0x1fff;
-constexpr std::size_t kProtocolAtV4 = 9;
+constexpr std::uint16_t kQuotedOffset = 0x1fff;
+constexpr std::size_t kQuotedProtocolAt = 9;
 constexpr std::size_t kPortsAndSeq = 8;
 
 bool read_v4(Bytes quoted, Quote& quote) {
@@ -16,10 +16,10 @@ bool read_v4(Bytes quoted, Quote& quote) {
   in.skip(1);
   quote.length = in.u16();
   in.skip(2);
-  quote.later_piece = (in.u16() & kOffsetV4) != 0;
+  quote.later_piece = (in.u16() & kQuotedOffset) != 0;
   in.skip(1);
   quote.protocol = in.u8();
-  quote.named_at = kProtocolAtV4;
+  quote.named_at = kQuotedProtocolAt;
   in.skip(2);
   quote.source = IpAddress::from(in.bytes(4));
   quote.destination = IpAddress::from(in.bytes(4));

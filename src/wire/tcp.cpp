@@ -5,7 +5,7 @@
 namespace lastack::wire {
 namespace {
 
-enum Kind : std::uint8_t {
+enum TcpOption : std::uint8_t {
   kEnd = 0,
   kNop = 1,
   kMss = 2,

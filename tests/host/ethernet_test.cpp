@@ -10,11 +10,11 @@
 namespace lastack::host {
 namespace {
 
+using lastack_test::address;
 using lastack_test::advertisement_body;
 using lastack_test::append;
 using lastack_test::Frame;
 using lastack_test::icmpv6;
-using lastack_test::ip;
 using lastack_test::ipv6;
 using lastack_test::Lan;
 using lastack_test::link_option;
@@ -53,7 +53,8 @@ class Ethernet : public testing::TestWithParam<bool> {
   IpAddress address(std::size_t i) const { return Lan::address(i, v6()); }
 
   void listen(std::size_t i) {
-    listener = *lan.host(i).listen({v6() ? ip("::") : IpAddress{}, kPort}, 10, {}, lan.now());
+    listener = *lan.host(i).listen({v6() ? lastack_test::address("::") : IpAddress{}, kPort}, 10,
+                                   {}, lan.now());
   }
   FlowId connect(std::size_t from, const IpAddress& to) {
     return *lan.host(from).connect({}, {to, kPort}, {}, lan.now());
@@ -325,7 +326,8 @@ TEST_P(Ethernet, MadeUpNeighboursTakeBoundedRoomAndDoNotDisturbAConnection) {
   for (unsigned i = 0; i < 5000; ++i) {
     const MacAddress from = MacAddress::of(0x0200'0001'0000 + i);
     const std::string last = std::to_string(100 + i % 100);
-    const auto source = v6() ? ip("fd00::" + std::to_string(i) + ":9") : ip("10.0.0." + last);
+    const auto source = v6() ? lastack_test::address("fd00::" + std::to_string(i) + ":9")
+                             : lastack_test::address("10.0.0." + last);
     const auto target = address(1);
     lan.inject(v6() ? ndp_frame(from, source, wire::solicited_node(target), 135,
                                 ndp_body(0, {"fd00::2"}, {link_option(1, from)}))
@@ -342,7 +344,7 @@ TEST_P(Ethernet, SynsFromMadeUpNeighboursParkABoundedNumberOfPackets) {
   listen(0);
   for (unsigned i = 0; i < 3000; ++i) {
     const std::string number = std::to_string(i);
-    const auto source = v6() ? ip("fd00::" + number + ":5")
+    const auto source = v6() ? lastack_test::address("fd00::" + number + ":5")
                              : IpAddress::v4(10, 0, 0, static_cast<std::uint8_t>(20 + i % 200));
     Octets packet(wire::ip_header_size(source.family()) + wire::kTcpHeader);
     wire::emit_ip({.source = source, .destination = address(0), .protocol = wire::kProtocolTcp},

@@ -10,11 +10,11 @@
 namespace lastack::host {
 namespace {
 
+using lastack_test::address;
 using lastack_test::advertisement_body;
 using lastack_test::append;
 using lastack_test::Frame;
 using lastack_test::icmpv6;
-using lastack_test::ip;
 using lastack_test::ipv6;
 using lastack_test::Lan;
 using lastack_test::link_option;
@@ -23,7 +23,7 @@ using lastack_test::Octets;
 using lastack_test::prefix_option;
 using wire::MacAddress;
 
-const IpAddress kFar = ip("2001:db8:2::1");
+const IpAddress kFar = address("2001:db8:2::1");
 
 /// A station that forwards, and does nothing else that a router does.
 struct Router {
@@ -110,14 +110,14 @@ class Routers : public testing::Test {
   }
 
   Lan lan;
-  Router first{MacAddress::of(0x0200'0000'00f1), ip("fe80::f1")};
-  Router second{MacAddress::of(0x0200'0000'00f2), ip("fe80::f2")};
+  Router first{MacAddress::of(0x0200'0000'00f1), address("fe80::f1")};
+  Router second{MacAddress::of(0x0200'0000'00f2), address("fe80::f2")};
   std::map<IpAddress, MacAddress> stations;
 };
 
 TEST_F(Routers, ConfigureAHostThatTalksThroughThem) {
   ASSERT_EQ(lan.host(0).addresses().size(), 2U);
-  const auto listener = *lan.host(1).listen({ip("::"), 80}, 10, {}, lan.now());
+  const auto listener = *lan.host(1).listen({address("::"), 80}, 10, {}, lan.now());
   const auto a = lan.host(0).connect({}, {kFar, 80}, {}, lan.now());
   ASSERT_TRUE(a);
   lan.run(1s);
@@ -129,7 +129,7 @@ TEST_F(Routers, ConfigureAHostThatTalksThroughThem) {
 }
 
 TEST_F(Routers, ARouterThatDiesIsReplacedUnderALivingConnection) {
-  const auto listener = *lan.host(1).listen({ip("::"), 80}, 10, {}, lan.now());
+  const auto listener = *lan.host(1).listen({address("::"), 80}, 10, {}, lan.now());
   const auto a = lan.host(0).connect({}, {kFar, 80}, {}, lan.now());
   ASSERT_TRUE(a);
   lan.run(1s);
@@ -177,7 +177,7 @@ TEST_F(Routers, WithoutAnyThereIsNoWayOutButTheLinkWorks) {
   second.advertise(lan, 0);
   lan.run(10ms);
   EXPECT_EQ(lan.host(0).connect({}, {kFar, 80}, {}, lan.now()).error(), Refusal::unreachable);
-  EXPECT_TRUE(lan.host(0).connect({}, {ip("2001:db8:1::77"), 80}, {}, lan.now()));
+  EXPECT_TRUE(lan.host(0).connect({}, {address("2001:db8:1::77"), 80}, {}, lan.now()));
 }
 
 }  // namespace

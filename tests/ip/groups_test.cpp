@@ -10,8 +10,8 @@ namespace {
 using wire::IpAddress;
 using wire::MldRecord;
 
-const IpAddress kA = *IpAddress::parse("ff02::1:ff00:a");
-const IpAddress kB = *IpAddress::parse("ff02::1:ff00:b");
+const IpAddress kGroupA = *IpAddress::parse("ff02::1:ff00:a");
+const IpAddress kGroupB = *IpAddress::parse("ff02::1:ff00:b");
 const IpAddress kAny = *IpAddress::parse("::");
 
 class Membership : public testing::Test {
@@ -43,40 +43,40 @@ class Membership : public testing::Test {
 };
 
 TEST_F(Membership, JoiningIsSaidTwiceWithinASecond) {
-  set({kA, kB});
+  set({kGroupA, kGroupB});
   EXPECT_EQ(said(1s), "+a+b;+a+b");
   EXPECT_EQ(said(1h), "");
-  set({kA, kB});
+  set({kGroupA, kGroupB});
   EXPECT_EQ(said(1h), "");
 }
 
 TEST_F(Membership, LeavingToo) {
-  set({kA, kB});
+  set({kGroupA, kGroupB});
   (void)said(1s);
-  set({kB});
+  set({kGroupB});
   EXPECT_EQ(said(1s), "-a;-a");
 }
 
 TEST_F(Membership, WhatChangesMeanwhileIsSaidTogetherAndUndoneIfItIsUndone) {
-  set({kA});
+  set({kGroupA});
   EXPECT_EQ(said(0s).substr(0, 2), "+a");
-  set({kA, kB});
+  set({kGroupA, kGroupB});
   EXPECT_EQ(said(1s), "+a+b;+a+b");
-  set({kA});
-  set({kA, kB});
+  set({kGroupA});
+  set({kGroupA, kGroupB});
   EXPECT_EQ(said(1s), "+b;+b") << "the last word on it";
 }
 
 TEST_F(Membership, AQueryIsAnsweredOnceWithinItsTime) {
-  set({kA, kB});
+  set({kGroupA, kGroupB});
   (void)said(1s);
   for (int i = 0; i < 100; ++i) groups.asked({kAny, 5s}, now);
   EXPECT_EQ(said(5s), "=a=b");
-  groups.asked({kA, 1s}, now);
+  groups.asked({kGroupA, 1s}, now);
   EXPECT_EQ(said(1s), "=a=b");
   groups.asked({*IpAddress::parse("ff02::1:ff00:c"), 1s}, now);
   EXPECT_EQ(said(1s), "");
-  groups.asked({kA, 24h}, now);
+  groups.asked({kGroupA, 24h}, now);
   EXPECT_LE(groups.next_deadline(), now + 24h);
 }
 
@@ -87,7 +87,7 @@ TEST_F(Membership, WhoListensToNothingSaysNothing) {
 }
 
 TEST_F(Membership, AllOfItAgainFromTheRightAddress) {
-  set({kA, kB});
+  set({kGroupA, kGroupB});
   (void)said(1s);
   groups.say_again(now);
   EXPECT_EQ(said(1s), "+a+b;+a+b");

@@ -10,10 +10,10 @@
 namespace lastack::ip {
 namespace {
 
+using lastack_test::address;
 using lastack_test::advertisement_body;
 using lastack_test::append;
 using lastack_test::icmpv6;
-using lastack_test::ip;
 using lastack_test::ipv6;
 using lastack_test::link_option;
 using lastack_test::ndp_body;
@@ -60,7 +60,7 @@ class Layer : public testing::Test {
   void arp(ArpPacket::Operation operation, const MacAddress& sender, std::string_view sender_ip,
            std::string_view target_ip, const MacAddress& target = {}) {
     Octets packet(wire::kArpPacket);
-    wire::emit_arp({operation, sender, ip(sender_ip), target, ip(target_ip)}, packet);
+    wire::emit_arp({operation, sender, address(sender_ip), target, address(target_ip)}, packet);
     const bool reply = operation == ArpPacket::Operation::reply;
     layer.frame_arrives(frame(reply ? target : MacAddress::broadcast(), sender, 0x0806, packet),
                         now);
@@ -73,14 +73,15 @@ class Layer : public testing::Test {
   }
   void ndp(const MacAddress& from, std::string_view source, std::string_view destination,
            unsigned type, const Octets& body, unsigned hop_limit = 255) {
-    const IpAddress to = ip(destination);
-    const Octets packet = ipv6(ip(source), to, icmpv6(ip(source), to, type, body), hop_limit);
+    const IpAddress to = address(destination);
+    const Octets packet =
+        ipv6(address(source), to, icmpv6(address(source), to, type, body), hop_limit);
     layer.frame_arrives(
         frame(to.is_multicast() ? MacAddress::of_group(to) : kOurs, from, 0x86dd, packet), now);
   }
   void solicit(const MacAddress& from, std::string_view source, std::string_view target,
                bool with_link = true) {
-    const std::string group = wire::solicited_node(ip(target)).to_string();
+    const std::string group = wire::solicited_node(address(target)).to_string();
     std::initializer_list<Octets> none{};
     ndp(from, source, group, 135,
         with_link ? ndp_body(0, {target}, {link_option(1, from)}) : ndp_body(0, {target}, none));
@@ -116,15 +117,15 @@ class Layer : public testing::Test {
     }
     return to + " routers, " + ends;
   }
-  std::string_view state(std::string_view address) {
+  std::string_view state(std::string_view text) {
     for (const Neighbour& n : layer.neighbours()) {
-      if (n.address == ip(address)) return to_string(n.state);
+      if (n.address == address(text)) return to_string(n.state);
     }
     return "none";
   }
   std::uint64_t dropped(LinkDrop why) { return layer.counters().count(why); }
   std::string way(std::string_view destination) {
-    const auto way = layer.way_to(ip(destination), now);
+    const auto way = layer.way_to(address(destination), now);
     switch (way.kind) {
       case LinkLayer::Way::Kind::known: return way.to.to_string();
       case LinkLayer::Way::Kind::wait: return "wait for " + way.next_hop.to_string();
@@ -261,9 +262,9 @@ TEST_F(Layer, WhoProbesForOursIsToldSo) {
 class Asking : public Layer {
  protected:
   Asking() : Layer({.mac = kOurs, .interface_key = {}}) { pass(500ms); }
-  std::string_view own(std::string_view address) {
+  std::string_view own(std::string_view text) {
     for (const OwnAddress& a : layer.addresses()) {
-      if (a.prefix.address == ip(address)) return to_string(a.state);
+      if (a.prefix.address == address(text)) return to_string(a.state);
     }
     return "none";
   }
@@ -271,14 +272,14 @@ class Asking : public Layer {
 
 TEST_F(Asking, ATentativeAddressIsNeitherUsedNorAnsweredFor) {
   EXPECT_EQ(own("10.0.0.1"), "tentative");
-  EXPECT_FALSE(layer.source_for(ip("10.0.0.2")));
+  EXPECT_FALSE(layer.source_for(address("10.0.0.2")));
   (void)said();
   arp_request(kTheirs, "10.0.0.2", "10.0.0.1");
   solicit(kTheirs, "fd00::2", "fd00::1");
   EXPECT_EQ(said(), "");
   pass(10s);
-  EXPECT_EQ(layer.source_for(ip("10.0.0.2")), ip("10.0.0.1"));
-  EXPECT_EQ(layer.source_for(ip("fd00::2")), ip("fd00::1"));
+  EXPECT_EQ(layer.source_for(address("10.0.0.2")), address("10.0.0.1"));
+  EXPECT_EQ(layer.source_for(address("fd00::2")), address("fd00::1"));
 }
 
 TEST_F(Asking, ProbesNameNobody) {
@@ -295,7 +296,7 @@ TEST_F(Asking, SomebodyAnswersForIt) {
   EXPECT_EQ(own("10.0.0.1"), "duplicate");
   EXPECT_EQ(own("fd00::1"), "duplicate");
   pass(1h);
-  EXPECT_FALSE(layer.source_for(ip("10.0.0.2")));
+  EXPECT_FALSE(layer.source_for(address("10.0.0.2")));
 }
 
 TEST_F(Asking, SomebodyElseProbesForIt) {
@@ -365,10 +366,10 @@ TEST_F(Layer, QuestionsThatNobodyFetchesAnswersForAreBounded) {
 /// A query as a router or a snooping switch sends it: behind a router alert.
 Octets query(std::string_view source, std::string_view group, unsigned max_response_ms,
              unsigned version = 2) {
-  const IpAddress from = ip(source);
+  const IpAddress from = address(source);
   const IpAddress to = wire::all_nodes();
   Octets body = octets({max_response_ms >> 8U, max_response_ms & 0xffU, 0, 0});
-  append(body, ip(group).bytes());
+  append(body, address(group).bytes());
   if (version == 2) append(body, octets({0, 0, 0, 0}));
   Octets payload = octets({58, 0, 5, 2, 0, 0, 1, 0});
   append(payload, icmpv6(from, to, 130, body));
@@ -379,7 +380,7 @@ TEST_F(Layer, ListensToTheGroupsOfItsAddressesAndSaysSo) {
   const std::string all = said();
   EXPECT_LT(all.find("33:33:00:00:00:16 groups"), all.find("is mine")) << all;
   ASSERT_EQ(layer.groups().size(), 1U) << "fd00::1 and fe80::ff:fe00:1 end alike";
-  EXPECT_EQ(layer.groups()[0], ip("ff02::1:ff00:1"));
+  EXPECT_EQ(layer.groups()[0], address("ff02::1:ff00:1"));
   begin();
   layer.frame_arrives(query("fe80::9", "::", 1000), now);
   EXPECT_EQ(said(), "");
@@ -436,9 +437,9 @@ TEST_F(Automatic, AsksForRoutersOnceItHasAnAddress) {
 TEST_F(Automatic, ARouterGivesAnAddressAndTheWayOut) {
   advertise(kTheirs, "fe80::9", 1800, {prefix_option({})});
   EXPECT_EQ(way(kFar), "02:00:00:00:00:02") << "the router said its link-layer address as well";
-  EXPECT_FALSE(layer.source_for(ip("2001:db8:1::7")) == ip("2001:db8:1::ff:fe00:1"));
+  EXPECT_FALSE(layer.source_for(address("2001:db8:1::7")) == address("2001:db8:1::ff:fe00:1"));
   pass(3s);
-  EXPECT_EQ(layer.source_for(ip(kFar)), ip("2001:db8:1::ff:fe00:1"));
+  EXPECT_EQ(layer.source_for(address(kFar)), address("2001:db8:1::ff:fe00:1"));
   EXPECT_EQ(way("2001:db8:1::7"), "wait for 2001:db8:1::7");
   pass(30min);
   EXPECT_EQ(way(kFar), "none");

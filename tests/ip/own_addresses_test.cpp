@@ -10,7 +10,7 @@
 namespace lastack::ip {
 namespace {
 
-constexpr MacAddress kMac = MacAddress::of(0x0200'0000'0001);
+constexpr MacAddress kOurMac = MacAddress::of(0x0200'0000'0001);
 constexpr MacAddress kRival = MacAddress::of(0x0200'0000'0009);
 const Prefix kV4 = *Prefix::parse("10.0.0.2/24");
 const Prefix kV6 = *Prefix::parse("fd00::2/64");
@@ -18,7 +18,7 @@ const Prefix kAdvertised = *Prefix::parse("2001:db8:1::/64");
 
 class Own : public testing::Test {
  protected:
-  explicit Own(std::optional<HashKey> key = std::nullopt) : own({kMac, key}, Random(1)) {}
+  explicit Own(std::optional<HashKey> key = std::nullopt) : own({kOurMac, key}, Random(1)) {}
 
   void pass(Duration span) {
     const TimePoint until = now + span;

@@ -4,23 +4,26 @@
 
 #include <string>
 
+#include "wire/octets.hpp"
+
 namespace lastack::ip {
 namespace {
 
+using lastack_test::address;
+
 constexpr TimePoint kNow{1000s};
 
-IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
 Prefix net(std::string_view text) { return *Prefix::parse(text); }
 
 std::string hop(const Routes& routes, std::string_view destination) {
-  const auto next = routes.next_hop(ip(destination));
+  const auto next = routes.next_hop(address(destination));
   return next ? next->to_string() : "none";
 }
 
 Route by_router(std::string_view to, std::string_view via, std::uint16_t metric = 200,
                 TimePoint until = kNever) {
   return {.to = net(to),
-          .via = ip(via),
+          .via = address(via),
           .metric = metric,
           .origin = RouteOrigin::advertised,
           .until = until};
@@ -29,24 +32,24 @@ Route by_router(std::string_view to, std::string_view via, std::uint16_t metric 
 TEST(Routes, TheLongestPrefixWinsInEachFamily) {
   Routes routes;
   EXPECT_EQ(hop(routes, "10.0.0.1"), "none");
-  routes.set({.to = net("0.0.0.0/0"), .via = ip("10.0.0.1")});
-  routes.set({.to = net("::/0"), .via = ip("fe80::1")});
-  routes.set({.to = net("10.1.0.0/16"), .via = ip("10.0.0.9")});
+  routes.set({.to = net("0.0.0.0/0"), .via = address("10.0.0.1")});
+  routes.set({.to = net("::/0"), .via = address("fe80::1")});
+  routes.set({.to = net("10.1.0.0/16"), .via = address("10.0.0.9")});
   routes.set({.to = net("10.0.0.7/24"), .via = {}, .origin = RouteOrigin::connected});
   EXPECT_EQ(hop(routes, "192.0.2.1"), "10.0.0.1");
   EXPECT_EQ(hop(routes, "10.1.2.3"), "10.0.0.9");
   EXPECT_EQ(hop(routes, "10.0.0.200"), "10.0.0.200");
   EXPECT_EQ(hop(routes, "2001:db8::1"), "fe80::1");
-  EXPECT_TRUE(routes.on_link(ip("10.0.0.1")));
-  EXPECT_FALSE(routes.on_link(ip("10.1.2.3")));
-  EXPECT_FALSE(routes.on_link(ip("2001:db8::1")));
+  EXPECT_TRUE(routes.on_link(address("10.0.0.1")));
+  EXPECT_FALSE(routes.on_link(address("10.1.2.3")));
+  EXPECT_FALSE(routes.on_link(address("2001:db8::1")));
 }
 
 TEST(Routes, TheLowerMetricGoesFirstThenWhoCameFirst) {
   Routes routes;
-  routes.set({.to = net("0.0.0.0/0"), .via = ip("10.0.0.1"), .metric = 5});
-  routes.set({.to = net("0.0.0.0/0"), .via = ip("10.0.0.2"), .metric = 1});
-  routes.set({.to = net("0.0.0.0/0"), .via = ip("10.0.0.3"), .metric = 1});
+  routes.set({.to = net("0.0.0.0/0"), .via = address("10.0.0.1"), .metric = 5});
+  routes.set({.to = net("0.0.0.0/0"), .via = address("10.0.0.2"), .metric = 1});
+  routes.set({.to = net("0.0.0.0/0"), .via = address("10.0.0.3"), .metric = 1});
   EXPECT_EQ(hop(routes, "192.0.2.1"), "10.0.0.2");
 }
 
@@ -57,13 +60,13 @@ TEST(Routes, ARouterThatDoesNotAnswerComesLast) {
   routes.set(by_router("::/0", "fe80::1", 100));
   routes.set(by_router("::/0", "fe80::2", 200));
   EXPECT_EQ(hop(routes, "2001:db8::1"), "fe80::1");
-  routes.failed(ip("fe80::1"), kNow);
+  routes.failed(address("fe80::1"), kNow);
   EXPECT_EQ(hop(routes, "2001:db8::1"), "fe80::2");
-  routes.failed(ip("fe80::2"), kNow + 1s);
+  routes.failed(address("fe80::2"), kNow + 1s);
   EXPECT_EQ(hop(routes, "2001:db8::1"), "fe80::1");
-  routes.failed(ip("fe80::1"), kNow + 2s);
+  routes.failed(address("fe80::1"), kNow + 2s);
   EXPECT_EQ(hop(routes, "2001:db8::1"), "fe80::2");
-  routes.answered(ip("fe80::1"));
+  routes.answered(address("fe80::1"));
   EXPECT_EQ(hop(routes, "2001:db8::1"), "fe80::1");
 }
 
@@ -84,8 +87,8 @@ TEST(Routes, WhatIsOverIsGone) {
 }
 
 Route redirect(std::string_view destination, std::string_view via) {
-  return {.to = {ip(destination), 128},
-          .via = ip(via),
+  return {.to = {address(destination), 128},
+          .via = address(via),
           .origin = RouteOrigin::redirected,
           .until = kNow + 10min};
 }
@@ -99,11 +102,11 @@ TEST(Routes, ARedirectConcernsOneDestinationAndTheLastOneCounts) {
   routes.set(redirect("2001:db8::5", "fe80::8"));
   EXPECT_EQ(hop(routes, "2001:db8::5"), "fe80::8");
   EXPECT_EQ(routes.all().size(), 2U);
-  routes.failed(ip("fe80::8"), kNow);
+  routes.failed(address("fe80::8"), kNow);
   EXPECT_EQ(hop(routes, "2001:db8::5"), "fe80::1") << "back to the router";
   routes.set(redirect("2001:db8::5", "::"));  // it is on this link
   EXPECT_EQ(hop(routes, "2001:db8::5"), "2001:db8::5");
-  routes.failed(ip("2001:db8::5"), kNow);
+  routes.failed(address("2001:db8::5"), kNow);
   EXPECT_EQ(hop(routes, "2001:db8::5"), "fe80::1");
 }
 
@@ -112,15 +115,15 @@ TEST(Routes, NoLongerARouter) {
   routes.set(by_router("::/0", "fe80::1"));
   routes.set(by_router("2001:db8:7::/48", "fe80::1"));
   routes.set(redirect("2001:db8::5", "fe80::1"));
-  routes.set({.to = net("2001:db8:8::/48"), .via = ip("fe80::1")});
-  routes.remove_router(ip("fe80::1"));
+  routes.set({.to = net("2001:db8:8::/48"), .via = address("fe80::1")});
+  routes.remove_router(address("fe80::1"));
   ASSERT_EQ(routes.all().size(), 1U);
   EXPECT_EQ(routes.all()[0].origin, RouteOrigin::configured) << "what was told by hand stays";
 }
 
 TEST(Routes, WhatRoutersSayIsBounded) {
   Routes routes({.advertised = 4, .redirected = 4});
-  routes.set({.to = net("::/0"), .via = ip("fe80::1")});
+  routes.set({.to = net("::/0"), .via = address("fe80::1")});
   for (int i = 0; i < 100; ++i) {
     const std::string number = std::to_string(i);
     EXPECT_EQ(routes.set(by_router("2001:db8:" + number + "::/48", "fe80::1")), i < 4);

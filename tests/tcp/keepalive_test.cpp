@@ -5,7 +5,6 @@ namespace lastack::tcp {
 namespace {
 
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
 
 Script asking(Duration idle) {
   Settings settings = Script::plain();

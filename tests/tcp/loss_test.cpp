@@ -5,7 +5,6 @@ namespace lastack::tcp {
 namespace {
 
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
 
 /// Ten segments out, nothing acknowledged.
 Script ten_out(Settings settings = Script::plain()) {

@@ -6,8 +6,6 @@ namespace lastack::tcp {
 namespace {
 
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
-constexpr wire::Flags kFin = Flag::fin | Flag::ack;
 
 TEST(Receive, ASmallSegmentIsAcknowledgedALittleLater) {
   Script s;

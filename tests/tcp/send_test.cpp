@@ -5,8 +5,6 @@ namespace lastack::tcp {
 namespace {
 
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
-constexpr wire::Flags kFin = Flag::fin | Flag::ack;
 
 TEST(Send, NagleHoldsASmallSegmentWhileOneIsOut) {
   Script s;

@@ -16,7 +16,6 @@ namespace {
 using lastack_test::Family;
 using lastack_test::Pair;
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
 
 class Window : public testing::TestWithParam<Family> {};
 INSTANTIATE_TEST_SUITE_P(Both, Window, testing::Values(Family::v4, Family::v6),

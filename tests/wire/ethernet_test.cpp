@@ -9,8 +9,8 @@
 namespace lastack::wire {
 namespace {
 
+using lastack_test::address;
 using lastack_test::append;
-using lastack_test::ip;
 using lastack_test::Octets;
 using lastack_test::octets;
 
@@ -34,12 +34,12 @@ TEST(MacAddress, Kinds) {
   EXPECT_TRUE(MacAddress::broadcast().is_group());
   EXPECT_TRUE(MacAddress::broadcast().is_broadcast());
   EXPECT_TRUE(MacAddress::of(0x0100'5e00'0001).is_group());
-  EXPECT_EQ(MacAddress::of_group(ip("224.0.0.251")), MacAddress::of(0x0100'5e00'00fb));
-  EXPECT_EQ(MacAddress::of_group(ip("239.255.1.2")), MacAddress::of(0x0100'5e7f'0102));
-  EXPECT_EQ(MacAddress::of_group(ip("ff02::1:ff00:1234")), MacAddress::of(0x3333'ff00'1234));
+  EXPECT_EQ(MacAddress::of_group(address("224.0.0.251")), MacAddress::of(0x0100'5e00'00fb));
+  EXPECT_EQ(MacAddress::of_group(address("239.255.1.2")), MacAddress::of(0x0100'5e7f'0102));
+  EXPECT_EQ(MacAddress::of_group(address("ff02::1:ff00:1234")), MacAddress::of(0x3333'ff00'1234));
 }
 
-Octets frame(std::initializer_list<unsigned> behind_addresses) {
+Octets frame(std::initializer_list<lastack_test::Octet> behind_addresses) {
   Octets all;
   append(all, kOne.bytes());
   append(all, kTwo.bytes());
@@ -92,9 +92,9 @@ TEST(Arp, ReadsWhatItWrites) {
   ASSERT_TRUE(arp);
   EXPECT_EQ(*arp, (ArpPacket{.operation = ArpPacket::Operation::request,
                              .sender = kOne,
-                             .sender_address = ip("10.9.0.1"),
+                             .sender_address = address("10.9.0.1"),
                              .target = {},
-                             .target_address = ip("10.9.0.2")}));
+                             .target_address = address("10.9.0.2")}));
   Octets back(kArpPacket);
   EXPECT_EQ(emit_arp(*arp, back), kArpPacket);
   EXPECT_EQ(back, kRequest);

@@ -18,7 +18,7 @@ using lastack_test::options_header;
 using lastack_test::v4;
 using lastack_test::v6;
 
-const Octets kTcp(20, std::byte{0x50});
+const Octets kTcpHeader(20, std::byte{0x50});
 
 std::string_view said(const Octets& packet) {
   const auto ip = parse_ip(packet);
@@ -28,7 +28,7 @@ std::string_view said(const Octets& packet) {
 }
 
 /// What the sender of a refused packet is told.
-HeaderProblem problem(const Octets& packet) { return header_problem(packet).value(); }
+HeaderProblem refusal(const Octets& packet) { return header_problem(packet).value(); }
 
 HeaderProblem told(ParseError error, std::uint8_t code, std::uint32_t pointer) {
   return {.error = error, .told = true, .code = code, .pointer = pointer};
@@ -41,25 +41,25 @@ TEST(Ipv4Options, ArePassedOver) {
   for (const Octets& options :
        {octets({1, 1, 1, 0}), octets({148, 4, 0, 0}), octets({7, 7, 4, 0, 0, 0, 0, 0}),
         octets({0, 2, 2, 2}) /* behind the end nothing counts */, octets({68, 4, 5, 0})}) {
-    const Octets packet = v4(6, kTcp, options);
+    const Octets packet = v4(6, kTcpHeader, options);
     const auto ip = parse_ip(packet);
     ASSERT_TRUE(ip);
-    EXPECT_EQ(ip->payload.size(), kTcp.size());
-    EXPECT_EQ(ip->payload[0], kTcp[0]);
+    EXPECT_EQ(ip->payload.size(), kTcpHeader.size());
+    EXPECT_EQ(ip->payload[0], kTcpHeader[0]);
   }
 }
 
 TEST(Ipv4Options, SourceRoutesAreRefused) {
-  EXPECT_EQ(said(v4(6, kTcp, octets({131, 7, 4, 10, 0, 0, 9, 0}))), "source_routed");
-  EXPECT_EQ(said(v4(6, kTcp, octets({1, 137, 7, 8, 10, 0, 0, 9}))), "source_routed");
-  EXPECT_EQ(problem(v4(6, kTcp, octets({131, 3, 4, 0}))), dropped(ParseError::source_routed));
+  EXPECT_EQ(said(v4(6, kTcpHeader, octets({131, 7, 4, 10, 0, 0, 9, 0}))), "source_routed");
+  EXPECT_EQ(said(v4(6, kTcpHeader, octets({1, 137, 7, 8, 10, 0, 0, 9}))), "source_routed");
+  EXPECT_EQ(refusal(v4(6, kTcpHeader, octets({131, 3, 4, 0}))), dropped(ParseError::source_routed));
 }
 
 TEST(Ipv4Options, ALengthThatCantBeIsTold) {
-  EXPECT_EQ(problem(v4(6, kTcp, octets({1, 7, 1, 0}))), told(ParseError::bad_option, 0, 21));
-  EXPECT_EQ(problem(v4(6, kTcp, octets({7, 0, 0, 0}))), told(ParseError::bad_option, 0, 20));
-  EXPECT_EQ(problem(v4(6, kTcp, octets({1, 1, 7, 3}))), told(ParseError::bad_option, 0, 22));
-  EXPECT_EQ(problem(v4(6, kTcp, octets({1, 1, 1, 7}))), told(ParseError::bad_option, 0, 23));
+  EXPECT_EQ(refusal(v4(6, kTcpHeader, octets({1, 7, 1, 0}))), told(ParseError::bad_option, 0, 21));
+  EXPECT_EQ(refusal(v4(6, kTcpHeader, octets({7, 0, 0, 0}))), told(ParseError::bad_option, 0, 20));
+  EXPECT_EQ(refusal(v4(6, kTcpHeader, octets({1, 1, 7, 3}))), told(ParseError::bad_option, 0, 22));
+  EXPECT_EQ(refusal(v4(6, kTcpHeader, octets({1, 1, 1, 7}))), told(ParseError::bad_option, 0, 23));
 }
 
 // --- IPv6's headers
@@ -67,15 +67,15 @@ TEST(Ipv4Options, ALengthThatCantBeIsTold) {
 TEST(Extensions, EveryKindIsPassedOver) {
   const Octets ah = octets({60, 4, 0, 0}) + Octets(20);  // its length counts four octets
   const Octets routing = octets({51, 0, 2, 0, 0, 0, 0, 0});
-  const Octets packet =
-      v6(0, options_header(43, octets({5, 2, 0, 0})) + routing + ah +
-                options_header(44, octets({0x1e, 1, 9})) + fragment_header(6, 0, false) + kTcp);
+  const Octets packet = v6(0, options_header(43, octets({5, 2, 0, 0})) + routing + ah +
+                                  options_header(44, octets({0x1e, 1, 9})) +
+                                  fragment_header(6, 0, false) + kTcpHeader);
   const auto ip = parse_ip(packet);
   ASSERT_TRUE(ip);
   EXPECT_EQ(ip->header.protocol, 6);
-  EXPECT_EQ(ip->payload.size(), kTcp.size());
+  EXPECT_EQ(ip->payload.size(), kTcpHeader.size());
   const auto walked = walk_extensions(packet);
-  EXPECT_EQ(walked->end, packet.size() - kTcp.size());
+  EXPECT_EQ(walked->end, packet.size() - kTcpHeader.size());
   EXPECT_EQ(walked->named_at, walked->end - 8);
   EXPECT_FALSE(walked->fragment);
 }
@@ -86,7 +86,7 @@ TEST(Extensions, NothingFollows) {
 }
 
 TEST(Extensions, HopByHopComesFirstOrNotAtAll) {
-  EXPECT_EQ(problem(v6(60, options_header(0, {}) + options_header(6, {}) + kTcp)),
+  EXPECT_EQ(refusal(v6(60, options_header(0, {}) + options_header(6, {}) + kTcpHeader)),
             told(ParseError::bad_extension, 1, 40));
 }
 
@@ -103,64 +103,66 @@ TEST(Extensions, NotMoreThanEight) {
   const auto chain = [](std::size_t n) {
     Octets rest;
     for (std::size_t i = 0; i + 1 < n; ++i) rest = rest + options_header(60, {});
-    return v6(60, rest + options_header(6, {}) + kTcp);
+    return v6(60, rest + options_header(6, {}) + kTcpHeader);
   };
   EXPECT_EQ(said(chain(kMostExtensions)), "fine");
-  EXPECT_EQ(problem(chain(kMostExtensions + 1)), told(ParseError::bad_extension, 8, 40 + 8 * 8));
+  EXPECT_EQ(refusal(chain(kMostExtensions + 1)), told(ParseError::bad_extension, 8, 40 + 8 * 8));
 }
 
 TEST(Extensions, ARouteMustBeOver) {
   const auto routed = [](int type, int left) {
-    return v6(43, octets({6, 0, type, left, 0, 0, 0, 0}) + kTcp);
+    return v6(43, octets({6, 0, type, left, 0, 0, 0, 0}) + kTcpHeader);
   };
   for (const int type : {0, 2, 3, 4, 99}) {
     EXPECT_EQ(said(routed(type, 0)), "fine");
-    EXPECT_EQ(problem(routed(type, 1)), told(ParseError::source_routed, 0, 42));
+    EXPECT_EQ(refusal(routed(type, 1)), told(ParseError::source_routed, 0, 42));
   }
 }
 
 TEST(Extensions, UnknownOptionsSayWhatIsToBeDone) {
   for (const int kind : {0, 60}) {
     const auto with = [kind](int type) {
-      return v6(static_cast<std::uint8_t>(kind), options_header(6, octets({type, 1, 9})) + kTcp);
+      return v6(static_cast<std::uint8_t>(kind),
+                options_header(6, octets({type, 1, 9})) + kTcpHeader);
     };
     EXPECT_EQ(said(with(0x1e)), "fine");
-    EXPECT_EQ(problem(with(0x5e)), dropped(ParseError::refused_option));
+    EXPECT_EQ(refusal(with(0x5e)), dropped(ParseError::refused_option));
     HeaderProblem even_multicast = told(ParseError::refused_option, 2, 42);
     even_multicast.even_multicast = true;
-    EXPECT_EQ(problem(with(0x9e)), even_multicast);
-    EXPECT_EQ(problem(with(0xde)), told(ParseError::refused_option, 2, 42));
+    EXPECT_EQ(refusal(with(0x9e)), even_multicast);
+    EXPECT_EQ(refusal(with(0xde)), told(ParseError::refused_option, 2, 42));
   }
 }
 
 TEST(Extensions, OptionsHaveLimits) {
   const auto with = [](const Octets& options) {
-    return said(v6(60, options_header(6, options) + kTcp));
+    return said(v6(60, options_header(6, options) + kTcpHeader));
   };
   Octets eight;
   for (int i = 0; i < 8; ++i) eight = eight + octets({0x1e, 0});
   EXPECT_EQ(with(eight), "fine");
-  EXPECT_EQ(problem(v6(60, options_header(6, eight + octets({0x1e, 0})) + kTcp)),
+  EXPECT_EQ(refusal(v6(60, options_header(6, eight + octets({0x1e, 0})) + kTcpHeader)),
             told(ParseError::bad_extension, 9, 40 + 2 + 16));
   EXPECT_EQ(with(octets({1, 5, 0, 0, 0, 0, 0, 0x1e, 0})), "fine");              // seven of padding
   EXPECT_EQ(with(octets({1, 6, 0, 0, 0, 0, 0, 0, 0x1e, 0})), "bad_extension");  // eight
   EXPECT_EQ(with(octets({0, 0, 0, 0, 0, 0, 0, 0})), "bad_extension");
-  EXPECT_EQ(said(v6(60, octets({6, 0, 0x1e, 5, 0, 0, 0, 0}) + kTcp)), "bad_extension");
-  EXPECT_EQ(said(v6(60, octets({6, 0, 1, 3, 0, 0, 0, 0x1e}) + kTcp)), "bad_extension");
+  EXPECT_EQ(said(v6(60, octets({6, 0, 0x1e, 5, 0, 0, 0, 0}) + kTcpHeader)), "bad_extension");
+  EXPECT_EQ(said(v6(60, octets({6, 0, 1, 3, 0, 0, 0, 0x1e}) + kTcpHeader)), "bad_extension");
 }
 
 TEST(Extensions, JumbogramsAreRefused) {
-  Octets packet = v6(0, octets({6, 0, 0xc2, 4, 0, 1, 0, 0}) + kTcp);
-  EXPECT_EQ(problem(packet), told(ParseError::jumbogram, 2, 42));  // and no length of zero
+  Octets packet = v6(0, octets({6, 0, 0xc2, 4, 0, 1, 0, 0}) + kTcpHeader);
+  EXPECT_EQ(refusal(packet), told(ParseError::jumbogram, 2, 42));  // and no length of zero
   packet[4] = packet[5] = std::byte{0};
-  EXPECT_EQ(problem(packet), told(ParseError::jumbogram, 2, 42));
+  EXPECT_EQ(refusal(packet), told(ParseError::jumbogram, 2, 42));
   packet[42] = std::byte{0x1e};  // no such option, and nothing else says how long it is
-  EXPECT_EQ(problem(packet), dropped(ParseError::jumbogram));
+  EXPECT_EQ(refusal(packet), dropped(ParseError::jumbogram));
 }
 
 TEST(Extensions, EachPrefixOfAChainIsRefusedOrShorter) {
-  const Octets packet = v6(0, options_header(43, octets({5, 2, 0, 0})) +
-                                  octets({60, 0, 2, 0, 0, 0, 0, 0}) + options_header(6, {}) + kTcp);
+  const Octets packet =
+      v6(0, options_header(43, octets({5, 2, 0, 0})) + octets({60, 0, 2, 0, 0, 0, 0, 0}) +
+                options_header(6, {}) + kTcpHeader);
   for (std::size_t n = 0; n < packet.size(); ++n) {
     EXPECT_EQ(parse_ip(Bytes(packet).first(n)).error(), ParseError::truncated) << n;
     Octets shorter(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(n));
@@ -199,17 +201,17 @@ TEST(Quote, EightOctetsBehindAnIpv4HeaderAreEnough) {
 }
 
 TEST(Quote, ALaterPieceNamesNoPorts) {
-  const auto six = parse_quote(lastack_test::piece_v6(6, kTcp, 8, false));
+  const auto six = parse_quote(lastack_test::piece_v6(6, kTcpHeader, 8, false));
   EXPECT_TRUE(six->later_piece);
   EXPECT_FALSE(six->has_transport);
-  const auto four = parse_quote(lastack_test::piece_v4(6, kTcp, 8, false));
+  const auto four = parse_quote(lastack_test::piece_v4(6, kTcpHeader, 8, false));
   EXPECT_TRUE(four->later_piece);
   EXPECT_FALSE(four->has_transport);
 }
 
 TEST(Quote, IsNothingWhereTheHeaderIsCut) {
-  const Octets four = v4(6, kTcp);
-  const Octets six = v6(6, kTcp);
+  const Octets four = v4(6, kTcpHeader);
+  const Octets six = v6(6, kTcpHeader);
   for (std::size_t n = 0; n < 20; ++n) EXPECT_FALSE(parse_quote(Bytes(four).first(n))) << n;
   for (std::size_t n = 0; n < 40; ++n) EXPECT_FALSE(parse_quote(Bytes(six).first(n))) << n;
   EXPECT_FALSE(parse_quote(octets({0x55, 0, 0, 0})));

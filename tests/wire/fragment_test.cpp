@@ -26,10 +26,6 @@ HeaderProblem problem(const Octets& packet) {
   return parse_fragment(packet).error();
 }
 
-HeaderProblem told(ParseError error, std::uint8_t code, std::uint32_t pointer) {
-  return {.error = error, .told = true, .code = code, .pointer = pointer};
-}
-
 TEST(Fragment, OfIpv4) {
   const Octets packet = piece_v4(kUdp, counted(24), 1480, true, 0xbeef, octets({7, 4, 4, 0}));
   EXPECT_EQ(parse_ip(packet).error(), ParseError::fragment);

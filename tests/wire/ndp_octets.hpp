@@ -9,18 +9,11 @@
 
 #include "wire/address.hpp"
 #include "wire/mac_address.hpp"
+#include "wire/octets.hpp"
 
 namespace lastack_test {
 
-using lastack::IpAddress;
 using lastack::wire::MacAddress;
-using Octets = std::vector<std::byte>;
-
-inline Octets octets(std::initializer_list<unsigned> values) {
-  Octets all;
-  for (const unsigned v : values) all.push_back(static_cast<std::byte>(v));
-  return all;
-}
 
 inline void append(Octets& to, std::span<const std::byte> more) {
   to.insert(to.end(), more.begin(), more.end());
@@ -29,8 +22,6 @@ inline void append(Octets& to, std::span<const std::byte> more) {
 inline void append_u32(Octets& to, std::uint32_t v) {
   append(to, octets({v >> 24U, v >> 16U & 0xffU, v >> 8U & 0xffU, v & 0xffU}));
 }
-
-inline IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
 
 /// The checksum of an ICMPv6 message, summed word by word.
 inline std::uint16_t icmpv6_checksum(const IpAddress& source, const IpAddress& destination,
@@ -93,7 +84,7 @@ inline Octets prefix_option(const PrefixOption& p) {
   append_u32(option, p.valid);
   append_u32(option, p.preferred);
   append_u32(option, 0);
-  append(option, ip(p.prefix).bytes());
+  append(option, address(p.prefix).bytes());
   return option;
 }
 
@@ -126,7 +117,7 @@ inline Octets ndp_body(std::uint32_t first, std::initializer_list<std::string_vi
                        std::initializer_list<Octets> options = {}) {
   Octets body;
   append_u32(body, first);
-  for (const std::string_view text : addresses) append(body, ip(text).bytes());
+  for (const std::string_view text : addresses) append(body, address(text).bytes());
   for (const Octets& option : options) append(body, option);
   return body;
 }

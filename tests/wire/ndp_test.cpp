@@ -8,11 +8,11 @@
 namespace lastack::wire {
 namespace {
 
+using lastack_test::address;
 using lastack_test::advertisement_body;
 using lastack_test::append;
 using lastack_test::append_u32;
 using lastack_test::icmpv6;
-using lastack_test::ip;
 using lastack_test::ipv6;
 using lastack_test::link_option;
 using lastack_test::mtu_option;
@@ -22,9 +22,9 @@ using lastack_test::octets;
 using lastack_test::prefix_option;
 
 constexpr MacAddress kMac = MacAddress::of(0x0200'0000'0001);
-const auto kRouter = ip("fe80::1");
-const auto kHost = ip("fe80::2");
-const auto kAll = ip("ff02::1");
+const auto kRouter = address("fe80::1");
+const auto kHost = address("fe80::2");
+const auto kAll = address("ff02::1");
 
 using Result = std::expected<NdpMessage, NdpError>;
 
@@ -42,15 +42,15 @@ Result parse_advertisement(std::vector<Octets> options) {
 }
 
 TEST(Ndp, GroupsOfAddresses) {
-  EXPECT_EQ(all_nodes(), ip("ff02::1"));
-  EXPECT_EQ(all_routers(), ip("ff02::2"));
-  EXPECT_EQ(solicited_node(ip("2001:db8::aa:bbcc:ddee")), ip("ff02::1:ffcc:ddee"));
+  EXPECT_EQ(all_nodes(), address("ff02::1"));
+  EXPECT_EQ(all_routers(), address("ff02::2"));
+  EXPECT_EQ(solicited_node(address("2001:db8::aa:bbcc:ddee")), address("ff02::1:ffcc:ddee"));
 }
 
 TEST(Ndp, RouterAdvertisement) {
   Octets route = octets({24, 2, 48, 0x08});
   append_u32(route, 600);
-  append(route, ip("2001:db8:77::").bytes().first(8));
+  append(route, address("2001:db8:77::").bytes().first(8));
   const Octets rdnss =
       octets({25, 3, 0, 0, 0, 0, 0, 60, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
   const auto got =
@@ -128,18 +128,18 @@ TEST(Ndp, ManyOptionsArePassedOverAndTooManyRefused) {
 }
 
 TEST(Ndp, NeighbourSolicitation) {
-  const auto group = solicited_node(ip("fd00::7"));
+  const auto group = solicited_node(address("fd00::7"));
   const Octets nonce = octets({14, 1, 1, 2, 3, 4, 5, 6});
   const auto got =
       parse(kHost, group, 135, ndp_body(0, {"fd00::7"}, {link_option(1, kMac), nonce}));
   ASSERT_TRUE(got);
   EXPECT_EQ(std::get<NeighbourSolicitation>(*got),
             (NeighbourSolicitation{
-                .target = ip("fd00::7"), .source_link = kMac, .nonce = 0x0102'0304'0506}));
+                .target = address("fd00::7"), .source_link = kMac, .nonce = 0x0102'0304'0506}));
   // A probe comes from nobody, to the target's group, and names no link-layer address (§7.1.1).
-  const auto nobody = ip("::");
+  const auto nobody = address("::");
   EXPECT_TRUE(parse(nobody, group, 135, ndp_body(0, {"fd00::7"}, {nonce})));
-  EXPECT_EQ(parse(nobody, ip("fd00::7"), 135, ndp_body(0, {"fd00::7"})).error(),
+  EXPECT_EQ(parse(nobody, address("fd00::7"), 135, ndp_body(0, {"fd00::7"})).error(),
             NdpError::bad_address);
   EXPECT_EQ(parse(nobody, group, 135, ndp_body(0, {"fd00::7"}, {link_option(1, kMac)})).error(),
             NdpError::bad_address);
@@ -162,7 +162,8 @@ TEST(Ndp, NeighbourAdvertisement) {
             NdpError::bad_address);
   EXPECT_TRUE(parse(kRouter, kAll, 136, ndp_body(0x2000'0000, {"fe80::1"})));
   EXPECT_EQ(parse(kRouter, kAll, 136, ndp_body(0, {"ff02::1"})).error(), NdpError::bad_address);
-  EXPECT_EQ(parse(ip("::"), kAll, 136, ndp_body(0, {"fe80::1"})).error(), NdpError::bad_address);
+  EXPECT_EQ(parse(address("::"), kAll, 136, ndp_body(0, {"fe80::1"})).error(),
+            NdpError::bad_address);
 }
 
 TEST(Ndp, RedirectComesFromARouterToARouterOrTheDestination) {
@@ -171,20 +172,22 @@ TEST(Ndp, RedirectComesFromARouterToARouterOrTheDestination) {
   };
   const auto got = redirect(kRouter, "fe80::9", "2001:db8::5");
   ASSERT_TRUE(got);
-  EXPECT_EQ(
-      std::get<Redirect>(*got),
-      (Redirect{.target = ip("fe80::9"), .destination = ip("2001:db8::5"), .target_link = kMac}));
+  EXPECT_EQ(std::get<Redirect>(*got), (Redirect{.target = address("fe80::9"),
+                                                .destination = address("2001:db8::5"),
+                                                .target_link = kMac}));
   EXPECT_TRUE(redirect(kRouter, "2001:db8::5", "2001:db8::5"));
-  EXPECT_EQ(redirect(ip("2001:db8::1"), "fe80::9", "2001:db8::5").error(), NdpError::bad_address);
+  EXPECT_EQ(redirect(address("2001:db8::1"), "fe80::9", "2001:db8::5").error(),
+            NdpError::bad_address);
   EXPECT_EQ(redirect(kRouter, "2001:db8::9", "2001:db8::5").error(), NdpError::bad_address);
   EXPECT_EQ(redirect(kRouter, "fe80::9", "ff02::5").error(), NdpError::bad_address);
 }
 
 TEST(Ndp, RouterSolicitation) {
   EXPECT_TRUE(parse(kHost, all_routers(), 133, ndp_body(0, {}, {link_option(1, kMac)})));
-  EXPECT_TRUE(parse(ip("::"), all_routers(), 133, ndp_body(0, {})));
-  EXPECT_EQ(parse(ip("::"), all_routers(), 133, ndp_body(0, {}, {link_option(1, kMac)})).error(),
-            NdpError::bad_address);
+  EXPECT_TRUE(parse(address("::"), all_routers(), 133, ndp_body(0, {})));
+  EXPECT_EQ(
+      parse(address("::"), all_routers(), 133, ndp_body(0, {}, {link_option(1, kMac)})).error(),
+      NdpError::bad_address);
 }
 
 // §6.1, §7.1, §8.1: what came through a router, or was damaged, is not taken.
@@ -229,11 +232,11 @@ TEST(Ndp, WritesWhatTheOctetsSay) {
   EXPECT_EQ(
       written(
           NeighbourSolicitation{
-              .target = ip("fd00::7"), .source_link = kMac, .nonce = 0x0102'0304'0506},
+              .target = address("fd00::7"), .source_link = kMac, .nonce = 0x0102'0304'0506},
           kRouter),
       packet(kRouter, 135,
              ndp_body(0, {"fd00::7"}, {link_option(1, kMac), octets({14, 1, 1, 2, 3, 4, 5, 6})})));
-  EXPECT_EQ(written(NeighbourAdvertisement{.target = ip("fd00::7"),
+  EXPECT_EQ(written(NeighbourAdvertisement{.target = address("fd00::7"),
                                            .router = true,
                                            .solicited = true,
                                            .overrides = true,
@@ -241,7 +244,7 @@ TEST(Ndp, WritesWhatTheOctetsSay) {
                     kRouter),
             packet(kRouter, 136, ndp_body(0xe000'0000, {"fd00::7"}, {link_option(2, kMac)})));
   for (std::size_t n = 0; n < 40 + 8 + 16; ++n) {
-    const NeighbourAdvertisement message{.target = ip("fd00::7"), .target_link = {}};
+    const NeighbourAdvertisement message{.target = address("fd00::7"), .target_link = {}};
     EXPECT_EQ(emit_ndp(kHost, kRouter, message, MutableBytes(into).first(n)), 0U) << n;
   }
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -11,25 +10,16 @@
 #include "wire/extensions.hpp"
 #include "wire/icmp.hpp"
 #include "wire/ip.hpp"
+#include "wire/octets.hpp"
 
 namespace lastack_test {
 
 using lastack::wire::Bytes;
-using lastack::wire::IpAddress;
-using Octets = std::vector<std::byte>;
-
-inline Octets octets(std::initializer_list<int> values) {
-  Octets out;
-  for (const int v : values) out.push_back(static_cast<std::byte>(v));
-  return out;
-}
 
 inline Octets operator+(Octets a, const Octets& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
 }
-
-inline IpAddress address(std::string_view text) { return *IpAddress::parse(text); }
 
 /// `size` octets that tell their place, starting as the `from`th.
 inline Octets counted(std::size_t size, std::size_t from = 0) {

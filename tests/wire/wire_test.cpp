@@ -8,16 +8,13 @@
 #include "wire/address.hpp"
 #include "wire/checksum.hpp"
 #include "wire/ip.hpp"
+#include "wire/octets.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::wire {
 namespace {
 
-std::vector<std::byte> octets(std::initializer_list<int> values) {
-  std::vector<std::byte> out;
-  for (const int v : values) out.push_back(static_cast<std::byte>(v));
-  return out;
-}
+using lastack_test::octets;
 
 std::uint16_t naive(Bytes b) {
   std::uint32_t sum = 0;
