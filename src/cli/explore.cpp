@@ -4,9 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
 
 #include "cli/command.hpp"
 #include "cli/manual.hpp"
@@ -27,6 +31,7 @@ struct ExploreOptions {
   int calls = -1;
   int mutant = 0;
   bool mutants = false;
+  unsigned jobs = 0;
 };
 
 std::vector<explore::Bounds> bounds_of(const ExploreOptions& options) {
@@ -49,18 +54,16 @@ std::vector<explore::Bounds> bounds_of(const ExploreOptions& options) {
 /// One line on a terminal, a line every ten seconds elsewhere, nothing in the first two seconds.
 class Meter {
  public:
-  bool tell(const explore::Progress& p, std::uint64_t before) {
+  void tell(std::uint64_t states, std::uint64_t open) {
     const auto now = std::chrono::steady_clock::now();
     const double seconds = std::chrono::duration<double>(now - begin_).count();
     const bool terminal = ::isatty(STDERR_FILENO) != 0;
     const double pause = terminal ? 0.2 : 10;
-    if (seconds < 2 || std::chrono::duration<double>(now - told_).count() < pause) return true;
+    if (seconds < 2 || std::chrono::duration<double>(now - told_).count() < pause) return;
     told_ = now;
-    const std::uint64_t states = before + p.states;
     fmt::print(stderr, "{}explore  {} states, {} to go on from, {:.0f}/s{}", terminal ? "\r" : "",
-               states, p.open, static_cast<double>(states) / seconds, terminal ? "  " : "\n");
+               states, open, static_cast<double>(states) / seconds, terminal ? "  " : "\n");
     shown_ = terminal;
-    return true;
   }
   ~Meter() {
     if (shown_) fmt::print(stderr, "\r{:60}\r", "");
@@ -70,6 +73,61 @@ class Meter {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point told_ = begin_;
   bool shown_ = false;
+};
+
+/// Goes through sets of bounds side by side: they know nothing of each other.
+class Searches {
+ public:
+  Searches(const std::vector<explore::Bounds>& all, bool tells) : all_(all), tells_(tells) {
+    open_.resize(all.size());
+    sum_.exhausted = true;
+  }
+
+  explore::Report run(unsigned jobs) {
+    {
+      std::vector<std::jthread> workers;
+      workers.reserve(jobs);
+      for (unsigned i = 0; i < jobs; ++i) workers.emplace_back([this] { work(); });
+    }
+    return std::move(sum_);
+  }
+
+ private:
+  void work() {
+    for (std::size_t i = next_++; i < all_.size(); i = next_++) {
+      const auto one = explore::explore(all_[i], [&](const explore::Progress& p) {
+        const std::scoped_lock hold(lock_);
+        open_[i] = p;
+        tell();
+        return true;
+      });
+      const std::scoped_lock hold(lock_);
+      open_[i] = {};
+      sum_.add(one);
+      if (!tells_) continue;
+      fmt::print("{:<42} {:>9} states{}\n", all_[i].name, one.states,
+                 one.exhausted ? "" : ", not all");
+      std::fflush(stdout);
+    }
+  }
+
+  void tell() {
+    std::uint64_t states = sum_.states;
+    std::uint64_t open = 0;
+    for (const explore::Progress& p : open_) {
+      states += p.states;
+      open += p.open;
+    }
+    meter_.tell(states, open);
+  }
+
+  const std::vector<explore::Bounds>& all_;
+  const bool tells_;
+  std::atomic<std::size_t> next_ = 0;
+  std::mutex lock_;  // for what follows
+  std::vector<explore::Progress> open_;
+  explore::Report sum_;
+  Meter meter_;
 };
 
 #ifdef LASTACK_MUTANTS
@@ -187,19 +245,9 @@ void run_explore(const ExploreOptions& options) {
       throw Failure{fmt::format("no bounds are called '{}'", options.only), kUsage};
     return;
   }
-  explore::Report report;
-  report.exhausted = true;
-  Meter meter;
-  for (const explore::Bounds& b : all) {
-    const std::uint64_t before = report.states;
-    const auto one =
-        explore::explore(b, [&](const explore::Progress& p) { return meter.tell(p, before); });
-    if (!options.json) {
-      fmt::print("{:<36} {:>9} states{}\n", b.name, one.states, one.exhausted ? "" : ", not all");
-      std::fflush(stdout);
-    }
-    report.add(one);
-  }
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const explore::Report report =
+      Searches(all, !options.json).run(options.jobs > 0 ? options.jobs : cores);
   const Mutants mutants = try_mutants(options.mutants);
   if (options.json) {
     fmt::print("{}\n", json_of(report, mutants).dump(2));
@@ -252,6 +300,7 @@ void add_explore(CLI::App& app) {
   sub->add_option("--mutant", options->mutant, "with this deliberate mistake (a build of its own)");
   sub->add_flag("--mutants", options->mutants,
                 "then with each of them, to see how many are found (minutes)");
+  sub->add_option("--jobs", options->jobs, "threads; without it one for each core");
   sub->add_flag("--json", options->json, "the report as JSON");
   sub->add_flag("--list", options->list, "list the sets of bounds");
   sub->callback([options] { run_explore(*options); });

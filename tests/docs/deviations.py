@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TESTS = ROOT / "build" / "release" / "tests"
+TESTS = ROOT / "build" / "debug" / "tests"
 # "§3.8", "RFC 1337 §3", and as RFC 1122 counts, "RFC 1122 4.2.2.13".
 SECTION = re.compile(r"(?:RFC (\d+) )?§([A-Z]?[\d.]*\d)|RFC (\d+) (\d+(?:\.\d+)+)")
 
