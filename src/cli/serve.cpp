@@ -190,6 +190,8 @@ class Serving {
 
   void run() {
     while (!stop_ && !addresses_decided()) turn();
+    while (!stop_ && !device_->kernel_is_settled()) turn(io::monotonic_now() + 10ms);
+    tell_news();
     if (!stop_ && !addresses_left()) {
       throw Failure{"no address is left to serve on\n  give others with --ip", kFailed};
     }
@@ -225,10 +227,14 @@ class Serving {
 
   void turn(TimePoint until = kNever) {
     driver_.turn();
-    ip::LinkNews news;
-    while (host_.next_link_event(news)) fmt::print(stderr, "lastack: {}\n", sentence(news));
+    tell_news();
     loop_.wait(std::min(driver_.next_deadline(), until));
     if (!device_->alive()) throw Failure{"the device was deleted", kFailed};
+  }
+
+  void tell_news() {
+    ip::LinkNews news;
+    while (host_.next_link_event(news)) fmt::print(stderr, "lastack: {}\n", sentence(news));
   }
 
   /// On Ethernet others are asked first whether they have one of our addresses.

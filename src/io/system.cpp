@@ -62,6 +62,9 @@ std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOpt
   if (!options.kernel.empty()) {
     const auto up = (*tun)->bring_up();
     if (!up) return std::unexpected(error_of(up.error()));
+    // Without anybody to ask (TUN) this is over in a few milliseconds.
+    const TimePoint until = io::monotonic_now() + 2s;
+    while (!(*tun)->kernel_is_settled() && io::monotonic_now() < until) ::poll(nullptr, 0, 1);
   }
   stack.advance(io::monotonic_now());
   return TunDriver(std::make_unique<Parts>(Parts{stack.core_, std::move(*tun), {}, 0}));

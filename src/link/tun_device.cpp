@@ -12,7 +12,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "wire/ethernet.hpp"
@@ -165,6 +168,19 @@ std::expected<void, TunError> TunDevice::give_address(const wire::Prefix& addres
   ::close(control6);
   if (result < 0) return std::unexpected(error);
   return {};
+}
+
+/// Lines of if_inet6: address, index, prefix length, scope, flags, in hexadecimal, and the name.
+bool TunDevice::kernel_is_settled() const {
+  constexpr unsigned kTentative = 0x40;  // IFA_F_TENTATIVE
+  constexpr unsigned kDuplicate = 0x08;  // IFA_F_DADFAILED: it is not going to be used
+  std::ifstream lines("/proc/net/if_inet6");
+  std::string address, index, length, scope, flags, name;
+  while (lines >> address >> index >> length >> scope >> flags >> name) {
+    const unsigned set = static_cast<unsigned>(std::strtoul(flags.c_str(), nullptr, 16));
+    if (name == name_ && (set & (kTentative | kDuplicate)) == kTentative) return false;
+  }
+  return true;
 }
 
 std::expected<void, TunError> TunDevice::bring_up() {

@@ -43,6 +43,9 @@ class TunDevice : public Link {
   /// CAP_NET_ADMIN.
   [[nodiscard]] std::expected<void, TunError> give_address(const wire::Prefix& address);
   [[nodiscard]] std::expected<void, TunError> bring_up();
+  /// Whether the kernel uses the IPv6 addresses that it has on the device. It takes a moment, also
+  /// where nobody is asked whether they are free (RFC 4862 §5.4); before, it sends from others.
+  [[nodiscard]] bool kernel_is_settled() const;
 
   /// To be polled for input.
   [[nodiscard]] int descriptor() const { return descriptor_; }
