@@ -260,6 +260,7 @@ class Router(threading.Thread):
             frame = self.sock.recv(2000)
             is_rs = frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] == 133
             if is_rs and frame[6:12] == octets_of(OURS):
+                until(lambda: link_local_of(self.device))  # the kernel's is not there from the start
                 self.solicited += 1
                 self.sock.send(self.advertisement())
 
