@@ -88,6 +88,9 @@ def how_again(name, path, output):
 def replay(name):
     """Every kept input once. Returns what they reach together: {kind: names}."""
     files = inputs(kept(name))
+    if not files:  # without a file libFuzzer would go on for ever
+        check(f"{name}: inputs are kept", False, f"  {short(__file__)} --seconds 60 --merge {name}")
+        return {}
     done = run([program(name), *LIMITS, *files], LASTACK_FUZZ_TALLY="1")
     ran = re.findall(r"^Executed (\S+) in", done.stdout, re.M)
     why = ""
@@ -170,8 +173,8 @@ def main():
         check("the fuzzers build", False, built.stdout[-20000:])
         return 1
     for name in selected:
-        tally = replay(name)
-        if name in LEAST_ROWS:
+        tally = {} if chosen.merge else replay(name)
+        if name in LEAST_ROWS and not chosen.merge:
             reaches(name, tally)
         if chosen.seconds:
             explore(name, chosen.seconds, found(name), seed=0)

@@ -277,7 +277,7 @@ def autoconfigured():
         router.start()
         with OnTap("echo", "7", name="la2", ip=[], peer=[], more=["--auto"]) as served:
             rows = lambda: {a["address"]: a for a in served.view("addresses")["addresses"]}
-            made = "2001:db8:9::4c:53ff:fe00:2/64"
+            made = "2001:db8:9:0:4c:53ff:fe00:2/64"
             good = until(lambda: rows().get(made, {}).get("state") == "preferred", 10)
             check("we solicit a router and make an address from its prefix",
                   good and router.solicited >= 1, rows())
@@ -333,6 +333,22 @@ def snooping_switch():
 
 # --- what a capture shows
 
+def unasked_neighbours():
+    """The kernel sends from addresses that we know nothing of, without asking us first: we have to."""
+    for source, ours in (("10.9.0.77/24", V4), ("fd00:9::77/64", V6)):
+        run("ip", "addr", "add", source, "dev", "la0", *(["nodad"] if ":" in source else []))
+        run("ip", "neigh", "replace", ours, "lladdr", OURS, "dev", "la0", "nud", "permanent")
+        with socket.create_connection((ours, 7), 10, (source.split("/")[0], 0)) as sock:
+            sock.sendall(b"hello")
+            check(f"we ask who {source} is, and answer", sock.recv(5) == b"hello")
+
+
+def shows(capture, test):
+    """Whether a capture that is still being written has such a frame of ours."""
+    seen = run("tshark", "-r", str(capture), "-Y", f"eth.src == {OURS} && {test}")
+    return seen.stdout.strip() != ""
+
+
 def nothing_malformed(folder):
     capture = folder / "ethernet.pcap"
     with OnTap("echo", "7", "http", f"80={folder}", more=["--no-offload", "--auto"]):
@@ -349,7 +365,9 @@ def nothing_malformed(folder):
                 sock.sendall(os.urandom(100000))
                 sock.shutdown(socket.SHUT_WR)
                 read_all(sock)
-        time.sleep(7)  # long enough for us to solicit routers, and to ask the kernel ourselves
+        unasked_neighbours()
+        # Routers are solicited every four seconds as long as none answers.
+        check("we ask for routers", until(lambda: shows(capture, "icmpv6.type == 133"), 20))
         dump.send_signal(signal.SIGINT)
         dump.wait(10)
     read = ["tshark", "-r", str(capture), "-o", "tcp.check_checksum:TRUE", "-o",
