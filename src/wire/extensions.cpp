@@ -139,6 +139,9 @@ std::size_t least_header(std::uint8_t protocol) {
 std::optional<HeaderProblem> check_first_fragment(Bytes packet, Extensions x) {
   for (std::size_t i = 0; is_extension(x.protocol); ++i) {
     if (i == kMostExtensions || x.protocol == kFragmentHeader) return HeaderProblem{};
+    // Out of place (§4.1); where the packet is whole nobody would see that any more.
+    if (x.protocol == kHopByHop)
+      return told(ParseError::bad_extension, kUnknownNextHeader, x.named_at);
     const auto size = size_of(packet, x.protocol, x.end);
     if (!size) return incomplete();
     pass(packet, *size, x);

@@ -264,7 +264,8 @@ void User::look() const {
     must(*sockets_.references(fd) >= 1, "a descriptor that refers to nothing");
     must(sockets_.poll(fd).has_value(), "poll()");
     must(sockets_.local_name(fd).has_value(), "getsockname()");
-    const bool known = tcp::traits(*sockets_.state(fd)).synchronized;
+    const tcp::State state = *sockets_.state(fd);
+    const bool known = tcp::traits(state).synchronized || state == tcp::State::syn_rcvd;
     must(sockets_.peer_name(fd).has_value() == known, "getpeername()");
   }
 }

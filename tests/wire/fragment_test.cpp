@@ -95,6 +95,11 @@ TEST(Fragment, TheFirstOfIpv6HasAllHeaders) {
   EXPECT_EQ(refused(first(kUdp, counted(8))), ParseError::fragment);
   EXPECT_EQ(refused(first(44, fragment_header(kTcp, 8, true) + counted(24))),
             ParseError::bad_extension);
+  // Hop-by-hop options belong right behind IPv6's header. There they would be once it is whole.
+  const auto hidden = header_problem(first(0, options_header(kTcp, {}) + counted(24))).value();
+  EXPECT_EQ(hidden.error, ParseError::bad_extension);
+  EXPECT_EQ(hidden.code, 1);      // unrecognized next header
+  EXPECT_EQ(hidden.pointer, 40);  // where the fragment header names it
 }
 
 TEST(Fragment, AnAtomicOneIsWhole) {
