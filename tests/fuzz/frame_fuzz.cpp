@@ -75,6 +75,7 @@ void mended_ndp(Bytes octets) {
                           .destination = wire::IpAddress::from(octets.subspan(16, 16)),
                           .protocol = wire::kProtocolIcmpv6,
                           .hop_limit = 255};
+  if (ip.source.is_v4() || ip.destination.is_v4()) return;  // mapped: parse_ip() refuses both
   Room room(octets.size() - 32);
   const auto message = room.bytes();
   std::ranges::copy(octets.subspan(32), message.begin());
