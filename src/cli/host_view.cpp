@@ -140,7 +140,9 @@ nlohmann::json internals_of(const host::ConnectionEntry& entry, const host::Host
   nlohmann::json out{{"mss", connection.smss()},
                      {"advmss", t.rcv.mss - options},
                      {"pmtu", std::min(mtu, host.path_mtu().of(remote, now).value_or(mtu))}};
-  if (t.rcv.largest > 0) out["rcvmss"] = t.rcv.largest;
+  // A link that joins segments makes them look as large as may be, options counted.
+  if (t.rcv.largest > 0)
+    out["rcvmss"] = std::min<std::uint32_t>(t.rcv.largest, t.rcv.mss - options);
   add_agreed(t, out);
   add_congestion(connection, out);
   add_times(connection, now, out);

@@ -61,6 +61,8 @@ int main(int argc, char** argv) {
     std::vector<const char*> pointers;
     for (const std::string& word : words) pointers.push_back(word.c_str());
     app.parse(argc, pointers.data());
+  } catch (const CLI::RuntimeError& error) {  // all was said; only the code is left to give
+    return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   } catch (const Failure& failure) {

@@ -81,7 +81,8 @@ def rows_of(lines):
     for line in lines:
         if not line[0].isspace():
             ends = [word for word in line.split() if re.fullmatch(r"\S+:(\d+|\*)", word)]
-            found[tuple(ends[:2])] = line
+            if len(ends) >= 2:  # else the headings
+                found[tuple(ends[:2])] = line
     return found
 
 
@@ -170,8 +171,9 @@ def states_now():
 # --- the tests
 
 def check_columns():
-    heading = " ".join(ours("-tn")[0].split())
-    check("the headings are iproute2's", heading == " ".join(theirs("-tn")[0].split()), heading)
+    # Where ports are short, iproute2 leaves no space before its last heading.
+    heading, wanted = ("".join(lines[0].split()) for lines in (ours("-tn"), theirs("-tn")))
+    check("the headings are iproute2's", heading == wanted, heading, wanted)
     table = ours("-tna")
     places = [(line.index(":"), *(m.start() for m in re.finditer(r"(?<=:)(\d+|\*|Port)", line)))
               for line in (re.sub(r"\[.*?\]", lambda m: "6" * len(m[0]), line) for line in table)]
@@ -224,7 +226,7 @@ def check_listeners():
 FILTERS = ["sport = :7", "sport == 7", "sport eq :7", "sport 7", "sport != :7", "sport ne :7",
            "sport > :8", "sport gt 8", "sport < :8", "sport lt :8", "sport >= :19", "sport ge :19",
            "sport <= :8", "sport le :8", f"src {V4}", f"src = {V4}", f"src [{V6}]", f"src {V4}:7",
-           f"src [{V6}]:8", "src 10.9.0.0/24", "src 10.9.0/24", "src 10.9.0.0/31:8", "src :19",
+           f"src [{V6}]:8", "src 10.9.0.0/24", "src 10.9.0/24", "src 10.9.0.2/31:8", "src :19",
            "src *:90", f"dst {KERNEL_V4}", f"dst [{KERNEL_V6}]", f"not src {V4}", f"! dst {KERNEL_V4}",
            "( sport = :7 or sport = :8 ) and src 10.9.0.2", "sport = :7 or sport = :8",
            "sport = :7 | sport = :8", "sport = :7 || sport = :90", f"sport = :7 and src {V4}",
@@ -292,7 +294,8 @@ def check_internals():
             name = f"-i of {host}:{port}"
             check(f"{name}: mss, advmss and path MTU are the kernel's",
                   [a.get(f) for f in ("mss", "advmss", "pmtu")]
-                  == [b.get(f) for f in ("mss", "advmss", "pmtu")], a, b)
+                  == [b.get(f) for f in ("mss", "advmss", "pmtu")]
+                  and int(a["rcvmss"]) <= int(a["advmss"]), a, b)
             check(f"{name}: ts, sack, and wscale the other way round",
                   {"ts", "sack"} <= a.keys() & b.keys()
                   and a["wscale"].split(",") == b["wscale"].split(",")[::-1], a, b)
