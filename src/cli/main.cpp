@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words = whole_words(argc, argv);
     std::vector<const char*> pointers;
+    pointers.reserve(words.size());
     for (const std::string& word : words) pointers.push_back(word.c_str());
     app.parse(argc, pointers.data());
   } catch (const CLI::RuntimeError& error) {  // all was said; only the code is left to give

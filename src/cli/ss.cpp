@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -30,7 +31,7 @@ struct SsOptions {
   bool summary = false;
   bool v4 = false;
   bool v6 = false;
-  bool watch = false;
+  std::string watch;  ///< seconds; empty: once
   int pid = 0;
   Columns columns;
   std::vector<std::string> words;
@@ -54,23 +55,23 @@ std::optional<double> seconds_in(const std::string& word) {
   double value = 0;
   const char* const end = word.data() + word.size();
   const auto [stop, error] = std::from_chars(word.data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
+  if (error != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
   return value;
 }
 
 Wanted wanted_by(const SsOptions& options) {
   Wanted wanted{.filter = {}, .options = options};
   std::vector<std::string>& words = wanted.options.words;
-  if (options.watch) {
-    double seconds = 1;
-    if (const auto said = words.empty() ? std::nullopt : seconds_in(words.front())) {
-      seconds = *said;
+  if (!options.watch.empty()) {
+    auto seconds = seconds_in(options.watch);
+    if (const auto behind = words.empty() ? std::nullopt : seconds_in(words.front())) {
+      seconds = behind;
       words.erase(words.begin());
     }
-    if (!(seconds >= 0.01 && seconds <= 86400)) {
+    if (!seconds || *seconds < 0.01 || *seconds > 86400) {
       throw Failure{"--watch takes seconds from 0.01 to 86400, as in --watch 2", kUsage};
     }
-    wanted.interval = Duration(static_cast<std::int64_t>(seconds * 1e6));
+    wanted.interval = Duration(static_cast<std::int64_t>(*seconds * 1e6));
   }
   auto filter = insight::Filter::parse(words, port_of_service);
   if (!filter) throw Failure{filter.error() + "\n  lastack ss --help   shows filters", kUsage};
@@ -135,7 +136,7 @@ std::string text_of(const std::vector<SocketRow>& rows, const Wanted& wanted) {
   if (options.json) {
     nlohmann::json all = nlohmann::json::array();
     for (const SocketRow& row : rows) all.push_back(row.all);
-    return all.dump(options.watch ? -1 : 2) + "\n";  // one line for each time it was asked
+    return all.dump(options.watch.empty() ? 2 : -1) + "\n";  // one line for each time it was asked
   }
   if (options.summary) return socket_summary(rows);
   Columns columns = options.columns;
@@ -176,7 +177,7 @@ void show_again_and_again(const Wanted& wanted) {
 
 void show(const SsOptions& options) {
   const Wanted wanted = wanted_by(options);
-  if (options.watch) {
+  if (!options.watch.empty()) {
     show_again_and_again(wanted);
   } else {
     show_once(wanted);
@@ -267,7 +268,7 @@ void add_ss(CLI::App& app) {
   ss->add_flag("-s,--summary", options->summary, "how many in each state, instead of each one");
   ss->add_flag("-H,--no-header", options->no_header, "no line of headings");
   ss->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");
-  ss->add_flag("--watch", options->watch,
+  ss->add_flag("--watch{1}", options->watch,
                "again and again until interrupted, each second or as many as are said behind it: "
                "--watch 5");
   ss->add_flag("--json", options->json, "everything, as JSON, with the classic names of states");

@@ -360,24 +360,25 @@ def check_extended_and_processes(served):
     check("-p: whose it is", f'users:(("{name}",pid={served.process.pid}))' in line, line)
 
 
-def check_watch():
-    watch = subprocess.Popen([COMMAND, "ss", "-tn", "--watch", "0.1", "sport", "=", ":8"],
-                             stdout=subprocess.PIPE, text=True)
-    blocks, block = [], []
-    while len(blocks) < 3:
-        line = watch.stdout.readline()
-        assert line, "it ended"
-        if line == "\n":
-            blocks.append(block)
-            block = []
-        else:
-            block.append(line)
+def watched(lines, *words):
+    """So many lines of what is shown again and again, and the exit code after an interrupt."""
+    watch = subprocess.Popen([COMMAND, "ss", *words], stdout=subprocess.PIPE, text=True)
+    seen = [watch.stdout.readline() for _ in range(lines)]
     watch.send_signal(signal.SIGINT)
     watch.stdout.read()
-    code = watch.wait(10)
-    check("--watch: a block each time, a blank line between two",
-          all(b[0].startswith("State") and len(b) == 3 for b in blocks), *blocks)
-    check("--watch: an interrupt ends it with 0", code == 0, code)
+    return seen, watch.wait(10)
+
+
+def check_watch():
+    for form in (["--watch", "0.1"], ["--watch=0.1"], ["--watch"]):
+        seen, code = watched(11, "-tn", *form, "sport", "=", ":8")
+        blocks = [seen[0:4], seen[4:8], [*seen[8:11], "\n"]]
+        check(f"{' '.join(form)}: a block each time, a blank line between two",
+              all(b[0].startswith("State") and ":8 " in b[1] and ":8 " in b[2] and b[3] == "\n"
+                  for b in blocks), *seen)
+        check(f"{' '.join(form)}: an interrupt ends it with 0", code == 0, code)
+    seen, _ = watched(3, "--json", "--watch", "0.1", "sport", "=", ":8", "and", "dport", "!=", ":0")
+    check("--watch --json: a line each time", all(len(json.loads(line)) == 2 for line in seen), *seen)
 
 
 def check_answers():
