@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "cli/command.hpp"
 #include "cli/manual.hpp"
@@ -25,6 +27,16 @@ lastack::cli::Manual program_manual() {
                          {kNothingFound, "nothing found"}}};
 }
 
+/// CLI11 takes a word in brackets, as [fd00::1] of a filter, for a list. One that ends in a space
+/// is left alone, and to who reads it the space means nothing.
+std::vector<std::string> whole_words(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  for (std::string& word : words) {
+    if (word.starts_with('[') && word.ends_with(']')) word += ' ';
+  }
+  return words;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,7 +57,13 @@ int main(int argc, char** argv) {
   add_completion(app);
   add_man(app);  // the last: it names all the others
   try {
-    app.parse(argc, argv);
+    const std::vector<std::string> words = whole_words(argc, argv);
+    std::vector<const char*> pointers;
+    pointers.reserve(words.size());
+    for (const std::string& word : words) pointers.push_back(word.c_str());
+    app.parse(argc, pointers.data());
+  } catch (const CLI::RuntimeError& error) {  // all was said; only the code is left to give
+    return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   } catch (const Failure& failure) {

@@ -170,6 +170,8 @@ class Host {
   [[nodiscard]] std::size_t unread() const { return unread_; }
   [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }
   [[nodiscard]] const ip::PathMtu& path_mtu() const { return path_mtu_; }
+  /// Octets of the largest IP packet that the link takes.
+  [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
  private:
   /// How a packet came: what comes from outside can't have an address of ours.
@@ -259,7 +261,6 @@ class Host {
   void no_way_for(const PacketOut& out, TimePoint now);
   [[gnu::noinline]] void way_works(const Flow& flow, TimePoint now);
   [[gnu::noinline]] void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
-  [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
   // host_trace.cpp: only where Config::trace asks for it
   void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload, TimePoint now);
@@ -340,6 +341,8 @@ struct View {
   std::size_t send_queue = 0;              ///< octets not acknowledged; of a listener, its backlog
   TimePoint since{};                       ///< when it entered this state
   const ConnectionEntry* entry = nullptr;  ///< null for listeners and records
+  const SynRcvdEntry* handshake = nullptr;
+  const TimeWaitEntry* time_wait = nullptr;
 };
 
 template <typename Visit>
@@ -349,7 +352,7 @@ void Host::each(Visit visit) const {
         tcp::State::listen, {l.local, {}}, l.accept_queue.size(), l.backlog, l.since, nullptr});
   });
   syn_rcvd_.each([&](const SynRcvdEntry& e) {
-    visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr});
+    visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr, &e});
   });
   connections_.each([&](const ConnectionEntry& e) {
     const tcp::State state = e.connection.state();
@@ -359,7 +362,7 @@ void Host::each(Visit visit) const {
                &e});
   });
   time_wait_.each([&](const TimeWaitEntry& e) {
-    visit(View{e.record.state(), e.flow, 0, 0, e.since, nullptr});
+    visit(View{e.record.state(), e.flow, 0, 0, e.since, nullptr, nullptr, &e});
   });
 }
 

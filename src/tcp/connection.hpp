@@ -90,6 +90,12 @@ class Connection {
   [[nodiscard]] const Settings& settings() const;
   /// Octets received in order that the user has not read.
   [[nodiscard]] std::uint32_t unread() const;
+  /// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
+  [[nodiscard]] std::uint32_t smss() const;
+  /// The retransmission timeout as it stands, doublings included.
+  [[nodiscard]] Duration rto() const;
+  /// When keepalive asks next; kNever where it does not.
+  [[nodiscard]] TimePoint keepalive_deadline() const;
   /// Other settings from now on, as setsockopt() brings about.
   void set_settings(SettingsPtr settings, TimePoint now);
 
@@ -149,7 +155,6 @@ class Connection {
   std::uint16_t advertise();
   [[nodiscard]] std::uint32_t payload_limit() const;
   [[nodiscard]] std::uint32_t segment_limit(std::uint32_t most) const;
-  [[nodiscard]] std::uint32_t smss() const;
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
   [[nodiscard]] Offset peer_edge() const;
@@ -163,9 +168,7 @@ class Connection {
   void retransmission_due(Effects& fx, TimePoint now);
   void state_timer_due(Effects& fx, TimePoint now);
   void keepalive_due(Effects& fx, TimePoint now);
-  [[nodiscard]] TimePoint keepalive_deadline() const;
   [[nodiscard]] TimePoint user_deadline() const;
-  [[nodiscard]] Duration rto() const;
 
   // window.cpp: the window we offer
   [[nodiscard]] Offset window_edge() const;

@@ -238,7 +238,6 @@ std::uint32_t Connection::segment_limit(std::uint32_t most) const {
   return single ? std::min(most, payload_limit()) : most;
 }
 
-/// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
 std::uint32_t Connection::smss() const {
   return tcb_.snd.mss - (tcb_.timestamps ? kTimestampOctets : 0);
 }
