@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kLongestLine = 8192;
 constexpr std::size_t kLongestRequest = 16384;
 constexpr std::size_t kFilePart = 65536;
+constexpr std::size_t kMostIgnored = 1U << 20U;
 
 class Http : public Session {
  public:
@@ -28,7 +29,7 @@ class Http : public Session {
   bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
     for (;;) {
       if (!send_pending(sockets, fd, now)) return alive_;
-      if (last_) return false;
+      if (last_) return linger(sockets, fd, now);
       if (next_request()) continue;
       std::array<std::byte, 4096> octets{};
       const auto n = sockets.recv(fd, octets, now);
@@ -57,6 +58,21 @@ class Http : public Session {
       text_.erase(0, *n);
     }
     return true;
+  }
+
+  /// Our side has ended. To close with octets unread would reset, and cost the peer what it has not
+  /// read of the answer (RFC 9112 §9.6): so they are read until its FIN. False: it is over.
+  bool linger(socket::Sockets& sockets, socket::Fd fd, TimePoint now) {
+    if (!lingers_) (void)sockets.shutdown(fd, socket::kShutWr, now);
+    lingers_ = true;
+    std::array<std::byte, 4096> octets{};
+    while (ignored_ < kMostIgnored) {
+      const auto n = sockets.recv(fd, octets, now);
+      if (!n) return n.error() == socket::Errno::eagain;
+      if (*n == 0) return false;
+      ignored_ += *n;
+    }
+    return false;
   }
 
   /// The next octets of the file into `text_`, as many as were announced; false where there are no
@@ -181,7 +197,9 @@ class Http : public Session {
   int file_ = -1;           ///< to be sent after that
   std::uint64_t left_ = 0;  ///< octets of it
   bool head_only_ = false;  ///< the request is HEAD
-  bool last_ = false;
+  bool last_ = false;       ///< no other answer follows
+  bool lingers_ = false;
+  std::size_t ignored_ = 0;  ///< octets that came after the last answer
   bool alive_ = true;
 };
 

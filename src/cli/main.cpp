@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
                        "print the version and end");
   app.set_config("--config", "", "options from a TOML file: [serve] has those of serve")
       ->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.require_subcommand(1);
   add_tour(app);
   add_demo(app);

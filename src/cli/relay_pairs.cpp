@@ -19,6 +19,7 @@ std::optional<std::string> RelayPairs::listen(std::uint16_t port, bool v4, bool 
     const auto bound = sockets_->bind(fd, {any, port});
     const auto result = bound ? sockets_->listen(fd, kRelayBacklog, now) : bound;
     if (!result) {
+      (void)sockets_->close(fd, now);
       return "can't listen on port " + std::to_string(port) + ": " +
              std::string(to_string(result.error()));
     }
