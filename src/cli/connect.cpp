@@ -364,11 +364,11 @@ Manual connect_manual() {
           "the peer. SIGINT and SIGTERM reset the connection. It shows in lastack ss.\n\n"
           "HOST is an address, or a name of /etc/hosts.",
       .examples =
-          {{"echo hello | lastack connect -N 10.9.0.1 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
-            "a line to a server of this machine, and its answer"},
-           {"echo hello | lastack connect -vN fd09::1 7 --tun la0 --ip fd09::2/64 --peer fd09::1",
-            "over IPv6, with every change of state"},
-           {"lastack connect -z -w 2 10.9.0.1 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
+          {{"echo hello | lastack connect -N 10.9.1.1 7 --config lastack.toml",
+            "a line to a server of this machine, and its answer; lastack --help shows such a file"},
+           {"lastack connect -vN fd09::1 7 --tun la0 --ip fd09::2/64 --peer fd09::1",
+            "over IPv6, telling every change of state"},
+           {"lastack connect -z 10.9.0.1 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
             "whether anybody listens there"}},
       .exit_codes = {
           {kOk, "ended in order, or idle for the time of -w"},

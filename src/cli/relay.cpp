@@ -62,9 +62,8 @@ Manual relay_manual() {
           "or SIGTERM resets what it carries. HOST is an address, or a name of /etc/hosts.",
       .examples = {{"lastack relay 8080 10.9.0.1 80 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
                     "this machine's web server, on port 8080 of 10.9.0.2"},
-                   {"lastack relay 7 10.9.0.1 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1 "
-                    "--ip fd09::2/64 --peer fd09::1",
-                    "from IPv6, too, to a server that has IPv4 only"}},
+                   {"lastack relay 7 fd09::1 7 --tun la0 --ip fd09::2/64 --peer fd09::1",
+                    "an echo server, over IPv6"}},
       .exit_codes = {
           {kOk, "ended by a signal"},
           {kFailed,
