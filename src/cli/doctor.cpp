@@ -237,7 +237,7 @@ void examine(bool as_json) {
 }
 
 Manual doctor_manual() {
-  return {.summary = "tell what of this machine lastack can use, and what to do where it can't",
+  return {.summary = "tell what works on this machine, and how to mend what does not",
           .description =
               "Tries what the other subcommands need: a TUN device for serve, connect and relay; "
               "namespaces, seccomp notification and reading the memory of other processes for "
