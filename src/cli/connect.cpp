@@ -167,7 +167,12 @@ void Connecting::open() {
   moved();
   const auto begun = sockets.connect(fd_, remote_, began_);
   if (begun.error() != socket::Errno::einprogress) {
-    throw Failure{fmt::format("can't connect to {}: {}", to(), to_string(begun.error())), kFailed};
+    const bool no_route = begun.error() == socket::Errno::enetunreach;
+    throw Failure{fmt::format("can't connect to {}: {}", to(),
+                              no_route ? "no route leads there, or it is no address of one host\n"
+                                         "  on Ethernet --gateway names the router"
+                                       : to_string(begun.error())),
+                  kFailed};
   }
   flow_ = sockets.find(fd_)->flow();
   if (options_.verbose) {

@@ -121,13 +121,14 @@ class Http : public Session {
     }
     head_only_ = request->head_only;
     last_ = request->last;
-    auto file = open_below(folder_, request->path);
-    if (file && file->folder) return serve_folder(std::move(*file), *request);
+    const auto file = open_below(folder_, request->path);
+    if (file && file->folder) return serve_folder(*file, *request);
     if (!file) return answer(file.error());
     serve_file(*file, *request);
   }
 
-  void serve_folder(HttpFile folder, const HttpRequest& request) {
+  /// Takes the descriptor over, as serve_file() does.
+  void serve_folder(const HttpFile& folder, const HttpRequest& request) {
     if (!folder.name.empty() && !folder.name.ends_with('/')) {  // links in it need the slash
       answer(HttpStatus::moved_permanently,
              fmt::format("Location: /{}/\r\n", percent_encoded(folder.name)));

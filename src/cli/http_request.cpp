@@ -150,7 +150,7 @@ std::optional<std::uint64_t> octet_number(std::string_view text) {
 }  // namespace
 
 std::string to_string(HttpStatus status) {
-  const std::string number = std::to_string(static_cast<unsigned>(status)) + " ";
+  std::string number = std::to_string(static_cast<unsigned>(status)) + " ";
   switch (status) {
     case HttpStatus::ok: return number + "OK";
     case HttpStatus::partial_content: return number + "Partial Content";
