@@ -27,12 +27,18 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   return lines;
 }
 
+/// What begins with a space is a piece of a file, and stays as it is.
 std::string paragraphs(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find("\n\n"), text.size());
+    const std::string_view paragraph = text.substr(0, end);
     out += "\n";
-    for (const std::string& line : wrapped(text.substr(0, end), kColumns)) out += line + "\n";
+    if (paragraph.starts_with(' ')) {
+      out += fmt::format("{}\n", paragraph);
+    } else {
+      for (const std::string& line : wrapped(paragraph, kColumns)) out += line + "\n";
+    }
     text.remove_prefix(std::min(end + 2, text.size()));
   }
   return out;

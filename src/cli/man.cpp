@@ -42,7 +42,10 @@ std::string roff_paragraphs(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find("\n\n"), text.size());
-    out += fmt::format(".PP\n{}\n", troff(text.substr(0, end)));
+    const std::string paragraph = troff(text.substr(0, end));
+    const bool file = paragraph.starts_with(' ');  // a piece of one: as it is
+    out +=
+        file ? fmt::format(".PP\n.EX\n{}\n.EE\n", paragraph) : fmt::format(".PP\n{}\n", paragraph);
     text.remove_prefix(std::min(end + 2, text.size()));
   }
   return out;

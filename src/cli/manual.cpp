@@ -133,7 +133,9 @@ Command::Command(std::string name, Manual manual)
 }
 
 CLI::App* add_command(CLI::App& parent, std::string name, Manual manual) {
-  return parent.add_subcommand(std::make_shared<Command>(std::move(name), std::move(manual)));
+  CLI::App* command =
+      parent.add_subcommand(std::make_shared<Command>(std::move(name), std::move(manual)));
+  return command->fallthrough();  // --config is the program's
 }
 
 void suggest(CLI::Option* option, const std::vector<std::string>& words) {
@@ -144,14 +146,19 @@ void suggest(CLI::Option* option, const std::vector<std::string>& words) {
 CommandPage page_of(const CLI::App& app) {
   CommandPage page;
   page.name = app.get_name();
-  for (const CLI::App* up = app.get_parent(); up != nullptr; up = up->get_parent())
-    page.name = up->get_name() + " " + page.name;
+  const CLI::App* root = &app;
+  while (root->get_parent() != nullptr) {
+    root = root->get_parent();
+    page.name = root->get_name() + " " + page.name;
+  }
   if (const auto* command = dynamic_cast<const Command*>(&app)) {
     page.manual = command->manual();
   } else {
     page.manual.summary = app.get_description();
   }
   collect_options(app, "", page);
+  if (root != &app && root->get_config_ptr() != nullptr)
+    page.options.push_back(page_of(*root->get_config_ptr(), ""));
   if (app.get_help_ptr() != nullptr) page.options.push_back(page_of(*app.get_help_ptr(), ""));
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (!sub->get_name().empty()) page.subcommands.push_back(page_of(*sub));

@@ -26,8 +26,9 @@ struct Term {
 };
 
 struct Manual {
-  std::string summary;        ///< a line, for lists
-  std::string description;    ///< paragraphs, a blank line between two
+  std::string summary;  ///< a line, for lists
+  /// Paragraphs, a blank line between two; one that begins with a space is shown as it is.
+  std::string description;
   std::string terms_title{};  ///< what `terms` are: "services"
   std::vector<Term> terms{};  ///< words that an argument takes
   std::vector<Example> examples{};

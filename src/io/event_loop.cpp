@@ -22,12 +22,14 @@ EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 EventLoop::~EventLoop() { ::close(epoll_); }
 
-void EventLoop::add(int descriptor, std::function<void()> readable) {
+bool EventLoop::add(int descriptor, std::function<void()> ready, Watch watch) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  if (watch == Watch::input) event.events = EPOLLIN;
+  if (watch == Watch::output) event.events = EPOLLOUT;
   event.data.fd = descriptor;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
-  handlers_[descriptor] = std::move(readable);
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
+  handlers_[descriptor] = std::move(ready);
+  return true;
 }
 
 void EventLoop::remove(int descriptor) {
@@ -60,9 +62,10 @@ int stop_signals() {
   return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void forget_signal(int descriptor) {
+int take_signal(int descriptor) {
   signalfd_siginfo signal{};
-  (void)!::read(descriptor, &signal, sizeof signal);
+  const ssize_t n = ::read(descriptor, &signal, sizeof signal);
+  return n == sizeof signal ? static_cast<int>(signal.ssi_signo) : 0;
 }
 
 }  // namespace lastack::io

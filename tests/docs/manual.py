@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = ROOT / "build" / "release" / "lastack"
+COMMAND = os.environ.get("LASTACK_COMMAND", ROOT / "build" / "release" / "lastack")
 failures = 0
 
 
@@ -111,11 +112,35 @@ def run_serving(place, command, meanwhile):
     check(ready == "ready\n" and server.returncode == 0, f"example: {command}", ready, output)
 
 
+def write_config_file(place, tree):
+    """The file that the manual shows for --config, as it stands there."""
+    shown = [part for part in tree["description"].split("\n\n") if part.startswith(" ")]
+    (place.folder / "work" / "lastack.toml").write_text("\n".join(shown))
+    check(len(shown) > 1, "lastack --help shows a file for --config", shown)
+
+
+def echo_all(listener):
+    """Gives everybody back what they sent, once they have ended."""
+    while True:
+        sock, _ = listener.accept()
+        with sock:
+            while octets := sock.recv(65536):
+                sock.sendall(octets)
+
+
+def start_echo_server():
+    """The kernel's end of what connects: port 7 of all its addresses, of both families."""
+    listener = socket.create_server(("::", 7), family=socket.AF_INET6, dualstack_ipv6=True)
+    threading.Thread(target=echo_all, args=(listener,), daemon=True).start()
+
+
 def check_examples(place, tree):
     examples = {page["name"]: [e["command"] for e in page["examples"]] for page in all_pages(tree)}
+    write_config_file(place, tree)
+    start_echo_server()
     serving, *others = examples.pop("lastack serve")
     run_serving(place, serving, examples.pop("lastack ss") + examples.pop("lastack ask"))
-    for command in others:
+    for command in others + examples.pop("lastack relay"):
         run_serving(place, command, [])
     for command in sorted({c for commands in examples.values() for c in commands}):
         code, output = place.run(command)
@@ -131,7 +156,10 @@ def check_exit_codes(place, tree):
                             "lastack sim": 2, "lastack states --from NOWHERE": 2,
                             "lastack man --into /proc/nowhere": 1,
                             "lastack states --from LISTEN --to TIME_WAIT": 3,
-                            "lastack ss": 3, "lastack ask counters": 3}.items():
+                            "lastack serve --config nowhere.toml": 2,
+                            "lastack serve echo 7": 2, "lastack connect 10.9.0.1 7": 2,
+                            "lastack ss": 3, "lastack ss --json": 3,
+                            "lastack ask counters": 3}.items():
         code, output = place.run(command)
         check(code == wanted, f"{command} ends with {wanted}", code, output)
 

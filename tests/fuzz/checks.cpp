@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "fuzz/must.hpp"
+#include "fuzz/user.hpp"
 
 namespace lastack::fuzz {
 namespace {
@@ -111,7 +112,8 @@ void Checks::step(TimePoint now, bool rested) {
 void Checks::look_at(const host::View& view, Seen& seen) const {
   if (view.state == tcp::State::listen) {
     ++seen.listeners;
-    must(view.receive_queue <= view.send_queue, "an accept queue beyond its backlog");
+    // A second listen() may make the backlog less than what waits already.
+    must(view.receive_queue <= User::kMostBacklog, "an accept queue beyond its backlog");
   }
   if (view.entry == nullptr) {
     seen.handshakes += view.state == tcp::State::syn_rcvd ? 1 : 0;

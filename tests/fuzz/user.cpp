@@ -95,13 +95,15 @@ void User::call(Call call, const Step& step, TimePoint now) {
       if (!full) opened(sockets_.dup(fd));
       break;
     case Call::bind: show("bind", fd, sockets_.bind(fd, local(argument))); break;
-    case Call::listen: show("listen", fd, sockets_.listen(fd, argument % 4U, now)); break;
+    case Call::listen:
+      show("listen", fd, sockets_.listen(fd, argument % (kMostBacklog + 1), now));
+      break;
     case Call::listen_at: {
       if (full) break;
       const auto fresh = sockets_.socket();
       opened(fresh);
       (void)sockets_.bind(*fresh, local(step[1]));
-      show("listen", *fresh, sockets_.listen(*fresh, argument % 4U, now));
+      show("listen", *fresh, sockets_.listen(*fresh, argument % (kMostBacklog + 1), now));
       break;
     }
     case Call::connect: connect(fd, argument, now); break;

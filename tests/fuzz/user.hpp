@@ -54,6 +54,8 @@ class Ledger {
 
 class User {
  public:
+  static constexpr std::uint32_t kMostBacklog = 3;
+
   struct Places {
     std::vector<host::Endpoint> local;   ///< where bind() may go
     std::vector<host::Endpoint> remote;  ///< where connect() may go

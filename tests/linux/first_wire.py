@@ -14,7 +14,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = str(ROOT / "build" / "release" / "lastack")
+COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
 MIB = 1 << 20
 V4, V6 = "10.9.0.2", "fd00:9::2"
 # How the kernel's ss spells the states.
