@@ -90,6 +90,8 @@ class Connection {
   [[nodiscard]] const Settings& settings() const;
   /// Octets received in order that the user has not read.
   [[nodiscard]] std::uint32_t unread() const;
+  /// Of the timer that made Outgoing::attempt what it is.
+  [[nodiscard]] Expiry expiry() const;
   /// Other settings from now on, as setsockopt() brings about.
   void set_settings(SettingsPtr settings, TimePoint now);
 
@@ -165,7 +167,8 @@ class Connection {
   void keepalive_due(Effects& fx, TimePoint now);
   [[nodiscard]] TimePoint keepalive_deadline() const;
   [[nodiscard]] TimePoint user_deadline() const;
-  [[nodiscard]] Duration rto() const;
+  [[nodiscard]] Duration rto() const { return rto(tcb_.timers.backoff); }
+  [[nodiscard]] Duration rto(unsigned backoff) const;
 
   // window.cpp: the window we offer
   [[nodiscard]] Offset window_edge() const;
