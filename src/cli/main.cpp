@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   add_bench(app);
   add_serve(app);
   add_ss(app);
+  add_trace(app);
   add_ask(app);
   add_completion(app);
   add_man(app);  // the last: it names all the others

@@ -15,6 +15,7 @@
 #include "cli/manual.hpp"
 #include "cli/services.hpp"
 #include "control/control.hpp"
+#include "control/trace_events.hpp"
 #include "io/host_driver.hpp"
 #include "link/tap.hpp"
 #include "link/tun.hpp"
@@ -37,6 +38,7 @@ struct ServeOptions {
   bool no_offload = false;
   std::string profile = "bsd";
   double msl = 30;
+  std::size_t trace = 4096;
 };
 
 std::string user_name() {
@@ -124,6 +126,7 @@ host::Config config_of(const ServeOptions& options) {
     config.transmit_checksum = config.verify_checksum = false;  // the link does both
   }
   config.settings = tcp::SettingsPtr(settings_of(options));
+  config.trace = options.trace;
   return config;
 }
 
@@ -272,6 +275,9 @@ class Serving {
   nlohmann::json answer(const nlohmann::json& request) {
     const std::string what = request.value("ask", "");
     if (what == "ss") return view_of(host_, io::monotonic_now());
+    if (what == "trace") {
+      return control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
+    }
     if (what == "counters") {
       nlohmann::json counters = counters_of(host_);
       counters["device"] = counters_of(device_->tally());
@@ -375,6 +381,14 @@ void add_serve(CLI::App& app) {
   serve->add_option("--msl", options->msl, "TIME_WAIT lasts twice this")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 300.0))
+      ->capture_default_str();
+  serve
+      ->add_option("--trace", options->trace,
+                   fmt::format("keep this many of the latest events for lastack trace, {} octets "
+                               "each; 0 keeps none",
+                               sizeof(host::TraceEvent)))
+      ->type_name("EVENTS")
+      ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   serve->add_flag("--no-offload", options->no_offload, "cut segments and sum them here");
   serve->callback([options] { Serving(*options).run(); });

@@ -4,7 +4,7 @@ namespace lastack::host {
 
 std::string_view to_string(TraceEvent::Kind kind) {
   static constexpr std::array<std::string_view, kTraceKinds> kNames{"arrived", "sent", "transition",
-                                                          "called"};
+                                                                    "called"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

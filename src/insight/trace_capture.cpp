@@ -26,8 +26,7 @@ std::vector<std::string> comments_on(const TraceEvent& segment, Language languag
   }
   if (segment.kind != Kind::sent) return comments;
   std::string why = why_text(segment);
-  const bool again =
-      segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
+  const bool again = segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
   if (again) why.insert(0, chinese ? "重传：" : "retransmission: ");
   if (!why.empty()) comments.push_back(std::move(why));
   return comments;
@@ -84,10 +83,9 @@ void TraceCapture::flush() {
   std::array<std::byte, kMostHeaders> packet{};
   const std::size_t ip_size = wire::emit_ip(ip, tcp.size() + payload, packet);
   std::ranges::copy(tcp, packet.begin() + static_cast<std::ptrdiff_t>(ip_size));
-  writer_.packet(held.host, TimePoint(held.wall),
-                 out ? link::Direction::outbound : link::Direction::inbound,
-                 std::span(packet).first(ip_size + tcp.size()), held.comments,
-                 ip_size + tcp.size() + payload);
+  writer_.packet(
+      held.host, TimePoint(held.wall), out ? link::Direction::outbound : link::Direction::inbound,
+      std::span(packet).first(ip_size + tcp.size()), held.comments, ip_size + tcp.size() + payload);
   ++packets_;
 }
 

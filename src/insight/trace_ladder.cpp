@@ -44,8 +44,7 @@ class Drawer {
         add(e, Kind::state, Side::left, std::string(to_string(e.transition.to)));
         break;
       case TraceEvent::Kind::sent:
-        if (auto why = why_text(e); !why.empty())
-          add(e, Kind::remark, Side::left, std::move(why));
+        if (auto why = why_text(e); !why.empty()) add(e, Kind::remark, Side::left, std::move(why));
         add(e, Kind::sent, Side::left, teller_.label(e));
         add(e, Kind::arrived, Side::right, {});
         break;
@@ -59,8 +58,9 @@ class Drawer {
 
  private:
   void add(const TraceEvent& e, Kind kind, Side side, std::string text) {
+    last_ = std::max(last_, e.at);  // what a turn sends is told the time at which that began
     ladder_.events.push_back(
-        {.at = e.at, .kind = kind, .side = side, .segment = number_, .text = std::move(text)});
+        {.at = last_, .kind = kind, .side = side, .segment = number_, .text = std::move(text)});
   }
 
   void dropped(const TraceEvent& e) {
@@ -76,6 +76,7 @@ class Drawer {
   Language language_;
   EventTeller teller_;
   std::uint64_t number_ = 0;
+  TimePoint last_{};
   std::set<tcp::Drop> explained_;
 };
 

@@ -41,6 +41,8 @@ class EventTeller {
   [[nodiscard]] std::string label(const host::TraceEvent& segment);
   /// Where the latest transition told of led to.
   [[nodiscard]] std::optional<tcp::State> state_of(const host::Flow& flow) const;
+  /// Connections of which something is known.
+  [[nodiscard]] std::size_t remembered() const { return known_.size(); }
 
  private:
   /// What is remembered of a connection.

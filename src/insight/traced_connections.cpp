@@ -28,10 +28,9 @@ bool is_connect(const TraceEvent& event) {
 
 /// The transition with which a connection's own states begin.
 bool is_birth(const TraceEvent& event) {
-  return event.kind == Kind::transition &&
-         (event.transition.event == tcp::Event::active_open ||
-          (event.transition.event == tcp::Event::syn &&
-           event.transition.from == tcp::State::listen));
+  return event.kind == Kind::transition && (event.transition.event == tcp::Event::active_open ||
+                                            (event.transition.event == tcp::Event::syn &&
+                                             event.transition.from == tcp::State::listen));
 }
 
 bool is_over(const TracedConnection& c) {
@@ -44,7 +43,9 @@ class Sorter {
   explicit Sorter(std::span<const TraceEvent> events) : events_(events) {}
 
   std::vector<TracedConnection> run() {
-    for (std::size_t i = 0; i < events_.size(); ++i) place(i);
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+      if (events_[i].flow.remote.port != 0) place(i);  // a listener is no connection
+    }
     return std::move(found_);
   }
 
@@ -69,7 +70,8 @@ class Sorter {
     return syn && is_over(c) && syn != syn_of(events_[c.events.front()]);
   }
 
-  /// What has opened it may have been taken for a part of the one before, which it ended (RFC 6191).
+  /// What has opened it may have been taken for a part of the one before, which it ended (RFC
+  /// 6191).
   void begin(std::size_t i, TracedConnection* before) {
     TracedConnection fresh{.flow = events_[i].flow, .state = {}, .events = {}};
     if (before != nullptr && is_birth(events_[i])) {

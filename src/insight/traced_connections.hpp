@@ -20,8 +20,9 @@ struct FlowLess {
 /// One connection, or one try at one, as far as it occurs in some events.
 struct TracedConnection {
   host::Flow flow;
-  std::optional<tcp::State> state;  ///< where its latest transition led; nothing where none is there
-  bool from_start = false;          ///< what opened it is there
+  std::optional<tcp::State>
+      state;                ///< where its latest transition led; nothing where none is there
+  bool from_start = false;  ///< what opened it is there
   std::vector<std::size_t> events;  ///< which of them are its own
 };
 

@@ -10,6 +10,8 @@ namespace lastack::io {
 
 /// CLOCK_MONOTONIC, in the units that hosts are told the time in.
 [[nodiscard]] TimePoint monotonic_now();
+/// What the clock on the wall says: time since 1970, UTC.
+[[nodiscard]] Duration wall_now();
 
 /// One thread's epoll. Handlers may add and remove descriptors, their own too.
 class EventLoop {

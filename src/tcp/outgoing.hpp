@@ -28,8 +28,8 @@ enum class Why : std::uint8_t {
 inline constexpr std::size_t kWhyCount = 9;
 [[nodiscard]] constexpr std::string_view to_string(Why why) {
   constexpr std::array<std::string_view, kWhyCount> kNames{
-      "handshake", "data",            "fin",   "acknowledgment", "window_update",
-      "timeout",   "fast_retransmit", "probe", "keepalive"};
+      "handshake",       "data",  "fin",      "acknowledgment", "window_update", "timeout",
+      "fast_retransmit", "probe", "keepalive"};
   return kNames[static_cast<std::size_t>(why)];
 }
 

@@ -101,6 +101,8 @@ def run_serving(place, command, meanwhile):
         if ready == "ready\n" and meanwhile:
             with socket.create_connection(("10.9.0.2", 7), timeout=10):
                 for other in meanwhile:
+                    if other.endswith(" -f"):  # goes on until a signal comes
+                        other = f"timeout --preserve-status -s INT 2 {other}"
                     code, output = place.run(other)
                     check(code == 0, f"example: {other}", output)
         server.send_signal(signal.SIGINT)
@@ -114,7 +116,8 @@ def run_serving(place, command, meanwhile):
 def check_examples(place, tree):
     examples = {page["name"]: [e["command"] for e in page["examples"]] for page in all_pages(tree)}
     serving, *others = examples.pop("lastack serve")
-    run_serving(place, serving, examples.pop("lastack ss") + examples.pop("lastack ask"))
+    run_serving(place, serving, examples.pop("lastack ss") + examples.pop("lastack trace") +
+                examples.pop("lastack ask"))
     for command in others:
         run_serving(place, command, [])
     for command in sorted({c for commands in examples.values() for c in commands}):
@@ -131,7 +134,9 @@ def check_exit_codes(place, tree):
                             "lastack sim": 2, "lastack states --from NOWHERE": 2,
                             "lastack man --into /proc/nowhere": 1,
                             "lastack states --from LISTEN --to TIME_WAIT": 3,
-                            "lastack ss": 3, "lastack ask counters": 3}.items():
+                            "lastack ss": 3, "lastack ask counters": 3,
+                            "lastack trace": 3, "lastack trace -f": 3,
+                            "lastack trace sport": 2, "lastack trace --all": 2}.items():
         code, output = place.run(command)
         check(code == wanted, f"{command} ends with {wanted}", code, output)
 
