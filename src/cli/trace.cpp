@@ -179,7 +179,8 @@ Manual trace_manual() {
           "connection's first event.\n\n"
           "With -f each event is a line, from now on and until a signal comes; -w writes the "
           "segments to a file that Wireshark opens, cut behind their headers, with the reasons as "
-          "comments. Both together write as segments come.\n\n"
+          "comments. Both together write as segments come: -f -w - | wireshark -k -i - shows them "
+          "live.\n\n"
           "A filter is made of iproute2's words, as for lastack ss: addresses, ports, and states, "
           "where a connection's state is the latest that the trace tells of. How many events a "
           "host keeps is up to lastack serve --trace.",
@@ -244,9 +245,10 @@ void add_trace(CLI::App& app) {
   trace->add_option("FILTER", options->words, "which connections, see above; without it all");
   auto* follow = trace->add_flag("-f,--follow", options->follow, "each event as it comes");
   trace->add_flag("--all", options->all, "what is in the trace already too")->needs(follow);
-  auto* write =
-      trace->add_option("-w,--write", options->write, "write the segments to this file, as pcapng")
-          ->type_name("FILE");
+  auto* write = trace
+                    ->add_option("-w,--write", options->write,
+                                 "write the segments to this file, as pcapng; - is standard output")
+                    ->type_name("FILE");
   trace->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");
   trace->add_option("--lang", options->language, "language of the sentences")
       ->check(CLI::IsMember({"en", "zh"}))

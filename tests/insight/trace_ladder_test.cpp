@@ -135,7 +135,7 @@ TEST(TraceLadder, AHalfCloseOfARealHostReadsAsItWas) {
   EXPECT_EQ(sent[1], "SYN,ACK seq 0 ack 1");
   EXPECT_EQ(sent.back(), "ACK ack 2");
   const std::string text = render(ladder, {.ascii = true, .micros = true});
-  EXPECT_NE(text.find("   0.000000                    <-"), std::string::npos) << text;
+  EXPECT_NE(text.find("   0.000000                  <-"), std::string::npos) << text;
   EXPECT_NE(text.find("CLOSE_WAIT"), std::string::npos) << text;
 }
 

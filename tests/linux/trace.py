@@ -217,7 +217,7 @@ def check_capture(served, folder, said):
     check("comments say why", any("dropped: no_connection" in c for c in comments) and
           any("ESTABLISHED -> CLOSE_WAIT (fin)" in c for c in comments), comments)
     some = folder / "some.pcapng"
-    served.trace("-w", str(some), "src", V6)
+    served.trace("-w", str(some), "src", f"[{V6}]")
     check("-w takes a filter", 0 < len(fields(some, "frame.number")) < len(segments) and
           {f[0] for f in fields(some, "ip.src")} == {""})
     piped = subprocess.run(f"'{COMMAND}' trace --pid {served.pid} -w - | tshark -r -", shell=True,
