@@ -48,6 +48,15 @@ std::optional<std::uint16_t> trace_port_of(std::string_view name) {
   return std::byteswap(port);
 }
 
+/// CLI11 takes "[fd00::1]" for a list of one and hands over what is in it: the brackets come back.
+std::vector<std::string> trace_words(std::vector<std::string> words) {
+  for (std::string& word : words) {
+    const auto address = wire::IpAddress::parse(word.substr(0, word.find('/')));
+    if (address && !address->is_v4()) word = "[" + word + "]";
+  }
+  return words;
+}
+
 /// A state is the latest that the trace tells of.
 bool passes(const insight::Filter& filter, const TracedConnection& c) {
   if (!filter.names_states()) return filter.matches(c.flow);
@@ -144,7 +153,7 @@ void show_trace(const TraceOptions& options) {
         "  lastack trace -w - | tshark -r -",
         kUsage};
   }
-  const auto filter = insight::Filter::parse(options.words, trace_port_of);
+  const auto filter = insight::Filter::parse(trace_words(options.words), trace_port_of);
   if (!filter) throw Failure{filter.error(), kUsage};
   if (options.follow) {
     follow_traces(options, *filter);
