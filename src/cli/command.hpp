@@ -39,6 +39,7 @@ void add_serve(CLI::App& app);
 void add_states(CLI::App& app);
 void add_ss(CLI::App& app);
 void add_tour(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_sim(CLI::App& app);
 
 }  // namespace lastack::cli

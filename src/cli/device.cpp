@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cli/command.hpp"
+#include "host/trace.hpp"
 #include "link/tap.hpp"
 #include "link/tun.hpp"
 
@@ -144,6 +145,7 @@ host::Config config_of(const DeviceOptions& options) {
     config.transmit_checksum = config.verify_checksum = false;  // the link does both
   }
   config.settings = tcp::SettingsPtr(settings_of(options));
+  config.trace = options.trace;
   return config;
 }
 
@@ -178,6 +180,14 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--msl", options.msl, "TIME_WAIT lasts twice this")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 300.0))
+      ->capture_default_str();
+  command
+      .add_option("--trace", options.trace,
+                  fmt::format("keep this many of the latest events for lastack trace, {} octets "
+                              "each; 0 keeps none",
+                              sizeof(host::TraceEvent)))
+      ->type_name("EVENTS")
+      ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   command.add_flag("--no-offload", options.no_offload, "cut segments and sum them here");
 }

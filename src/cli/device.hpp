@@ -26,6 +26,7 @@ struct DeviceOptions {
   bool no_offload = false;
   std::string profile = "bsd";
   double msl = 30;
+  std::size_t trace = 4096;
 };
 
 void add_device_options(CLI::App& command, DeviceOptions& options);

@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/host_view.hpp"
 #include "cli/link_view.hpp"
+#include "control/trace_events.hpp"
 
 namespace lastack::cli {
 
@@ -103,6 +104,9 @@ void RealHost::watch_device(bool on) {
 nlohmann::json RealHost::answer(const nlohmann::json& request) {
   const std::string what = request.value("ask", "");
   if (what == "ss") return view_of(host_, io::monotonic_now());
+  if (what == "trace") {
+    return control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
+  }
   if (what == "counters") {
     nlohmann::json counters = counters_of(host_);
     counters["device"] = counters_of(device_->tally());

@@ -8,12 +8,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "lastack/version.hpp"
 
@@ -77,29 +79,6 @@ std::optional<std::string> read_line(int descriptor, std::string& rest) {
     if (n <= 0) return std::nullopt;
     rest.append(octets.data(), static_cast<std::size_t>(n));
   }
-}
-
-std::optional<Json> ask_connected(int descriptor, const Json& request) {
-  std::string rest;
-  if (number_of(read_line(descriptor, rest), "protocol") != kProtocol) return std::nullopt;
-  if (!send_line(descriptor, request, io::monotonic_now() + kPatience)) return std::nullopt;
-  const auto line = read_line(descriptor, rest);
-  if (!line) return std::nullopt;
-  Json answer = Json::parse(*line, nullptr, false);
-  return answer.is_discarded() ? std::nullopt : std::optional(std::move(answer));
-}
-
-std::optional<Json> ask_one(const std::string& path, const Json& request) {
-  const auto address = address_of(path);
-  if (!address) return std::nullopt;
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return std::nullopt;
-  const timeval patience{kPatience / 1s, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  std::optional<Json> answer;
-  if (::connect(fd, generic(*address), sizeof *address) == 0) answer = ask_connected(fd, request);
-  ::close(fd);
-  return answer;
 }
 
 }  // namespace
@@ -189,18 +168,63 @@ Json Server::answer_to(const std::string& line) const {
   return answer_(request);
 }
 
-std::vector<Reply> ask(int pid, const nlohmann::json& request) {
-  std::vector<Reply> replies;
+std::vector<int> hosts() {
+  std::vector<int> pids;
   std::error_code error;
   std::filesystem::directory_iterator files(socket_folder(), error);
   for (const std::filesystem::directory_iterator end; !error && files != end;
        files.increment(error)) {
     const auto& entry = *files;
     if (entry.path().extension() != ".sock") continue;
-    const int owner = std::atoi(entry.path().stem().c_str());
-    if (owner == 0 || (pid != 0 && pid != owner)) continue;
-    if (auto answer = ask_one(entry.path(), request))
-      replies.push_back({owner, std::move(*answer)});
+    if (const int pid = std::atoi(entry.path().stem().c_str()); pid != 0) pids.push_back(pid);
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
+
+Client::Client(Client&& other) noexcept
+    : pid_(other.pid_),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      rest_(std::move(other.rest_)) {}
+
+Client& Client::operator=(Client&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(rest_, other.rest_);
+  return *this;
+}
+
+Client::~Client() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::optional<Client> Client::open(int pid) {
+  const auto address = address_of(socket_folder() + "/" + std::to_string(pid) + ".sock");
+  if (!address) return std::nullopt;
+  Client client(pid, ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int fd = client.descriptor_;
+  const timeval patience{kPatience / 1s, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (::connect(fd, generic(*address), sizeof *address) != 0) return std::nullopt;
+  if (number_of(read_line(fd, client.rest_), "protocol") != kProtocol) return std::nullopt;
+  return client;
+}
+
+std::optional<Json> Client::ask(const Json& request) {
+  if (!send_line(descriptor_, request, io::monotonic_now() + kPatience)) return std::nullopt;
+  const auto line = read_line(descriptor_, rest_);
+  if (!line) return std::nullopt;
+  Json answer = Json::parse(*line, nullptr, false);
+  return answer.is_discarded() ? std::nullopt : std::optional(std::move(answer));
+}
+
+std::vector<Reply> ask(int pid, const nlohmann::json& request) {
+  std::vector<Reply> replies;
+  for (const int owner : hosts()) {
+    if (pid != 0 && pid != owner) continue;
+    auto client = Client::open(owner);
+    if (!client) continue;
+    if (auto answer = client->ask(request)) replies.push_back({owner, std::move(*answer)});
   }
   return replies;
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,30 @@ class Server {
   std::string why_;
   int descriptor_ = -1;
   std::map<int, std::string> clients_;  ///< what each has sent of its next line
+};
+
+/// The processes whose hosts can be asked, by number; some may be gone.
+[[nodiscard]] std::vector<int> hosts();
+
+/// A conversation with one host, of as many requests as wanted.
+class Client {
+ public:
+  /// Nothing where no host of that process answers.
+  [[nodiscard]] static std::optional<Client> open(int pid);
+  Client(Client&& other) noexcept;
+  Client& operator=(Client&& other) noexcept;
+  ~Client();
+
+  [[nodiscard]] int pid() const { return pid_; }
+  /// Nothing once the host is gone.
+  [[nodiscard]] std::optional<nlohmann::json> ask(const nlohmann::json& request);
+
+ private:
+  Client(int pid, int descriptor) : pid_(pid), descriptor_(descriptor) {}
+
+  int pid_;
+  int descriptor_;
+  std::string rest_;  ///< read beyond the last line
 };
 
 /// One host's answer.

@@ -42,7 +42,7 @@ struct Config {
   /// ICMP errors that we send, at most (RFC 4443 §2.4(f)).
   std::uint32_t icmp_errors_per_second = 100;
   std::uint32_t icmp_error_burst = 50;
-  std::size_t trace = 0;             ///< events kept for views (host/trace.hpp), 176 octets each
+  std::size_t trace = 0;             ///< events kept for views (host/trace.hpp), 128 octets each
   std::uint16_t first_port = 32768;  ///< ephemeral ports (RFC 6056)
   std::uint16_t last_port = 60999;
   Medium medium = Medium::ip;

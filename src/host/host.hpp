@@ -264,7 +264,8 @@ class Host {
 
   // host_trace.cpp: only where Config::trace asks for it
   void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload, TimePoint now);
-  void trace_departure(const Flow& flow, const PacketOut& packet, TimePoint now);
+  void trace_departure(const Flow& flow, const PacketOut& packet, const tcp::Expiry& expiry,
+                       TimePoint now);
   void trace_reply(const Slice& packet, TimePoint now);
   void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
   void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now);

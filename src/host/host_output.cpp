@@ -61,7 +61,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       if (const auto segment = entry.connection.transmit(now, most)) {
         if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
         build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
-        if (trace_.on()) trace_departure(entry.flow, out, now);
+        if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
         return true;
       }
       break;
@@ -71,7 +71,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       const auto& settings = settings_of(listeners_[entry.listener].settings);
       if (const auto segment = entry.record.transmit(settings, now)) {
         build(entry.flow, *segment, nullptr, out);
-        if (trace_.on()) trace_departure(entry.flow, out, now);
+        if (trace_.on()) trace_departure(entry.flow, out, entry.record.expiry(settings), now);
         return true;
       }
       break;
@@ -80,7 +80,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       TimeWaitEntry& entry = time_wait_[i];
       if (const auto segment = entry.record.transmit(now)) {
         build(entry.flow, *segment, nullptr, out);
-        if (trace_.on()) trace_departure(entry.flow, out, now);
+        if (trace_.on()) trace_departure(entry.flow, out, {}, now);
         return true;
       }
       break;

@@ -23,13 +23,18 @@ void Host::trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payl
   keep_header(event, segment, payload);
 }
 
-void Host::trace_departure(const Flow& flow, const PacketOut& packet, TimePoint now) {
+void Host::trace_departure(const Flow& flow, const PacketOut& packet, const tcp::Expiry& expiry,
+                           TimePoint now) {
   TraceEvent& event = trace_.next();
   event = {.at = now,
            .flow = flow,
            .kind = TraceEvent::Kind::sent,
            .why = packet.why,
            .attempt = packet.attempt};
+  if (packet.why == tcp::Why::timeout && packet.attempt > 0) {
+    event.attempts = expiry.most;
+    event.rto = expiry.rto;
+  }
   keep_header(event, packet.header_bytes().subspan(packet.tcp_at), 0);
   event.octets = static_cast<std::uint32_t>(packet.payload_size);
 }

@@ -20,7 +20,8 @@ namespace lastack::host {
 struct TraceEvent {
   enum class Kind : std::uint8_t {
     arrived,     ///< a segment came: `header`, `octets` of payload, `drop`
-    sent,        ///< a segment went: the same, `why`, `attempt`
+    sent,        ///< a segment went: the same, `why`, `attempt`, and where `why` is a timeout that
+                 ///< ran out for it (`attempt` > 0), `attempts` and `rto`
     transition,  ///< the state changed: `transition`
     called,      ///< the user's side called: `call`, `octets` where it is about octets
   };
@@ -38,12 +39,14 @@ struct TraceEvent {
   };
 
   TimePoint at{};
+  Duration rto{0};  ///< how long the timer was that ran out
   Flow flow;
   Kind kind = Kind::arrived;
   Call call = Call::none;
   tcp::Drop drop = tcp::Drop::none;
   tcp::Why why = tcp::Why::data;
   std::uint8_t attempt = 0;
+  std::uint8_t attempts = 0;  ///< how often it may be sent again before we give up
   std::uint8_t header_size = 0;
   tcp::Transition transition{};
   std::uint32_t octets = 0;
@@ -52,7 +55,13 @@ struct TraceEvent {
   [[nodiscard]] std::span<const std::byte> header_bytes() const {
     return std::span(header).first(header_size);
   }
+  [[nodiscard]] bool is_segment() const { return kind == Kind::arrived || kind == Kind::sent; }
+  friend bool operator==(const TraceEvent&, const TraceEvent&) = default;
 };
+
+inline constexpr std::size_t kTraceKinds = 4;
+inline constexpr std::size_t kTraceCalls = 9;
+static_assert(sizeof(TraceEvent) == 128, "what docs and --help say an event costs");
 
 /// A bounded ring: the latest events, each with its number. It takes its memory once.
 class Trace {
@@ -61,6 +70,8 @@ class Trace {
   explicit Trace(std::size_t most) : events_(most) {}
 
   [[nodiscard]] bool on() const { return !events_.empty(); }
+  /// How many events it keeps.
+  [[nodiscard]] std::size_t most() const { return events_.size(); }
   /// The place of the next event, for the caller to fill; only where on().
   TraceEvent& next() { return events_[next_++ % events_.size()]; }
   /// The event before that; only where end() > begin().

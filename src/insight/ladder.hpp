@@ -42,6 +42,7 @@ struct Ladder {
 struct LadderStyle {
   bool ascii = false;  ///< arrows of - > < X only
   bool colour = false;
+  bool micros = false;     ///< times to the microsecond, as real ones want
   std::size_t width = 80;  ///< columns, at least 80
 };
 

@@ -18,6 +18,12 @@ TimePoint monotonic_now() {
   return TimePoint(std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec / 1000));
 }
 
+Duration wall_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec / 1000);
+}
+
 EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 EventLoop::~EventLoop() { ::close(epoll_); }

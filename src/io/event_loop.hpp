@@ -11,6 +11,8 @@ namespace lastack::io {
 
 /// CLOCK_MONOTONIC, in the units that hosts are told the time in.
 [[nodiscard]] TimePoint monotonic_now();
+/// What the clock on the wall says: time since 1970, UTC.
+[[nodiscard]] Duration wall_now();
 
 /// What a descriptor is watched for. That it has hung up or failed is told in any case.
 enum class Watch : std::uint8_t { input, output, hang_up };

@@ -57,10 +57,13 @@ class PcapngWriter {
   /// Writes the section header. The sink must outlive the writer.
   explicit PcapngWriter(ByteSink& sink);
 
-  /// A place where packets are captured; the number to give to packet().
-  std::uint32_t add_interface(std::string_view name, LinkType type = LinkType::raw_ip);
+  /// A place where packets are captured; the number to give to packet(). `snap`: the most octets
+  /// kept of one, 0 for all.
+  std::uint32_t add_interface(std::string_view name, LinkType type = LinkType::raw_ip,
+                              std::uint32_t snap = 0);
+  /// `original`: how long it was where `octets` are only its beginning; 0 where they are all of it.
   void packet(std::uint32_t interface, TimePoint at, Direction direction, Bytes octets,
-              std::span<const std::string> comments = {});
+              std::span<const std::string> comments = {}, std::size_t original = 0);
 
  private:
   ByteSink* sink_;

@@ -93,9 +93,11 @@ class Connection {
   /// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
   [[nodiscard]] std::uint32_t smss() const;
   /// The retransmission timeout as it stands, doublings included.
-  [[nodiscard]] Duration rto() const;
+  [[nodiscard]] Duration rto() const { return rto(tcb_.timers.backoff); }
   /// When keepalive asks next; kNever where it does not.
   [[nodiscard]] TimePoint keepalive_deadline() const;
+  /// Of the timer that made Outgoing::attempt what it is.
+  [[nodiscard]] Expiry expiry() const;
   /// Other settings from now on, as setsockopt() brings about.
   void set_settings(SettingsPtr settings, TimePoint now);
 
@@ -169,6 +171,7 @@ class Connection {
   void state_timer_due(Effects& fx, TimePoint now);
   void keepalive_due(Effects& fx, TimePoint now);
   [[nodiscard]] TimePoint user_deadline() const;
+  [[nodiscard]] Duration rto(unsigned backoff) const;
 
   // window.cpp: the window we offer
   [[nodiscard]] Offset window_edge() const;

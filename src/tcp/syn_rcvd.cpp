@@ -4,6 +4,15 @@
 #include "tcp/rtt.hpp"
 
 namespace lastack::tcp {
+namespace {
+
+/// Nothing is measured before the handshake is over.
+Duration rto_after(const Settings& settings, unsigned retransmissions) {
+  return RttEstimator{}.rto({settings.rto_initial, settings.rto_min, settings.rto_max},
+                            retransmissions);
+}
+
+}  // namespace
 
 using wire::Flag;
 
@@ -100,6 +109,11 @@ Effects SynRcvd::abort() {
   return fx;
 }
 
+Expiry SynRcvd::expiry(const Settings& settings) const {
+  return {.rto = rto_after(settings, retransmissions > 0 ? retransmissions - 1U : 0U),
+          .most = settings.syn_retries};
+}
+
 std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint now) {
   if (state != State::syn_rcvd || (!syn_ack_due && !ack_now)) return std::nullopt;
   Outgoing out;
@@ -112,8 +126,7 @@ std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint no
     header.flags = Flag::syn | Flag::ack;
     header.options = syn_options(agreed, mss, ts.value(now), ts.recent);
     out.why = retransmissions > 0 ? Why::timeout : Why::handshake;
-    const RttLimits limits{settings.rto_initial, settings.rto_min, settings.rto_max};
-    deadline = now + RttEstimator{}.rto(limits, retransmissions);
+    deadline = now + rto_after(settings, retransmissions);
     if (retransmissions == 0) sent = now;
   } else {
     header.flags = Flag::ack;

@@ -48,6 +48,8 @@ struct SynRcvd {
   /// The listener has gone, or its queue is given up: RST.
   Effects abort();
   std::optional<Outgoing> transmit(const Settings& settings, TimePoint now);
+  /// Of the timer that made Outgoing::attempt what it is.
+  [[nodiscard]] Expiry expiry(const Settings& settings) const;
   [[nodiscard]] TimePoint next_deadline() const {
     return state == State::syn_rcvd ? deadline : kNever;
   }

@@ -41,11 +41,18 @@ void Connection::state_timer_due(Effects& fx, TimePoint now) {
   }
 }
 
-Duration Connection::rto() const {
+Duration Connection::rto(unsigned backoff) const {
   const Settings& s = settings();
   const bool slow = tcb_.syn_lost && tcb_.snd.una >= 0;  // RFC 6298 §5.7
   const Duration initial = slow ? std::max<Duration>(s.rto_initial, 3s) : s.rto_initial;
-  return tcb_.rtt.rto({initial, s.rto_min, s.rto_max}, tcb_.timers.backoff);
+  return tcb_.rtt.rto({initial, s.rto_min, s.rto_max}, backoff);
+}
+
+Expiry Connection::expiry() const {
+  const Settings& s = settings();
+  const std::uint8_t backoff = tcb_.timers.backoff;
+  return {.rto = rto(backoff > 0 ? backoff - 1U : 0U),
+          .most = tcb_.snd.una < 0 ? s.syn_retries : s.retries};
 }
 
 void Connection::arm_retransmission(Retransmission mode, TimePoint now) {

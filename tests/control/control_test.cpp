@@ -180,6 +180,33 @@ TEST_F(Control, APathThatIsTooLongIsSaidAndNotCutShort) {
   EXPECT_TRUE(ask(0, {{"ask", "x"}}).empty());
 }
 
+/// As a trace that is followed does; and a host that ends is told from one that says nothing.
+TEST_F(Control, OneConversationOfManyQuestions) {
+  int answered = 0;
+  serve([&answered](const Json&) {
+    ++answered;
+    return Json{{"text", std::string(200'000, 'x')}, {"number", answered}};
+  });
+  EXPECT_EQ(hosts(), std::vector<int>{::getpid()});
+  std::thread other([this] {
+    auto client = Client::open(::getpid());
+    ASSERT_TRUE(client);
+    for (int i = 1; i <= 20; ++i) {
+      const auto answer = client->ask({{"ask", "x"}});
+      ASSERT_TRUE(answer);
+      EXPECT_EQ((*answer)["number"], i);
+    }
+    Client moved = std::move(*client);
+    EXPECT_TRUE(moved.ask({{"ask", "x"}}));
+    EXPECT_FALSE(moved.ask({{"ask", "the last"}}));
+  });
+  while (answered < 21) loop.wait(kNever);
+  server.reset();
+  other.join();
+  EXPECT_TRUE(hosts().empty());
+  EXPECT_FALSE(Client::open(::getpid()));
+}
+
 /// One who answers nonsense in a host's place is passed over.
 TEST_F(Control, AskingWhoIsNoHost) {
   std::filesystem::create_directories(folder + "/lastack");

@@ -102,6 +102,8 @@ def run_serving(place, command, meanwhile):
         if ready == "ready\n" and meanwhile:
             with socket.create_connection(("10.9.0.2", 7), timeout=10):
                 for other in meanwhile:
+                    if other.endswith(" -f"):  # goes on until a signal comes
+                        other = f"timeout --preserve-status -s INT 2 {other}"
                     code, output = place.run(other)
                     check(code == 0, f"example: {other}", output)
         server.send_signal(signal.SIGINT)
@@ -139,7 +141,8 @@ def check_examples(place, tree):
     write_config_file(place, tree)
     start_echo_server()
     serving, *others = examples.pop("lastack serve")
-    run_serving(place, serving, examples.pop("lastack ss") + examples.pop("lastack ask"))
+    run_serving(place, serving, examples.pop("lastack ss") + examples.pop("lastack trace") +
+                examples.pop("lastack ask"))
     for command in others + examples.pop("lastack relay"):
         run_serving(place, command, [])
     for command in sorted({c for commands in examples.values() for c in commands}):
@@ -159,7 +162,8 @@ def check_exit_codes(place, tree):
                             "lastack serve --config nowhere.toml": 2,
                             "lastack serve echo 7": 2, "lastack connect 10.9.0.1 7": 2,
                             "lastack ss": 3, "lastack ss --json": 3,
-                            "lastack ask counters": 3}.items():
+                            "lastack ask counters": 3, "lastack trace": 3, "lastack trace -f": 3,
+                            "lastack trace sport": 2, "lastack trace --all": 2}.items():
         code, output = place.run(command)
         check(code == wanted, f"{command} ends with {wanted}", code, output)
 
