@@ -52,7 +52,7 @@ std::optional<std::uint16_t> trace_port_of(std::string_view name) {
 std::vector<std::string> trace_words(std::vector<std::string> words) {
   for (std::string& word : words) {
     const auto address = wire::IpAddress::parse(word.substr(0, word.find('/')));
-    if (address && !address->is_v4()) word = "[" + word + "]";
+    if (address && !address->is_v4()) word.insert(0, "[").append("]");
   }
   return words;
 }

@@ -76,6 +76,7 @@ std::optional<std::string> read_line(int descriptor, std::string& rest) {
     }
     std::array<char, 65536> octets{};
     const ssize_t n = ::read(descriptor, octets.data(), octets.size());
+    if (n < 0 && errno == EINTR) continue;  // it was stopped meanwhile, and goes on: signal(7)
     if (n <= 0) return std::nullopt;
     rest.append(octets.data(), static_cast<std::size_t>(n));
   }

@@ -4,7 +4,6 @@
 #include <limits>
 #include <span>
 #include <string_view>
-#include <utility>
 
 namespace lastack::control {
 namespace {
@@ -193,7 +192,7 @@ std::expected<TracePage, std::string> page_of(const Json& answer) {
   for (const Json& json : events) {
     auto event = event_of(json);
     if (!event) return std::unexpected(wrong);
-    page.events.push_back(std::move(*event));
+    page.events.push_back(*event);
   }
   return page;
 }

@@ -12,19 +12,18 @@ namespace lastack::insight {
 namespace {
 
 using host::TraceEvent;
-using Happened = TraceEvent::Kind;
 
 constexpr std::size_t kMostHeaders = wire::kIpv6Header + wire::kMostTcpHeader;
 
 std::vector<std::string> comments_on(const TraceEvent& segment, Language language) {
   std::vector<std::string> comments;
   const bool chinese = language == Language::chinese;
-  if (segment.kind == Happened::arrived && segment.drop != tcp::Drop::none) {
+  if (segment.kind == TraceEvent::Kind::arrived && segment.drop != tcp::Drop::none) {
     std::string text = chinese ? "丢弃：" : "dropped: ";
     text.append(to_string(segment.drop)).append(chinese ? "：" : ": ");
     comments.push_back(text.append(drop_text(segment.drop).in(language)));
   }
-  if (segment.kind != Happened::sent) return comments;
+  if (segment.kind != TraceEvent::Kind::sent) return comments;
   std::string why = why_text(segment);
   const bool again = segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
   if (again) why.insert(0, chinese ? "重传：" : "retransmission: ");
@@ -60,8 +59,9 @@ void TraceCapture::add(std::uint32_t host, const TraceEvent& event, Duration wal
     return;
   }
   const bool its_doing = held_ && held_->host == host && held_->event.flow == event.flow &&
-                         held_->event.at == event.at && held_->event.kind == Happened::arrived;
-  if (its_doing && event.kind == Happened::transition) {
+                         held_->event.at == event.at &&
+                         held_->event.kind == TraceEvent::Kind::arrived;
+  if (its_doing && event.kind == TraceEvent::Kind::transition) {
     held_->comments.push_back(comment_on(event.transition));
   } else {
     flush();
@@ -72,7 +72,7 @@ void TraceCapture::flush() {
   if (!held_) return;
   const Held held = *std::exchange(held_, std::nullopt);
   const TraceEvent& event = held.event;
-  const bool out = event.kind == Happened::sent;
+  const bool out = event.kind == TraceEvent::Kind::sent;
   const auto& [local, remote] = event.flow;
   const auto tcp = event.header_bytes();
   const std::size_t payload =

@@ -10,11 +10,10 @@ namespace lastack::insight {
 namespace {
 
 using host::TraceEvent;
-using Happened = TraceEvent::Kind;
 
 /// The number of a SYN that asks for a connection.
 std::optional<std::uint32_t> syn_of(const TraceEvent& event) {
-  if (event.kind != Happened::arrived) return std::nullopt;
+  if (event.kind != TraceEvent::Kind::arrived) return std::nullopt;
   const auto tcp = wire::parse_tcp(event.header_bytes());
   if (!tcp || !tcp->header.flags.has(wire::Flag::syn) || tcp->header.flags.has(wire::Flag::ack)) {
     return std::nullopt;
@@ -23,14 +22,15 @@ std::optional<std::uint32_t> syn_of(const TraceEvent& event) {
 }
 
 bool is_connect(const TraceEvent& event) {
-  return event.kind == Happened::called && event.call == TraceEvent::Call::connect;
+  return event.kind == TraceEvent::Kind::called && event.call == TraceEvent::Call::connect;
 }
 
 /// The transition with which a connection's own states begin.
 bool is_birth(const TraceEvent& event) {
-  return event.kind == Happened::transition && (event.transition.event == tcp::Event::active_open ||
-                                                (event.transition.event == tcp::Event::syn &&
-                                                 event.transition.from == tcp::State::listen));
+  return event.kind == TraceEvent::Kind::transition &&
+         (event.transition.event == tcp::Event::active_open ||
+          (event.transition.event == tcp::Event::syn &&
+           event.transition.from == tcp::State::listen));
 }
 
 bool is_over(const TracedConnection& c) {
@@ -58,7 +58,7 @@ class Sorter {
     } else {
       found_[known->second].events.push_back(i);
     }
-    if (event.kind == Happened::transition) {
+    if (event.kind == TraceEvent::Kind::transition) {
       found_[latest_.find(event.flow)->second].state = event.transition.to;
     }
   }
