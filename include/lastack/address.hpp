@@ -59,6 +59,13 @@ class IpAddress {
   [[nodiscard]] bool is_multicast() const;
   /// 255.255.255.255
   [[nodiscard]] bool is_broadcast() const;
+  /// 169.254.0.0/16 or fe80::/10: means something on one link only.
+  [[nodiscard]] bool is_link_local() const;
+  /// The last four octets as a number: of an IPv4 address, all of it.
+  [[nodiscard]] constexpr std::uint32_t last_word() const {
+    const auto word = std::bit_cast<std::array<std::uint32_t, 4>>(octets_)[3];
+    return std::endian::native == std::endian::big ? word : std::byteswap(word);
+  }
   /// As RFC 5952 writes it.
   [[nodiscard]] std::string to_string() const;
 
@@ -86,7 +93,12 @@ struct Prefix {
   [[nodiscard]] static std::optional<Prefix> parse(std::string_view text);
   [[nodiscard]] bool contains(const IpAddress& other) const;
   /// The address of that network with all host bits one: IPv4's directed broadcast.
-  [[nodiscard]] bool is_broadcast(const IpAddress& other) const;
+  [[nodiscard]] constexpr bool is_broadcast(const IpAddress& other) const {
+    if (length > 30 || !address.is_v4() || !other.is_v4()) return false;
+    const std::uint32_t hosts = 0xffffffffU >> length;
+    const std::uint32_t word = other.last_word();
+    return (word & hosts) == hosts && ((word ^ address.last_word()) & ~hosts) == 0;
+  }
   friend constexpr bool operator==(const Prefix&, const Prefix&) = default;
 };
 

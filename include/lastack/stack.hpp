@@ -181,6 +181,7 @@ class Listener : public Descriptor {
   using Descriptor::Descriptor;
 };
 
+/// One that was moved from may be assigned to and destroyed, nothing else.
 class Stack {
  public:
   Stack(const StackOptions& options, const Seed& seed);

@@ -31,7 +31,7 @@ struct SystemError {
 
 /// Carries packets between a stack and this machine's kernel, and tells the stack the time.
 ///
-///   while (going) {
+///   while (going && driver->alive()) {
 ///     driver->turn();
 ///     for (auto event = stack.next_event(); event; event = stack.next_event()) act(*event);
 ///     driver->turn();
@@ -48,8 +48,11 @@ class TunDriver {
 
   /// Reads what has come, lets timers expire, and sends what there is to send.
   void turn();
-  /// Waits until packets have come or a timer is due, `most` at the longest.
+  /// Waits until packets have come or a timer is due, `most` at the longest. Not at all where the
+  /// stack has got an event to tell since then.
   void wait(Duration most);
+  /// False once the device was deleted under us: there is nothing to wait for any more.
+  [[nodiscard]] bool alive() const;
   /// For a loop of your own: poll this for input, until next_deadline() of the stack.
   [[nodiscard]] int descriptor() const;
 

@@ -108,7 +108,7 @@ class Slice {
   template <typename Container>
     requires(!std::is_lvalue_reference_v<Container>)
   [[nodiscard]] static Slice adopt(Container&& container) {
-    auto* const owner = new std::remove_cv_t<Container>(std::move(container));
+    auto* const owner = new std::remove_cv_t<Container>(std::forward<Container>(container));
     return adopt(std::as_bytes(std::span(*owner)), owner,
                  [](void* it) { delete static_cast<std::remove_cv_t<Container>*>(it); });
   }

@@ -17,6 +17,10 @@ class Ring {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] T& front() { return places_[first_]; }
   [[nodiscard]] const T& front() const { return places_[first_]; }
+  /// The i-th from the front; i < size().
+  [[nodiscard]] const T& operator[](std::size_t i) const {
+    return places_[(first_ + i) & (places_.size() - 1)];
+  }
   void push_back(T value) {
     if (size_ == places_.size()) grow();
     places_[(first_ + size_) & (places_.size() - 1)] = std::move(value);

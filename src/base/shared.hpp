@@ -19,7 +19,7 @@ class Shared {
     if (held_ != nullptr) ++held_->holders;
   }
   Shared(Shared&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-  Shared& operator=(const Shared& other) {
+  Shared& operator=(const Shared& other) {  // NOLINT(bugprone-unhandled-self-assignment): swapped
     Shared(other).swap(*this);
     return *this;
   }

@@ -9,6 +9,7 @@
 
 #include "cli/bench_world.hpp"
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "socket/open_socket.hpp"
 
 namespace lastack::cli {
@@ -16,7 +17,7 @@ namespace {
 
 using socket::Fd;
 
-struct Options {
+struct BenchOptions {
   BenchWire wire;
   unsigned repeat = 5;
   double seconds = 0;
@@ -41,7 +42,7 @@ struct Run {
   [[nodiscard]] double value() const { return figures.at(headline).get<double>(); }
 };
 
-BenchWire wire_of(const Options& options) {
+BenchWire wire_of(const BenchOptions& options) {
   BenchWire wire = options.wire;
   wire.checksums = !options.no_checksums && !options.offload;
   wire.super_segments = options.offload;
@@ -102,7 +103,7 @@ class Transfer {
   std::vector<std::byte> into_;
 };
 
-Run bulk(const Options& options) {
+Run bulk(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   Transfer transfer(world, options.chunk);
   const std::uint64_t total = options.mebibytes << 20U;
@@ -133,7 +134,7 @@ void ping(BenchWorld& world, BenchWorld::Pair fds, std::span<std::byte> one) {
   if (!there || !at_b || !back || !at_a) throw Failure{"an octet was lost on the way", kFailed};
 }
 
-Run pingpong(const Options& options) {
+Run pingpong(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   std::vector<BenchWorld::Pair> all;
   for (std::size_t i = 0; i <= options.idle; ++i) all.push_back(world.connect());
@@ -167,7 +168,7 @@ void whole_connection(BenchWorld& world, std::span<std::byte> one) {
 
 /// The client closes first, so the TIME_WAITs are its own. Virtual time passes so fast that
 /// `time_wait` of them are there at any moment.
-Run connect(const Options& options) {
+Run connect(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   const Duration step = std::max<Duration>(
       2 * wire_of(options).msl / static_cast<std::int64_t>(options.time_wait + 1), Duration(1));
@@ -193,7 +194,7 @@ Run connect(const Options& options) {
 
 // --- idle
 
-Run idle(const Options& options) {
+Run idle(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   std::array<std::byte, 1> one{};
   ping(world, world.connect(), one);
@@ -227,7 +228,7 @@ std::string text_of(const nlohmann::json& value) {
 
 /// So many runs, and more of them until so much processor time is over. Each run warms itself
 /// up before it counts.
-std::vector<Run> run_all(const Options& options, Run (*once)(const Options&)) {
+std::vector<Run> run_all(const BenchOptions& options, Run (*once)(const BenchOptions&)) {
   std::vector<Run> runs;
   const std::int64_t until = cpu_ns() + static_cast<std::int64_t>(options.seconds * 1e9);
   while (runs.size() < options.repeat || cpu_ns() < until) runs.push_back(once(options));
@@ -236,7 +237,8 @@ std::vector<Run> run_all(const Options& options, Run (*once)(const Options&)) {
 }
 
 /// The median of all runs by their headline, with the spread.
-void measure(const std::string& name, const Options& options, Run (*once)(const Options&)) {
+void measure(const std::string& name, const BenchOptions& options,
+             Run (*once)(const BenchOptions&)) {
   const std::vector<Run> runs = run_all(options, once);
   const Run& median = runs[runs.size() / 2];
   if (options.json) {
@@ -246,6 +248,7 @@ void measure(const std::string& name, const Options& options, Run (*once)(const 
     all["mtu"] = options.wire.mtu;
     all["checksums"] = wire_of(options).checksums;
     all["ip"] = options.wire.v6 ? 6 : 4;
+    all["ethernet"] = options.wire.ethernet;
     all["runs"] = runs.size();
     all["least"] = runs.front().value();
     all["most"] = runs.back().value();
@@ -263,11 +266,21 @@ void measure(const std::string& name, const Options& options, Run (*once)(const 
   }
 }
 
-CLI::App* add_one(CLI::App& bench, const std::shared_ptr<Options>& options, const std::string& name,
-                  const std::string& about, Run (*once)(const Options&)) {
-  CLI::App* one = bench.add_subcommand(name, about);
+/// The four of them, with what each has beside the options they share.
+struct Bench {
+  std::string name;
+  Manual manual;
+  Run (*once)(const BenchOptions&);
+};
+
+CLI::App* add_one(CLI::App& bench, const std::shared_ptr<BenchOptions>& options, Bench what) {
+  what.manual.exit_codes = {
+      {kOk, "measured"}, {kFailed, "the stack lost or changed an octet"}, {kUsage, "wrong usage"}};
+  CLI::App* one = add_command(bench, what.name, std::move(what.manual));
   one->add_flag("-6", options->wire.v6, "IPv6");
-  one->add_option("--mtu", options->wire.mtu, "octets of the largest IP packet; max: 65535")
+  one->add_flag("--ethernet", options->wire.ethernet, "in frames, as over a TAP device");
+  one->add_option("--mtu", options->wire.mtu, "octets of the largest IP packet; max is 65535")
+      ->type_name("OCTETS")
       ->transform([](const std::string& text) { return text == "max" ? "65535" : text; })
       ->check(CLI::Range(1280, 65535))
       ->capture_default_str();
@@ -275,40 +288,66 @@ CLI::App* add_one(CLI::App& bench, const std::shared_ptr<Options>& options, cons
   one->add_flag("--offload", options->offload,
                 "segments of up to 64 KiB travel whole, without checksums: as over TUN");
   one->add_option("--buffer", options->wire.buffer, "octets of send and of receive buffer")
+      ->type_name("OCTETS")
       ->check(CLI::Range(4096, 1 << 30))
       ->capture_default_str();
   one->add_option("--repeat", options->repeat, "runs; the median is shown")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   one->add_option("--seconds", options->seconds, "go on with more runs for so much processor time")
+      ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 86400.0));
   one->add_flag("--json", options->json, "figures as JSON");
-  one->callback([name, options, once] { measure(name, *options, once); });
+  one->callback([name = what.name, once = what.once, options] { measure(name, *options, once); });
   return one;
 }
 
-}  // namespace
+Manual bench_manual() {
+  return {
+      .summary = "what the stack costs, in processor time",
+      .description =
+          "Two hosts in one process on one thread, joined by memory; every figure is for both "
+          "ends together. The program's octets are copied in, by the wire into the receiver's "
+          "packet, and out. Time is virtual: a batch of packets takes a microsecond, and waiting "
+          "costs nothing. Each run warms itself up before it counts.",
+      .examples = {{"lastack bench bulk --mtu max", "the largest segments, checksums on"},
+                   {"lastack bench pingpong --idle 10000 --round-robin",
+                    "an octet and back, on one of 10,001 connections after another"},
+                   {"lastack bench connect --time-wait 10000 --json",
+                    "whole connections while 10,000 stand in TIME_WAIT"}},
+      .exit_codes = {{kOk, "measured"},
+                     {kFailed, "the stack lost or changed an octet"},
+                     {kUsage, "wrong usage"}}};
+}
 
-void add_bench(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* bench = app.add_subcommand("bench", "what the stack costs, in processor time");
-  bench->require_subcommand(1);
-  bench->footer(
-      "\nTwo hosts in one process on one thread, joined by memory; every figure is for both ends "
-      "together.\nThe program's octets are copied in, by the wire into the receiver's packet, and\n"
-      "out. Time is virtual: a batch of packets takes a microsecond, and waiting costs "
-      "nothing.\n\n"
-      "  lastack bench bulk --mtu max            the largest segments, checksums on\n"
-      "  lastack bench pingpong --idle 10000 --round-robin\n"
-      "  lastack bench connect --time-wait 10000 --json");
-  CLI::App* one = add_one(*bench, options, "bulk", "one stream, one way", bulk);
+void add_bulk(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
+  CLI::App* one = add_one(
+      bench, options,
+      {"bulk",
+       {.summary = "one stream, one way",
+        .description = "Sends a stream as fast as both ends go. Before it counts, 16 MiB are sent "
+                       "and compared with what was sent.",
+        .examples = {{"lastack bench bulk --mib 256 --mtu 9000", "with jumbo frames"}}},
+       bulk});
   one->add_option("--mib", options->mebibytes, "MiB to send")
+      ->type_name("MIB")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
   one->add_option("--chunk", options->chunk, "octets a write and a read")
+      ->type_name("OCTETS")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
-  one = add_one(*bench, options, "pingpong", "one octet there, one back", pingpong);
+}
+
+void add_pingpong(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
+  CLI::App* one = add_one(
+      bench, options,
+      {"pingpong",
+       {.summary = "one octet there, one back",
+        .description = "Counts the processor time of a round trip. Other connections may be open "
+                       "meanwhile, idle or taking turns, which shows what finding one costs.",
+        .examples = {{"lastack bench pingpong --rounds 100000", "one connection alone"}}},
+       pingpong});
   one->add_option("--rounds", options->rounds, "round trips")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
@@ -316,18 +355,52 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(0, 60000))
       ->capture_default_str();
   one->add_flag("--round-robin", options->round_robin, "each round trip on another of them");
-  one =
-      add_one(*bench, options, "connect", "connect, an octet each way, close, TIME_WAIT", connect);
+}
+
+void add_connect(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
+  CLI::App* one =
+      add_one(bench, options,
+              {"connect",
+               {.summary = "connect, an octet each way, close, TIME_WAIT",
+                .description =
+                    "Makes whole connections, one after another. The client closes first, so the "
+                    "TIME_WAITs are its own; virtual time passes so that as many as asked for are "
+                    "there at any moment.",
+                .examples = {{"lastack bench connect --connections 10000 --time-wait 0",
+                              "with no TIME_WAIT kept"}}},
+               connect});
   one->add_option("--connections", options->connections, "connections, one after another")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
   one->add_option("--time-wait", options->time_wait, "how many stand in TIME_WAIT meanwhile")
       ->check(CLI::Range(0, 60000))
       ->capture_default_str();
-  one = add_one(*bench, options, "idle", "memory of an idle connection", idle);
+}
+
+void add_idle(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
+  CLI::App* one = add_one(
+      bench, options,
+      {"idle",
+       {.summary = "memory of an idle connection",
+        .description = "Opens connections, lets each carry an octet and rest, and divides what the "
+                       "heap has grown by. Octets are those of one end.",
+        .examples = {{"lastack bench idle --connections 50000", "fifty thousand of them"}}},
+       idle});
   one->add_option("--connections", options->idle_connections, "connections that are open")
       ->check(CLI::Range(1, 60000))
       ->capture_default_str();
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* bench = add_command(app, "bench", bench_manual());
+  bench->require_subcommand(1);
+  add_bulk(*bench, options);
+  add_pingpong(*bench, options);
+  add_connect(*bench, options);
+  add_idle(*bench, options);
 }
 
 }  // namespace lastack::cli

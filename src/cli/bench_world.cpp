@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kBatch = 64;           // packets that a link hands over at once
 constexpr Duration kOnTheWay = Duration(1);  // a microsecond for each batch
-constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;
 
 }  // namespace
 
@@ -36,9 +35,14 @@ host::Config BenchWorld::config(bool b) const {
   host::Config config;
   config.addresses = {{address(b), static_cast<std::uint8_t>(wire_.v6 ? 64 : 8)}};
   config.mtu = wire_.mtu;
-  config.super_segment = wire_.super_segments ? kLargestPayload : 0;
+  config.super_segment = wire_.super_segments ? host::kMostSuperSegment : 0;
   config.transmit_checksum = config.verify_checksum = wire_.checksums;
   config.settings = tcp::SettingsPtr(settings);
+  if (wire_.ethernet) {
+    config.medium = host::Medium::ethernet;
+    config.link.mac = wire::MacAddress::of(b ? 0x0200'0000'0002 : 0x0200'0000'0001);
+    config.link.ask_first = false;
+  }
   config.first_port = 1024;
   config.last_port = 65535;
   return config;
@@ -54,7 +58,13 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
   if (batch_.empty()) return 0;
   now_ += kOnTheWay;
   if (to.host.next_deadline() <= now_) to.host.advance(now_);
-  for (const Slice& packet : batch_) to.host.packet_arrives(packet, now_);
+  for (const Slice& packet : batch_) {
+    if (wire_.ethernet) {
+      to.host.frame_arrives(packet, now_);
+    } else {
+      to.host.packet_arrives(packet, now_);
+    }
+  }
   packets_ += batch_.size();
   host::HostEvent event;
   while (to.host.next_event(event)) {

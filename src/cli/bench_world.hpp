@@ -14,6 +14,7 @@ namespace lastack::cli {
 
 struct BenchWire {
   bool v6 = false;
+  bool ethernet = false;               ///< frames around the packets, neighbours to be found
   bool checksums = true;               ///< summed by the sender, verified by the receiver
   std::uint16_t mtu = 1500;            ///< octets of the largest IP packet
   bool super_segments = false;         ///< segments of up to 64 KiB travel whole

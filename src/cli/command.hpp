@@ -28,11 +28,18 @@ struct Failure {
 // One file a subcommand; each adds itself.
 void add_ask(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_completion(CLI::App& app);
+void add_connect(CLI::App& app);
 void add_demo(CLI::App& app);
+void add_doctor(CLI::App& app);
 void add_explore(CLI::App& app);
+void add_man(CLI::App& app);
+void add_relay(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_states(CLI::App& app);
 void add_ss(CLI::App& app);
 void add_tour(CLI::App& app);
+void add_trace(CLI::App& app);
 void add_sim(CLI::App& app);
 
 }  // namespace lastack::cli

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "insight/scenarios.hpp"
 
 namespace lastack::cli {
@@ -13,7 +14,7 @@ namespace {
 using insight::LadderEvent;
 using insight::Language;
 
-struct Options {
+struct DemoOptions {
   std::string scenario;
   std::string language = "en";
   std::vector<std::uint64_t> drop;
@@ -56,17 +57,21 @@ void print_json(const insight::Scenario& scenario, const insight::Ladder& ladder
   fmt::print("{}\n", all.dump(2));
 }
 
-void print_list(Language language) {
-  for (const auto& s : insight::scenarios()) {
-    const std::string_view title = s.title.in(language);
-    const std::size_t colon = title.find_first_of(":\xef");
-    std::string_view rest = title.substr(colon == std::string_view::npos ? 0 : colon);
-    rest.remove_prefix(rest.starts_with("：") ? 3 : std::min<std::size_t>(2, rest.size()));
-    fmt::print("{:<20} {}\n", s.name, rest);
-  }
+/// The title without the name in front of it.
+std::string_view short_title(const insight::Scenario& scenario, Language language) {
+  const std::string_view title = scenario.title.in(language);
+  const std::size_t colon = title.find_first_of(":\xef");
+  std::string_view rest = title.substr(colon == std::string_view::npos ? 0 : colon);
+  rest.remove_prefix(rest.starts_with("：") ? 3 : std::min<std::size_t>(2, rest.size()));
+  return rest;
 }
 
-void play(const Options& options) {
+void print_list(Language language) {
+  for (const auto& s : insight::scenarios())
+    fmt::print("{:<20} {}\n", s.name, short_title(s, language));
+}
+
+void play(const DemoOptions& options) {
   const Language language = options.language == "zh" ? Language::chinese : Language::english;
   if (options.list || options.scenario.empty()) {
     print_list(language);
@@ -94,16 +99,44 @@ void play(const Options& options) {
   fmt::print("try: {}\n", scenario->next);
 }
 
+Manual demo_manual() {
+  std::vector<Term> scenarios;
+  for (const auto& s : insight::scenarios())
+    scenarios.push_back({std::string(s.name), std::string(short_title(s, Language::english))});
+  return {
+      .summary = "show a scenario of TCP's states as a ladder",
+      .description =
+          "Two hosts, A and B, make a real connection inside this process, and what happens is "
+          "printed as a ladder: each side's calls and states in its column, the segments between "
+          "them, and a sentence for each step. Time is virtual, so an hour of waiting takes no "
+          "time, and the same scenario is the same every time. The numbers on the left are "
+          "seconds; sequence numbers count from the connection's first. A segment that is lost "
+          "ends in a cross on its way.",
+      .terms_title = "scenarios",
+      .terms = std::move(scenarios),
+      .examples = {{"lastack demo half-close", "one side has no more to say, the other has"},
+                   {"lastack demo close --drop 3", "the same close with its third segment lost"},
+                   {"lastack demo dup-close -6 --lang zh", "over IPv6, told in Chinese"},
+                   {"lastack demo linger0 --json", "what happened, for a program"}},
+      .exit_codes = {{kOk, "the ladder or the list was printed"},
+                     {kUsage, "no such scenario, or wrong usage"}}};
+}
+
 }  // namespace
 
 void add_demo(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* demo = app.add_subcommand("demo", "show a scenario of TCP's states as a ladder");
-  demo->add_option("SCENARIO", options->scenario, "which one; without it they are listed");
+  auto options = std::make_shared<DemoOptions>();
+  CLI::App* demo = add_command(app, "demo", demo_manual());
+  auto* scenario =
+      demo->add_option("SCENARIO", options->scenario, "which one; without it they are listed");
+  std::vector<std::string> names;
+  for (const auto& s : insight::scenarios()) names.emplace_back(s.name);
+  suggest(scenario, names);
   demo->add_option("--lang", options->language, "language of the sentences")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
-  demo->add_option("--drop", options->drop, "lose the N-th segment shown (may be given again)")
+  demo->add_option("--drop", options->drop, "lose the N-th segment shown")
+      ->type_name("N")
       ->check(CLI::PositiveNumber);
   demo->add_flag("-6", options->v6, "over IPv6");
   demo->add_flag("--ascii", options->ascii, "arrows of ASCII characters");

@@ -2,36 +2,100 @@
 #include <fmt/core.h>
 
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "lastack/version.hpp"
 
 namespace {
 
-constexpr const char* kAbout =
-    "lastack: a TCP/IP host in user space that closes right and can tell you why.\n";
-constexpr const char* kAfter =
-    "\nexit codes: 0 fine, 1 failed, 2 wrong usage, 3 nothing found\n"
-    "first steps: lastack demo half-close";
+lastack::cli::Manual program_manual() {
+  using namespace lastack::cli;
+  return {.summary = "a TCP/IP host in user space that closes right and can tell you why",
+          .description =
+              "Shows how TCP connections open and close on a TCP of its own: scenarios as "
+              "ladders, the table of states, every state that two ends can get into, trials over "
+              "bad wires; and serves, connects and relays over a TUN device, where the other end "
+              "is this machine's kernel.\n\n"
+              "Options of any subcommand can stand in a TOML file, by their long names and each "
+              "subcommand's in a section of its own. What the command line says comes first.\n\n"
+              "  [serve]\n"
+              "  SERVICE = [\"echo\", \"7\", \"http\", \"80=.\"]\n"
+              "  tun = \"la0\"\n"
+              "  ip = [\"10.9.0.2/24\", \"fd09::2/64\"]\n"
+              "  peer = [\"10.9.0.1\", \"fd09::1\"]\n"
+              "  profile = \"linux\"\n\n"
+              "  [connect]\n"
+              "  tun = \"la1\"\n"
+              "  ip = [\"10.9.1.2/24\"]\n"
+              "  peer = [\"10.9.1.1\"]",
+          .examples = {{"lastack demo half-close", "a good first step"},
+                       {"lastack states --from CLOSE_WAIT", "where a state leads"}},
+          .exit_codes = {{kOk, "fine"},
+                         {kFailed, "failed"},
+                         {kUsage, "wrong usage"},
+                         {kNothingFound, "nothing found"}}};
+}
+
+/// CLI11 takes a word in brackets, as [fd00::1] of a filter, for a list. One that ends in a space
+/// is left alone, and to who reads it the space means nothing.
+std::vector<std::string> whole_words(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  for (std::string& word : words) {
+    if (word.starts_with('[') && word.ends_with(']')) word += ' ';
+  }
+  return words;
+}
+
+/// What CLI11 says of a configuration file, in words that name what is wrong.
+std::string config_fault(std::string text) {
+  constexpr std::string_view kUnknown = "INI was not able to parse ";
+  if (!text.starts_with(kUnknown)) return text;
+  return fmt::format(
+      "the file of --config has '{}', which is no option\n"
+      "  an option stands in the section of its subcommand, without dashes",
+      text.substr(kUnknown.size()));
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace lastack::cli;
-  CLI::App app{kAbout, "lastack"};
-  app.footer(kAfter);
-  app.set_version_flag("--version", std::string("lastack ") + lastack::version());
+  Command app("lastack", program_manual());
+  app.set_version_flag("--version", std::string("lastack ") + lastack::version(),
+                       "print the version and end");
+  app.set_config("--config", "", "options from a TOML file: [serve] has those of serve")
+      ->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.require_subcommand(1);
-  add_demo(app);
-  add_explore(app);
-  add_serve(app);
-  add_ss(app);
-  add_ask(app);
   add_tour(app);
+  add_demo(app);
+  add_states(app);
+  add_explore(app);
   add_sim(app);
   add_bench(app);
+  add_serve(app);
+  add_connect(app);
+  add_relay(app);
+  add_ss(app);
+  add_trace(app);
+  add_ask(app);
+  add_doctor(app);
+  add_completion(app);
+  add_man(app);  // the last: it names all the others
   try {
-    app.parse(argc, argv);
+    const std::vector<std::string> words = whole_words(argc, argv);
+    std::vector<const char*> pointers;
+    pointers.reserve(words.size());
+    for (const std::string& word : words) pointers.push_back(word.c_str());
+    app.parse(argc, pointers.data());
+  } catch (const CLI::RuntimeError& ended) {  // all has been said; only the code is left to give
+    return ended.get_exit_code();
+  } catch (const CLI::ConfigError& error) {
+    fmt::print(stderr, "lastack: {}\n", config_fault(error.what()));
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   } catch (const Failure& failure) {

@@ -21,24 +21,24 @@ void fill_pattern(std::uint64_t at, std::span<std::byte> into) {
 class Echo : public Session {
  public:
   bool act(socket::Sockets& sockets, socket::Fd fd, TimePoint now) override {
+    Octets octets;
     for (;;) {
-      if (at_ == size_) {
-        const auto n = sockets.recv(fd, octets_, now);
+      while (!rest_.empty()) {
+        const auto n = sockets.send(fd, rest_, now);
         if (!n) return n.error() == socket::Errno::eagain;
-        if (*n == 0) return false;
-        at_ = 0;
-        size_ = *n;
+        rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(*n));
       }
-      const auto n = sockets.send(fd, std::span(octets_).subspan(at_, size_ - at_), now);
+      const auto n = sockets.recv(fd, octets, now);
       if (!n) return n.error() == socket::Errno::eagain;
-      at_ += *n;
+      if (*n == 0) return false;
+      auto left = std::span(octets).first(*n);
+      left = left.subspan(sockets.send(fd, left, now).value_or(0));
+      rest_ = std::vector<std::byte>(left.begin(), left.end());
     }
   }
 
  private:
-  Octets octets_{};
-  std::size_t at_ = 0;
-  std::size_t size_ = 0;
+  std::vector<std::byte> rest_;  ///< what could not be sent yet: an idle session costs little
 };
 
 /// Reads all and forgets it; closes when the peer does.
@@ -198,11 +198,16 @@ void Services::on_event(const host::HostEvent& event, TimePoint now) {
     }
     return;
   }
+  const bool full = running_.size() >= most_sessions_;
   act(key_of(event.flow), now);
+  if (!full) return;
+  for (const Listening& l : listening_) accept_all(l, now);  // nobody tells of them again
 }
 
 void Services::accept_all(const Listening& listening, TimePoint now) {
-  while (const auto fd = sockets_->accept(listening.fd)) {
+  while (running_.size() < most_sessions_) {
+    const auto fd = sockets_->accept(listening.fd);
+    if (!fd) return;
     const std::uint64_t key = key_of(sockets_->find(*fd)->flow());
     running_[key] = {*fd, make_session(listening.spec)};
     act(key, now);

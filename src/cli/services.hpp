@@ -39,7 +39,9 @@ struct ParsedServices {
 /// Listens for each service and keeps a session for each connection.
 class Services {
  public:
-  explicit Services(socket::Sockets& sockets) : sockets_(&sockets) {}
+  /// Sessions beyond `most_sessions` wait to be accepted, and then to be let in at all.
+  explicit Services(socket::Sockets& sockets, std::size_t most_sessions = 16384)
+      : sockets_(&sockets), most_sessions_(most_sessions) {}
   /// Why it can't listen; nothing where it does.
   std::optional<std::string> add(const ServiceSpec& spec, bool v4, bool v6, TimePoint now);
   void on_event(const host::HostEvent& event, TimePoint now);
@@ -62,6 +64,7 @@ class Services {
   }
 
   socket::Sockets* sockets_;
+  std::size_t most_sessions_;
   std::vector<Listening> listening_;
   std::map<std::uint64_t, Running> running_;
 };

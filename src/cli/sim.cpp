@@ -12,6 +12,7 @@
 
 #include "base/random.hpp"
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "sim/plan.hpp"
 #include "sim/trial.hpp"
 
@@ -22,7 +23,7 @@ using sim::TrialResult;
 
 constexpr std::size_t kMostShown = 10;
 
-struct Options {
+struct SimOptions {
   std::uint64_t seed = 0;
   std::string seeds;
   std::string trace;
@@ -171,7 +172,7 @@ void print_failures(const TrialResult& r) {
 }
 
 /// One seed, with its plan; to a capture file where one is named.
-bool replay(const Options& options) {
+bool replay(const SimOptions& options) {
   const sim::Plan plan = sim::draw_plan(options.seed);
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, std::fclose);
   std::unique_ptr<link::FileSink> sink;
@@ -201,7 +202,7 @@ bool replay(const Options& options) {
   return result.passed();
 }
 
-bool campaign(const Options& options) {
+bool campaign(const SimOptions& options) {
   const Span span = parse_span(options.seeds);
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const Sum sum = Campaign(span).run(options.jobs > 0 ? options.jobs : cores);
@@ -239,17 +240,37 @@ bool campaign(const Options& options) {
   return sum.failed.empty();
 }
 
+Manual sim_manual() {
+  return {
+      .summary = "whole connections over bad wires, from seeds",
+      .description =
+          "A seed is a trial: two hosts, a wire that loses, doubles, delays, reorders and damages "
+          "packets, and programs that talk and close in every way there is, all drawn from that "
+          "one number and run in virtual time. A referee watches every packet, and each octet "
+          "read is compared with what was sent. The same seed is the same trial on every machine, "
+          "so what failed can be seen again.",
+      .examples = {{"lastack sim --seeds 1..200", "two hundred trials, and their sum"},
+                   {"lastack sim --seed 7", "one trial with its plan"},
+                   {"lastack sim --seed 7 --trace seed7.pcapng",
+                    "the same, with its packets for Wireshark"}},
+      .exit_codes = {{kOk, "all trials passed"},
+                     {kFailed, "a trial failed, or the file can't be written"},
+                     {kUsage, "no seeds given, or wrong usage"}}};
+}
+
 }  // namespace
 
 void add_sim(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* sim = app.add_subcommand("sim", "whole connections over bad wires, from seeds");
+  auto options = std::make_shared<SimOptions>();
+  CLI::App* sim = add_command(app, "sim", sim_manual());
   auto* seed = sim->add_option("--seed", options->seed, "run this one and show its plan");
-  auto* seeds = sim->add_option("--seeds", options->seeds, "run all of FROM..TO");
+  auto* seeds = sim->add_option("--seeds", options->seeds, "run all of these, e.g. 1..2000")
+                    ->type_name("FROM..TO");
   seeds->excludes(seed);
-  sim->add_option("--trace", options->trace, "with --seed: packets to this file (pcapng)")
+  sim->add_option("--trace", options->trace, "write the packets to this file, as pcapng")
+      ->type_name("FILE")
       ->needs(seed);
-  sim->add_option("--jobs", options->jobs, "threads; all cores without it");
+  sim->add_option("--jobs", options->jobs, "threads; without it one for each core");
   sim->add_flag("--json", options->json, "figures as JSON");
   sim->callback([options, seed, seeds] {
     if (seed->empty() && seeds->empty()) {

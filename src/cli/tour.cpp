@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/manual.hpp"
 #include "insight/scenarios.hpp"
 
 namespace lastack::cli {
@@ -85,18 +86,32 @@ void show_first_wire() {
   std::filesystem::remove_all(folder);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
     fmt::print(
-        "\nNo network namespace can be made here: as root the tour would go on with the kernel's\n"
-        "curl fetching a page over a TUN device.\n");
+        "\nNo network namespace can be made here: as root the tour would go on with the "
+        "kernel's\ncurl fetching a page over a TUN device.\n");
   } else if (status != 0) {
     throw Failure{"the second half of the tour failed; see above"};
   }
+}
+
+Manual tour_manual() {
+  return {.summary = "a ladder, then the kernel's curl over a TUN device",
+          .description =
+              "The first ten seconds: the half-close as a ladder; then lastack serve in a network "
+              "namespace of its own, curl fetching a page from it over a TUN device, and a "
+              "half-closed connection as the kernel's ss and as lastack ss show it. Nothing of "
+              "the machine's own network is touched. Where no namespace can be made, it ends "
+              "after the ladder and says so.",
+          .examples = {{"lastack tour", "all of it"}},
+          .exit_codes = {{kOk, "it went to its end"},
+                         {kFailed, "its second half failed"},
+                         {kUsage, "wrong usage"}}};
 }
 
 }  // namespace
 
 void add_tour(CLI::App& app) {
   auto language = std::make_shared<std::string>("en");
-  CLI::App* tour = app.add_subcommand("tour", "a ladder, then the kernel's curl over a TUN device");
+  CLI::App* tour = add_command(app, "tour", tour_manual());
   tour->add_option("--lang", *language, "language of the sentences")
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
@@ -105,11 +120,10 @@ void add_tour(CLI::App& app) {
     fmt::print("Now over a real wire, with this machine's kernel at the other end.\n");
     show_first_wire();
     fmt::print(
-        "\ntry next:\n"
-        "  lastack demo --list              every way a connection begins and ends\n"
-        "  lastack demo close --drop 3      lose a segment and see\n"
-        "  lastack explore                  every state there is\n"
-        "  lastack serve --help             serve something of your own\n");
+        "\ntry next:\n  lastack demo --list              every way a connection begins and ends\n "
+        " lastack demo close --drop 3      lose a segment and see\n  lastack explore              "
+        "    every state there is\n  lastack serve --help             serve something of your "
+        "own\n");
   });
 }
 

@@ -1,18 +1,21 @@
 #include "control/control.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "lastack/version.hpp"
 
@@ -20,11 +23,15 @@ namespace lastack::control {
 namespace {
 
 constexpr std::size_t kLongestLine = 65536;
+constexpr std::size_t kMostClients = 16;
+constexpr auto kPatience = 5s;  // of one who asks
 
-sockaddr_un address_of(const std::string& path) {
+/// Nothing where the path does not fit: another, shorter one must not be taken for it.
+std::optional<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
+  if (path.size() >= sizeof address.sun_path) return std::nullopt;
   address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
+  std::memcpy(address.sun_path, path.data(), path.size());
   return address;
 }
 
@@ -32,13 +39,32 @@ const sockaddr* generic(const sockaddr_un& address) {
   return static_cast<const sockaddr*>(static_cast<const void*>(&address));
 }
 
-void send_line(int descriptor, const nlohmann::json& json) {
-  const std::string line = json.dump() + "\n";
+using Json = nlohmann::json;
+
+/// False where not all of it could be sent by `until`.
+bool send_line(int descriptor, const Json& json, TimePoint until) {
+  const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   for (std::size_t at = 0; at < line.size();) {
-    const ssize_t n = ::send(descriptor, line.data() + at, line.size() - at, MSG_NOSIGNAL);
-    if (n <= 0) return;
-    at += static_cast<std::size_t>(n);
+    const ssize_t n =
+        ::send(descriptor, line.data() + at, line.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) {
+      at += static_cast<std::size_t>(n);
+      continue;
+    }
+    const auto left = (until - io::monotonic_now()) / 1ms;
+    if (n == 0 || (errno != EAGAIN && errno != EINTR) || left <= 0) return false;
+    pollfd wanted{.fd = descriptor, .events = POLLOUT, .revents = 0};
+    ::poll(&wanted, 1, static_cast<int>(left));
   }
+  return true;
+}
+
+/// A member that is a number; 0 where there is none.
+int number_of(const std::optional<std::string>& line, const char* name) {
+  if (!line) return 0;
+  const Json json = Json::parse(*line, nullptr, false);
+  const bool there = json.is_object() && json.contains(name) && json[name].is_number_integer();
+  return there ? json[name].get<int>() : 0;
 }
 
 std::optional<std::string> read_line(int descriptor, std::string& rest) {
@@ -50,29 +76,10 @@ std::optional<std::string> read_line(int descriptor, std::string& rest) {
     }
     std::array<char, 65536> octets{};
     const ssize_t n = ::read(descriptor, octets.data(), octets.size());
+    if (n < 0 && errno == EINTR) continue;  // it was stopped meanwhile, and goes on: signal(7)
     if (n <= 0) return std::nullopt;
     rest.append(octets.data(), static_cast<std::size_t>(n));
   }
-}
-
-std::optional<nlohmann::json> ask_one(const std::string& path, const nlohmann::json& request) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval patience{5, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  const sockaddr_un address = address_of(path);
-  std::optional<nlohmann::json> answer;
-  if (::connect(fd, generic(address), sizeof address) == 0) {
-    std::string rest;
-    const auto greeting = read_line(fd, rest);
-    if (greeting &&
-        nlohmann::json::parse(*greeting, nullptr, false).value("protocol", 0) == kProtocol) {
-      send_line(fd, request);
-      if (const auto line = read_line(fd, rest))
-        answer = nlohmann::json::parse(*line, nullptr, false);
-    }
-  }
-  ::close(fd);
-  return answer;
 }
 
 }  // namespace
@@ -83,19 +90,28 @@ std::string socket_folder() {
   return "/run/lastack";
 }
 
-Server::Server(io::EventLoop& loop, Answer answer) : loop_(loop), answer_(std::move(answer)) {
+Server::Server(io::EventLoop& loop, Answer answer, Duration patience)
+    : loop_(loop), answer_(std::move(answer)), patience_(patience) {
+  const std::string folder = socket_folder();
   std::error_code error;
-  std::filesystem::create_directories(socket_folder(), error);
-  path_ = socket_folder() + "/" + std::to_string(::getpid()) + ".sock";
+  if (std::filesystem::create_directories(folder, error)) {
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  }
+  path_ = folder + "/" + std::to_string(::getpid()) + ".sock";
+  const auto address = address_of(path_);
+  if (!address) {
+    why_ = path_ + ": the name is too long for a socket";
+    return;
+  }
   ::unlink(path_.c_str());
   descriptor_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const sockaddr_un address = address_of(path_);
   const mode_t mask = ::umask(0177);
-  const bool bound = ::bind(descriptor_, generic(address), sizeof address) == 0;
+  const bool bound = ::bind(descriptor_, generic(*address), sizeof *address) == 0;
   ::umask(mask);
-  if (!bound || ::listen(descriptor_, 16) != 0) {
+  if (!bound || ::listen(descriptor_, kMostClients) != 0) {
     why_ = path_ + ": " + std::strerror(errno);
-    ::close(descriptor_);
+    if (bound) ::unlink(path_.c_str());
+    if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = -1;
     return;
   }
@@ -114,41 +130,102 @@ Server::~Server() {
 }
 
 void Server::accept_one() {
-  const int client = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
+  const int client = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (client < 0) return;
-  const timeval patience{1, 0};  // one who asks and does not read must not hold the host up
-  ::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const Json greeting{{"lastack", version()}, {"protocol", kProtocol}, {"pid", ::getpid()}};
+  if (clients_.size() >= kMostClients || !send_line(client, greeting, {})) {
+    ::close(client);
+    return;
+  }
   clients_[client] = "";
-  send_line(client, {{"lastack", version()}, {"protocol", kProtocol}, {"pid", ::getpid()}});
   loop_.add(client, [this, client] { read_from(client); });
 }
 
+/// One who asks and does not read must not hold the host up: whoever is too slow is let go.
 void Server::read_from(int client) {
   std::array<char, 4096> octets{};
-  const ssize_t n = ::recv(client, octets.data(), octets.size(), MSG_DONTWAIT);
+  const ssize_t n = ::read(client, octets.data(), octets.size());
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   std::string& text = clients_[client];
   if (n > 0) text.append(octets.data(), static_cast<std::size_t>(n));
-  for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
-    const auto request = nlohmann::json::parse(text.substr(0, end), nullptr, false);
+  const TimePoint until = io::monotonic_now() + patience_;
+  bool good = n > 0;
+  for (auto end = text.find('\n'); good && end != std::string::npos; end = text.find('\n')) {
+    good = send_line(client, answer_to(text.substr(0, end)), until);
     text.erase(0, end + 1);
-    send_line(client, request.is_object() ? answer_(request)
-                                          : nlohmann::json{{"error", "not a JSON object"}});
   }
-  if (n > 0 && text.size() < kLongestLine) return;
+  if (good && text.size() < kLongestLine) return;
   loop_.remove(client);
   clients_.erase(client);
   ::close(client);
 }
 
+Json Server::answer_to(const std::string& line) const {
+  const Json request = Json::parse(line, nullptr, false);
+  if (!request.is_object()) return {{"error", "not a JSON object"}};
+  if (!request.contains("ask") || !request["ask"].is_string()) {
+    return {{"error", "\"ask\" says what is asked for, as a string"}};
+  }
+  return answer_(request);
+}
+
+std::vector<int> hosts() {
+  std::vector<int> pids;
+  std::error_code error;
+  std::filesystem::directory_iterator files(socket_folder(), error);
+  for (const std::filesystem::directory_iterator end; !error && files != end;
+       files.increment(error)) {
+    const auto& entry = *files;
+    if (entry.path().extension() != ".sock") continue;
+    if (const int pid = std::atoi(entry.path().stem().c_str()); pid != 0) pids.push_back(pid);
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
+
+Client::Client(Client&& other) noexcept
+    : pid_(other.pid_),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      rest_(std::move(other.rest_)) {}
+
+Client& Client::operator=(Client&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(rest_, other.rest_);
+  return *this;
+}
+
+Client::~Client() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::optional<Client> Client::open(int pid) {
+  const auto address = address_of(socket_folder() + "/" + std::to_string(pid) + ".sock");
+  if (!address) return std::nullopt;
+  Client client(pid, ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int fd = client.descriptor_;
+  const timeval patience{kPatience / 1s, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (::connect(fd, generic(*address), sizeof *address) != 0) return std::nullopt;
+  if (number_of(read_line(fd, client.rest_), "protocol") != kProtocol) return std::nullopt;
+  return client;
+}
+
+std::optional<Json> Client::ask(const Json& request) {
+  if (!send_line(descriptor_, request, io::monotonic_now() + kPatience)) return std::nullopt;
+  const auto line = read_line(descriptor_, rest_);
+  if (!line) return std::nullopt;
+  Json answer = Json::parse(*line, nullptr, false);
+  return answer.is_discarded() ? std::nullopt : std::optional(std::move(answer));
+}
+
 std::vector<Reply> ask(int pid, const nlohmann::json& request) {
   std::vector<Reply> replies;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(socket_folder(), error)) {
-    if (entry.path().extension() != ".sock") continue;
-    const int owner = std::atoi(entry.path().stem().c_str());
-    if (owner == 0 || (pid != 0 && pid != owner)) continue;
-    if (auto answer = ask_one(entry.path(), request))
-      replies.push_back({owner, std::move(*answer)});
+  for (const int owner : hosts()) {
+    if (pid != 0 && pid != owner) continue;
+    auto client = Client::open(owner);
+    if (!client) continue;
+    if (auto answer = client->ask(request)) replies.push_back({owner, std::move(*answer)});
   }
   return replies;
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ class Server {
  public:
   using Answer = std::function<nlohmann::json(const nlohmann::json& request)>;
 
-  Server(io::EventLoop& loop, Answer answer);
+  /// `patience`: how long the host is held up at most by one who asks and does not read.
+  Server(io::EventLoop& loop, Answer answer, Duration patience = std::chrono::seconds(1));
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -34,13 +36,39 @@ class Server {
  private:
   void accept_one();
   void read_from(int client);
+  [[nodiscard]] nlohmann::json answer_to(const std::string& line) const;
 
   io::EventLoop& loop_;
   Answer answer_;
+  Duration patience_;
   std::string path_;
   std::string why_;
   int descriptor_ = -1;
   std::map<int, std::string> clients_;  ///< what each has sent of its next line
+};
+
+/// The processes whose hosts can be asked, by number; some may be gone.
+[[nodiscard]] std::vector<int> hosts();
+
+/// A conversation with one host, of as many requests as wanted.
+class Client {
+ public:
+  /// Nothing where no host of that process answers.
+  [[nodiscard]] static std::optional<Client> open(int pid);
+  Client(Client&& other) noexcept;
+  Client& operator=(Client&& other) noexcept;
+  ~Client();
+
+  [[nodiscard]] int pid() const { return pid_; }
+  /// Nothing once the host is gone.
+  [[nodiscard]] std::optional<nlohmann::json> ask(const nlohmann::json& request);
+
+ private:
+  Client(int pid, int descriptor) : pid_(pid), descriptor_(descriptor) {}
+
+  int pid_;
+  int descriptor_;
+  std::string rest_;  ///< read beyond the last line
 };
 
 /// One host's answer.

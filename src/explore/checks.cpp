@@ -1,5 +1,6 @@
 // What must hold in every state, and the form in which states are compared.
 #include <algorithm>
+#include <span>
 
 #include "explore/world.hpp"
 
@@ -82,13 +83,25 @@ class Encoder {
   }
   /// A window that takes all the octets there will ever be is as good as any larger one.
   void window(Offset octets) { byte(static_cast<std::uint64_t>(std::clamp<Offset>(octets, 0, 8))); }
+  /// How far a stamp lies behind the clock it was taken from, in halves of a second.
+  void stamp(std::uint32_t val, TimePoint clock) {
+    const auto now = static_cast<std::uint32_t>(clock.time_since_epoch() / 1ms);
+    byte(std::min<std::uint32_t>((now - val) / 500, 255));
+  }
+  void ranges(std::span<const Range> all) {
+    byte(all.size());
+    for (const Range& r : all) {
+      small(r.begin);
+      small(r.end);
+    }
+  }
   void seq(Seq s, Seq base) { word(static_cast<std::uint32_t>(distance(base, s))); }
 
  private:
   std::vector<std::uint8_t>& into_;
 };
 
-void encode(Encoder& out, const tcp::Tcb& t, TimePoint now) {
+void encode(Encoder& out, const tcp::Tcb& t, TimePoint now, TimePoint peers_now) {
   out.byte(static_cast<std::uint64_t>(t.state));
   out.byte(static_cast<std::uint64_t>(t.origin));
   out.byte(std::uint64_t{t.fin_queued} | std::uint64_t{t.close_waits} << 1U |
@@ -106,6 +119,9 @@ void encode(Encoder& out, const tcp::Tcb& t, TimePoint now) {
   out.byte(t.rcv.fin == tcp::ReceiveVariables::kNoFin ? 0
                                                       : static_cast<std::uint64_t>(t.rcv.fin + 1));
   out.byte(t.rcv.largest);
+  out.window(t.snd.wnd);
+  out.window(t.snd.max_wnd);
+  if (t.timestamps) out.stamp(t.ts.recent, peers_now);
   out.deadline(t.timers.retransmission, now);
   out.deadline(t.timers.delayed_ack, now);
   out.deadline(t.timers.state, now);
@@ -116,23 +132,28 @@ void encode(Encoder& out, const tcp::Tcb& t, TimePoint now) {
   // From the fourth on, one duplicate more makes no difference (RFC 5681 §3.2 counts to three).
   out.byte(std::min<std::uint8_t>(t.recovery.duplicates(), 4));
   out.byte(static_cast<std::uint64_t>(t.recovery.phase()));
-  if (!t.out_of_order) return;
-  for (const Range& r : t.out_of_order->ranges()) {
-    out.small(r.begin);
-    out.small(r.end);
-  }
+  out.byte(t.challenges.spent(now));
+  out.ranges(t.out_of_order ? t.out_of_order->ranges() : std::span<const Range>{});
+  const auto& sacked = t.recovery.scoreboard();
+  out.ranges(sacked ? sacked->ranges() : std::span<const Range>{});
 }
 
-std::vector<std::uint8_t> encoded(const Segment& s, Seq sender_base, Seq receiver_base) {
+std::vector<std::uint8_t> encoded(const Segment& s, TimePoint senders_now) {
   std::vector<std::uint8_t> octets;
   Encoder out(octets);
   out.byte(s.to);
   out.byte(s.incarnation);
   out.byte(s.header.flags.bits());
-  out.seq(s.header.seq, sender_base);
-  out.seq(s.header.ack, receiver_base);
+  out.seq(s.header.seq, Seq(0));
+  out.seq(s.header.ack, Seq(0));
   out.window(s.header.window);
   out.byte(static_cast<std::uint64_t>(s.payload.size()));
+  const wire::TcpOptions& options = s.header.options;
+  if (options.has(wire::TcpOptions::kTimestamps)) out.stamp(options.ts_val, senders_now);
+  for (std::size_t i = 0; i < options.sack_count; ++i) {
+    out.seq(options.sack[i].left, Seq(0));
+    out.seq(options.sack[i].right, Seq(0));
+  }
   return octets;
 }
 
@@ -144,6 +165,7 @@ void World::canonical(std::vector<std::uint8_t>& into) const {
   out.byte(losses_left_);
   out.byte(duplicates_left_);
   for (const Endpoint& e : endpoints_) {
+    const TimePoint peers_now = endpoints_[peer_of(index_of(e))].now;
     out.byte(static_cast<std::uint64_t>(e.kind) | std::uint64_t{e.held} << 4U |
              static_cast<std::uint64_t>(e.listener.state() == State::listen) << 5U);
     out.byte(e.opens_left);
@@ -151,20 +173,26 @@ void World::canonical(std::vector<std::uint8_t>& into) const {
     out.byte(e.calls_left);
     out.byte(std::uint64_t{e.incarnation} << 4U | e.peer_incarnation);
     if (e.kind != Endpoint::Kind::connection) out.deadline(e.next_deadline(), e.now);
-    if (e.kind == Endpoint::Kind::connection) encode(out, e.connection.tcb(), e.now);
+    if (e.kind == Endpoint::Kind::connection) encode(out, e.connection.tcb(), e.now, peers_now);
     if (e.kind == Endpoint::Kind::syn_rcvd) {
       out.byte(std::uint64_t{e.record->retransmissions} | std::uint64_t{e.record->syn_ack_due}
                                                               << 4U);
       out.seq(e.record->irs, Seq(0));
+      out.byte(e.record->challenges.spent(e.now));
+      if (e.record->agreed.timestamps) out.stamp(e.record->ts.recent, peers_now);
     }
     if (e.kind == Endpoint::Kind::time_wait) {
-      // Where the peer's numbers end: what is taken for a duplicate depends on it.
+      // Where both sides' numbers end: what is taken for a duplicate depends on it.
       out.seq(e.time_wait->snd_nxt(), Seq(0));
+      out.seq(e.time_wait->rcv_nxt(), Seq(0));
+      out.window(e.time_wait->window());
+      out.byte(e.time_wait->challenges().spent(e.now));
+      if (settings_->timestamps) out.stamp(e.time_wait->ts_recent(), peers_now);
     }
   }
   std::vector<std::vector<std::uint8_t>> segments;
   segments.reserve(wire_.size());
-  for (const Segment& s : wire_) segments.push_back(encoded(s, Seq(0), Seq(0)));
+  for (const Segment& s : wire_) segments.push_back(encoded(s, endpoints_[peer_of(s.to)].now));
   std::ranges::sort(segments);
   for (const auto& s : segments) into.insert(into.end(), s.begin(), s.end());
 }

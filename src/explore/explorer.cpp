@@ -43,12 +43,19 @@ Digest digest_of(const std::vector<std::uint8_t>& octets) {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
-/// What is kept of each state: how it was reached, and where the fair step from it leads.
+/// What is kept of each state: how it was reached, and where it goes by itself.
 struct Node {
   std::uint32_t parent = kNone;
-  std::uint32_t fair = kNone;  ///< kNone: nothing happens by itself any more
+  std::uint32_t first_edge = 0;  ///< in Search::edges_
+  std::uint16_t edges = 0;       ///< arrivals and timers that may come next; 0: only calls are left
   Action action{};
   bool quiet_for_user = false;  ///< somebody could read: going round is no livelock
+};
+
+/// A segment that arrives or a timer that fires, and the state that this leads to.
+struct Edge {
+  std::uint32_t to = kNone;
+  Action action{};
 };
 
 class Search {
@@ -98,18 +105,21 @@ class Search {
 
   void expand(const World& world, std::uint32_t index,
               std::vector<std::pair<World, std::uint32_t>>& stack) {
-    const auto fair = world.fair_step();
+    nodes_[index].first_edge = static_cast<std::uint32_t>(edges_.size());
     for (const Action& action : world.actions()) {
       World next = world;
       next.act(action);
       ++report_.steps;
       note_rows(next);
       const auto [to, added] = find_or_add(next, index, action);
-      if (fair && fair->kind == action.kind && fair->which == action.which) nodes_[index].fair = to;
+      if (by_itself(action.kind)) {
+        edges_.push_back({to, action});
+        ++nodes_[index].edges;
+      }
       if (!next.violation().empty()) return violated(next.violation(), index, action);
       if (added) stack.emplace_back(std::move(next), to);
     }
-    if (fair) return;
+    if (nodes_[index].edges > 0) return;
     const std::string wrong = world.wrong_when_quiet();
     if (!wrong.empty()) violated(wrong, index, {});
   }
@@ -124,21 +134,40 @@ class Search {
     report_.violations.push_back(std::move(v));
   }
 
-  /// From every state the fair steps must come to an end. Where they go round in a circle somebody
-  /// must be able to end that: a reader for whom octets lie there.
+  /// From every state, whatever the order in which segments arrive and timers fire, it must come
+  /// to an end: these steps never lead back to where one was. Only where somebody could read what
+  /// lies there may it go round: a closed window is asked after for ever (§3.8.6.1).
   void check_ends() {
-    std::vector<std::uint8_t> colour(nodes_.size(), 0);  // 1: on the way, 2: known to be fine
+    enum : std::uint8_t { kNew, kOnTheWay, kEnds };
+    std::vector<std::uint8_t> mark(nodes_.size(), kNew);
+    std::vector<std::pair<std::uint32_t, std::uint16_t>> way;  // a state, edges of it gone along
     for (std::uint32_t start = 0; start < nodes_.size(); ++start) {
-      std::uint32_t at = start;
-      while (at != kNone && colour[at] == 0) {
-        colour[at] = 1;
-        at = nodes_[at].fair;
+      if (mark[start] != kNew) continue;
+      way.emplace_back(start, std::uint16_t{0});
+      while (!way.empty()) {
+        auto& [at, gone] = way.back();
+        mark[at] = kOnTheWay;
+        if (gone == nodes_[at].edges || nodes_[at].quiet_for_user) {
+          mark[at] = kEnds;
+          way.pop_back();
+          continue;
+        }
+        const std::uint32_t to = edges_[nodes_[at].first_edge + gone++].to;
+        if (mark[to] == kOnTheWay) return goes_round(to, way);
+        if (mark[to] == kNew) way.emplace_back(to, std::uint16_t{0});
       }
-      if (at != kNone && colour[at] == 1 && !nodes_[at].quiet_for_user) {
-        violated("it goes on for ever without anybody calling", at, std::nullopt);
-        return;
-      }
-      for (std::uint32_t i = start; i != kNone && colour[i] == 1; i = nodes_[i].fair) colour[i] = 2;
+    }
+  }
+
+  /// `way` leads back to `first`.
+  void goes_round(std::uint32_t first,
+                  const std::vector<std::pair<std::uint32_t, std::uint16_t>>& way) {
+    violated("it can go on for ever without anybody calling", first, std::nullopt);
+    auto& trace = report_.violations.back().trace;
+    trace.emplace_back("and from here on round and round:");
+    auto step = std::ranges::find(way, first, [](const auto& s) { return s.first; });
+    for (; step != way.end(); ++step) {
+      trace.push_back(to_string(edges_[nodes_[step->first].first_edge + step->second - 1U].action));
     }
   }
 
@@ -146,6 +175,7 @@ class Search {
   const OnProgress& progress_;
   Report report_;
   std::vector<Node> nodes_;
+  std::vector<Edge> edges_;
   std::unordered_map<Digest, std::uint32_t, DigestHash> seen_;
   std::vector<std::uint8_t> octets_;
   std::size_t next_report_ = 100'000;
@@ -207,12 +237,52 @@ std::vector<Bounds> client_and_server() {
        .octets = {0, 0},
        .calls = {1, 1},
        .keepalive = true},
+      {.name = "a client that comes again, timestamps",
+       .losses = 0,
+       .duplicates = 0,
+       .opens = {2, 0},
+       .octets = {0, 0},
+       .calls = {2, 1},
+       .options = true},
       {.name = "Linux profile",
        .losses = 0,
        .duplicates = 0,
        .octets = {0, 1},
        .calls = {1, 1},
        .linux_profile = true},
+  };
+}
+
+/// One end connects, the other listens; what arrives is out of order, or hardly fits.
+std::vector<Bounds> order_and_windows() {
+  return {
+      {.name = "octets out of order",
+       .in_flight = 3,
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {2, 0},
+       .calls = {1, 0},
+       .nagle = false},
+      {.name = "octets out of order, timestamps and SACK",
+       .in_flight = 3,
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {2, 0},
+       .calls = {1, 0},
+       .nagle = false,
+       .options = true},
+      {.name = "a window of one octet",
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {2, 0},
+       .calls = {1, 0},
+       .window = 1},
+      {.name = "a window of one octet, a loss",
+       .losses = 1,
+       .duplicates = 0,
+       .octets = {2, 0},
+       .calls = {1, 0},
+       .window = 1},
   };
 }
 
@@ -259,8 +329,9 @@ std::vector<Bounds> both_open() {
 /// any machine.
 std::vector<Bounds> standard_bounds() {
   auto all = client_and_server();
-  const auto more = both_open();
-  all.insert(all.end(), more.begin(), more.end());
+  for (const auto& more : {order_and_windows(), both_open()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 

@@ -29,6 +29,9 @@ struct Bounds {
   bool keepalive = false;
   bool linux_profile = false;
   bool self_connect = false;  ///< endpoint 0 talks to itself
+  std::uint32_t window = 64;  ///< octets of each receive buffer; few enough and it closes
+  bool nagle = true;          ///< off: several octets are out at once, and come in any order
+  bool options = false;       ///< timestamps and SACK are offered
 };
 
 /// A segment on the wire. `payload` names octets by their true place with the sender.
@@ -84,6 +87,10 @@ struct Action {
   std::uint8_t which = 0;  ///< a segment's place on the wire, or an endpoint
 };
 [[nodiscard]] std::string to_string(const Action& action);
+/// Nobody calls and nothing goes wrong on the wire: a segment arrives, or a timer fires.
+[[nodiscard]] constexpr bool by_itself(Action::Kind kind) {
+  return kind == Action::Kind::deliver || kind == Action::Kind::timer;
+}
 
 class World {
  public:
@@ -93,10 +100,6 @@ class World {
   /// Does it, and lets the endpoint that was touched send. What is wrong with the outcome, if
   /// anything is, stands in violation().
   void act(const Action& action);
-  /// The step taken where nothing more goes wrong and nobody calls: the first segment arrives, or
-  /// with an empty wire a timer fires. Nothing where neither is left: only calls are.
-  [[nodiscard]] std::optional<Action> fair_step() const;
-
   /// The state in a form in which equal states are equal octets: times relative to the endpoint's
   /// clock, no initial sequence numbers, no counters, the wire in order.
   void canonical(std::vector<std::uint8_t>& into) const;

@@ -6,10 +6,18 @@
 #include <memory>
 #include <vector>
 
+#include "ip/link_layer.hpp"
+#include "ip/reassembly.hpp"
 #include "tcp/settings.hpp"
 #include "wire/address.hpp"
 
 namespace lastack::host {
+
+/// What a link carries: bare IP packets, or Ethernet frames with neighbours to be found.
+enum class Medium : std::uint8_t { ip, ethernet };
+
+/// The most octets of payload in one packet, with the largest headers there are.
+inline constexpr std::uint32_t kMostSuperSegment = 65535 - 60 - 60;
 
 struct Config {
   std::vector<wire::Prefix> addresses;  ///< ours, and the networks they are on
@@ -20,9 +28,25 @@ struct Config {
   bool verify_checksum = true;    ///< we verify; false where the link has
   tcp::SettingsPtr settings;      ///< for connections that name none; may be null
   std::size_t most_connections = 1U << 20U;
-  std::size_t syn_queue = 1024;      ///< handshakes under way, of one listener
+  /// Octets that peers have sent and nobody has read, in all; a connection that holds few gets
+  /// more.
+  std::size_t most_unread = std::size_t{1} << 30U;
+  std::size_t syn_queue = 1024;            ///< handshakes under way, of one listener
+  bool syn_cookies = true;                 ///< where that is full; else further SYNs are dropped
+  std::size_t most_events = 1U << 16U;     ///< that wait to be pulled; of more the oldest are lost
+  std::size_t most_orphans = 1U << 14U;    ///< closed and not over; of more old ones are reset
+  std::size_t most_time_wait = 1U << 18U;  ///< records; of more the oldest end before their time
+  /// Answers that belong to no connection and wait to be sent: resets, echoes, ICMP errors.
+  std::size_t most_replies = 4096;
+  ip::ReassemblyLimits reassembly{};
+  /// ICMP errors that we send, at most (RFC 4443 §2.4(f)).
+  std::uint32_t icmp_errors_per_second = 100;
+  std::uint32_t icmp_error_burst = 50;
+  std::size_t trace = 0;             ///< events kept for views (host/trace.hpp), 128 octets each
   std::uint16_t first_port = 32768;  ///< ephemeral ports (RFC 6056)
   std::uint16_t last_port = 60999;
+  Medium medium = Medium::ip;
+  ip::LinkSettings link;  ///< where the medium is Ethernet
 };
 
 }  // namespace lastack::host

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/ring.hpp"
 #include "base/time.hpp"
@@ -30,9 +31,13 @@ struct ConnectionEntry {
   Flow flow;
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
+  std::uint32_t unread = 0;          ///< octets in `in` when they were last counted
   bool in_table = false;
-  bool dirty = false;  ///< stands in the queue of those that may send
-  bool held = false;   ///< somebody has its id
+  bool dirty = false;       ///< stands in the queue of those that may send
+  bool held = false;        ///< somebody has its id
+  bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
+  bool told = false;        ///< an event of it waits to be pulled
+  bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
 struct SynRcvdEntry {
@@ -40,6 +45,7 @@ struct SynRcvdEntry {
   tcp::SynRcvd record;
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;
+  std::uint32_t place = 0;  ///< in the listener's `handshakes`
   bool dirty = false;
 };
 static_assert(sizeof(SynRcvdEntry) <= 128);
@@ -47,6 +53,7 @@ static_assert(sizeof(SynRcvdEntry) <= 128);
 struct TimeWaitEntry {
   Flow flow;
   tcp::TimeWait record;
+  tcp::SettingsPtr settings;  ///< the connection's: its MSL, what a RST does
   TimePoint since{};
   TimerId timer = kNoTimer;
   bool dirty = false;
@@ -56,12 +63,12 @@ struct ListenerEntry {
   Endpoint local;
   tcp::Listener listener;
   tcp::SettingsPtr settings;
-  Ring<std::uint32_t> accept_queue;  ///< connections, the oldest first
+  Ring<std::uint32_t> accept_queue;       ///< connections, the oldest first
+  std::vector<std::uint32_t> handshakes;  ///< records under way, in no order
   std::uint32_t backlog = 0;
-  std::uint32_t handshakes = 0;
-  std::uint32_t generation = 0;
   TimePoint since{};
-  bool in_use = false;
+  TimePoint cookies_until{};  ///< the last cookie sent is good until then
+  bool told = false;          ///< an event of it waits to be pulled
 };
 
 }  // namespace lastack::host

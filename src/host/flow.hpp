@@ -17,6 +17,13 @@ struct Flow {
   friend constexpr bool operator==(const Flow&, const Flow&) = default;
 };
 
+/// Whether what is bound to one address keeps another from the other: the unspecified address
+/// stands for all of its family.
+[[nodiscard]] inline bool overlap(const wire::IpAddress& a, const wire::IpAddress& b) {
+  if (a == b) return true;
+  return a.family() == b.family() && (a.is_unspecified() || b.is_unspecified());
+}
+
 /// Names a connection of a host for as long as somebody holds it; a stale one finds nothing.
 struct FlowId {
   std::uint32_t index = UINT32_MAX;

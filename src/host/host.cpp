@@ -4,12 +4,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/link_side.hpp"
+
 namespace lastack::host {
 namespace {
 
 constexpr tcp::Settings kDefaults{};
 
 HashKey draw_key(Random& random) { return {random.next(), random.next()}; }
+
+std::vector<ip::UsableAddress> at_once(const std::vector<wire::Prefix>& prefixes) {
+  std::vector<ip::UsableAddress> all;
+  all.reserve(prefixes.size());
+  for (const wire::Prefix& p : prefixes) all.push_back({.prefix = p});
+  return all;
+}
 
 }  // namespace
 
@@ -18,7 +27,21 @@ Host::Host(Config config, Random random)
       random_(random),
       table_key_(draw_key(random_)),
       iss_key_(draw_key(random_)),
-      port_key_(draw_key(random_)) {}
+      port_key_(draw_key(random_)),
+      cookies_(draw_key(random_)),
+      reassembly_(config_.reassembly),
+      path_mtu_(draw_key(random_)),
+      identifications_(draw_key(random_)),
+      error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst),
+      trace_(config_.trace) {
+  if (config_.medium == Medium::ethernet) {
+    link_ = std::make_unique<LinkSide>(config_, Random(random_.next()));
+  } else {
+    addresses_ = at_once(config_.addresses);
+  }
+}
+
+Host::~Host() = default;
 
 const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   if (settings) return *settings;
@@ -26,8 +49,8 @@ const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
 }
 
 bool Host::is_local(const wire::IpAddress& address) const {
-  return std::ranges::any_of(config_.addresses,
-                             [&](const wire::Prefix& p) { return p.address == address; });
+  return std::ranges::any_of(
+      addresses_, [&](const ip::UsableAddress& a) { return a.prefix.address == address; });
 }
 
 const Flow& Host::flow_of(Handle handle) const {
@@ -90,20 +113,26 @@ std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection
 /// Takes what a door brought about to the buffers, the books and those who watch.
 void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   ConnectionEntry& entry = connections_[index];
-  count(fx);
+  note(entry.flow, fx, now);
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
-  if (fx.ready != 0 || fx.taken_count > 0) {
-    events_.push_back({.at = now,
-                       .flow = {index, connections_.generation(index)},
-                       .listener = {},
-                       .effects = fx});
+  if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
+  if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
+  const bool news = fx.ready != 0 && !entry.told;
+  if (news || fx.taken_count > 0) {
+    entry.told = true;
+    tell({.at = now,
+          .flow = {index, connections_.generation(index)},
+          .listener = {},
+          .effects = fx});
   }
   mark({Handle::Kind::connection, index});
 }
 
-void Host::count(const tcp::Effects& fx) {
+/// Counts what became of a segment, a call or a timer, and keeps it for those who ask.
+void Host::note(const Flow& flow, const tcp::Effects& fx, TimePoint now) {
+  if (trace_.on()) trace_effects(flow, fx, now);
   counters_.dropped[static_cast<std::size_t>(fx.drop)] += 1;
   for (const tcp::Transition& t : fx.transitions()) {
     const auto row = std::ranges::find_if(
@@ -143,6 +172,7 @@ void Host::minds_deadline(TimerId timer, TimePoint deadline) {
 void Host::settle(std::uint32_t index, TimePoint now) {
   ConnectionEntry& entry = connections_[index];
   const tcp::State state = entry.connection.state();
+  count_unread(entry, entry.in.held());
   if (state == tcp::State::closed || state == tcp::State::listen) {
     remove_from_table(entry, index);
     if (!entry.held && entry.listener == kNobody) release(index);
@@ -153,6 +183,11 @@ void Host::settle(std::uint32_t index, TimePoint now) {
     return;
   }
   minds_deadline(entry.timer, entry.connection.next_deadline());
+}
+
+void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
+  unread_ += now_unread;
+  unread_ -= std::exchange(entry.unread, static_cast<std::uint32_t>(now_unread));
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
@@ -166,6 +201,8 @@ void Host::release(std::uint32_t index) {
   ConnectionEntry& entry = connections_[index];
   remove_from_table(entry, index);
   wheel_.destroy(entry.timer);
+  if (entry.orphan) --orphans_;
+  count_unread(entry, 0);
   connections_.drop(index);
 }
 
@@ -173,13 +210,27 @@ void Host::release(std::uint32_t index) {
 void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   const ConnectionEntry& entry = connections_[index];
   const TimePoint since = entry.history.kept() > 0 ? entry.history.last(0).at : now;
-  const std::uint32_t record = time_wait_.make(
-      {.flow = entry.flow, .record = tcp::TimeWait(entry.connection), .since = since});
+  make_room_in_time_wait();
+  const std::uint32_t record = time_wait_.make({.flow = entry.flow,
+                                                .record = tcp::TimeWait(entry.connection),
+                                                .settings = entry.connection.tcb().settings,
+                                                .since = since});
   const Handle handle{Handle::Kind::time_wait, record};
+  time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
   wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());
   release(index);
   table_.insert(hash(time_wait_[record].flow), handle);
+}
+
+/// Where there are too many the oldest goes: it has protected its ports for the longest.
+void Host::make_room_in_time_wait() {
+  if (time_wait_.size() < config_.most_time_wait) return;
+  const auto oldest =
+      time_wait_by_age_.oldest(time_wait_, 1, [](const TimeWaitEntry&) { return true; });
+  if (!oldest) return;
+  end_time_wait(*oldest);
+  ++counters_.time_wait_cut;
 }
 
 /// A record that has ended goes at once: the next packet of its flow must not find it.
@@ -196,7 +247,10 @@ void Host::end_syn_rcvd(std::uint32_t index) {
   SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(hash(entry.flow), {Handle::Kind::syn_rcvd, index});
   wheel_.destroy(entry.timer);
-  if (entry.listener != kNobody) --listeners_[entry.listener].handshakes;
+  auto& handshakes = listeners_[entry.listener].handshakes;
+  syn_rcvd_[handshakes.back()].place = entry.place;
+  handshakes[entry.place] = handshakes.back();
+  handshakes.pop_back();
   syn_rcvd_.drop(index);
 }
 
@@ -207,6 +261,8 @@ void Host::end_time_wait(std::uint32_t index) {
 }
 
 void Host::advance(TimePoint now) {
+  if (link_) advance_link(now);
+  if (reassembly_.next_deadline() <= now) reassembly_due(now);
   due_.clear();
   wheel_.advance(now, due_);
   for (const std::uint32_t packed : due_) {
@@ -221,7 +277,8 @@ void Host::advance(TimePoint now) {
         break;
       case Handle::Kind::syn_rcvd: {
         SynRcvdEntry& entry = syn_rcvd_[i];
-        count(entry.record.timer_expired(settings_of(listeners_[entry.listener].settings), now));
+        const auto& settings = settings_of(listeners_[entry.listener].settings);
+        note(entry.flow, entry.record.timer_expired(settings, now), now);
         go_on_with_syn_rcvd(i);
         break;
       }
@@ -233,7 +290,7 @@ void Host::advance(TimePoint now) {
 /// What is over is over now, not when somebody asks for packets: the port is free.
 void Host::time_wait_due(std::uint32_t index, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
-  count(entry.record.timer_expired(now));
+  note(entry.flow, entry.record.timer_expired(now), now);
   if (entry.record.state() == tcp::State::closed && !entry.dirty) {
     end_time_wait(index);
   } else {
@@ -244,7 +301,16 @@ void Host::time_wait_due(std::uint32_t index, TimePoint now) {
 bool Host::next_event(HostEvent& event) {
   if (events_.empty()) return false;
   event = events_.pop_front();
+  if (ConnectionEntry* entry = get(event.flow)) entry->told = false;
+  if (ListenerEntry* listener = find_listener(event.listener)) listener->told = false;
   return true;
+}
+
+void Host::tell(const HostEvent& event) {
+  if (HostEvent lost; events_.size() >= config_.most_events && next_event(lost)) {
+    ++counters_.events_lost;
+  }
+  events_.push_back(event);
 }
 
 }  // namespace lastack::host

@@ -4,6 +4,7 @@
 // there is no thread, clock or socket in here. One Host is one thread's worth.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -16,19 +17,35 @@
 #include "base/random.hpp"
 #include "base/ring.hpp"
 #include "base/time.hpp"
+#include "host/bound_ports.hpp"
 #include "host/config.hpp"
 #include "host/counters.hpp"
+#include "host/elders.hpp"
 #include "host/entries.hpp"
 #include "host/flow.hpp"
 #include "host/flow_table.hpp"
 #include "host/packet.hpp"
+#include "host/port_index.hpp"
+#include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
+#include "host/trace.hpp"
+#include "ip/fragmenter.hpp"
+#include "ip/icmp_meaning.hpp"
+#include "ip/identification.hpp"
+#include "ip/link_layer.hpp"
+#include "ip/path_mtu.hpp"
+#include "ip/reassembly.hpp"
+#include "ip/token_bucket.hpp"
+#include "wire/icmp.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::host {
 
 using tcp::SettingsPtr;
+using wire::Family;
+
+struct LinkSide;
 
 /// What a caller of the user's side did wrong, or asked for in vain.
 enum class Refusal : std::uint8_t {
@@ -40,7 +57,8 @@ enum class Refusal : std::uint8_t {
 };
 
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
-/// accept. Pulled with next_event().
+/// accept. Pulled with next_event(). It asks to look, and speaks for all that happens until it is
+/// pulled: no other event follows it before that but those that bring transitions.
 struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` is meant
@@ -53,22 +71,38 @@ class Host {
   Host(Config config, Random random);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
+  ~Host();
 
   // --- The link's side.
 
   /// An IP packet came. After a batch of them pull with transmit().
   void packet_arrives(const Slice& packet, TimePoint now);
-  /// The next packet to send; false when there is none. Pull until then after every call that may
-  /// have made something to send, and after advance().
+  /// The same for a frame, where the medium is Ethernet.
+  void frame_arrives(const Slice& frame, TimePoint now);
+  /// The next packet to send, or the next frame; false when there is none. Pull until then after
+  /// every call that may have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now);
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
-  [[nodiscard]] TimePoint next_deadline() const { return wheel_.next_deadline(); }
+  [[nodiscard]] TimePoint next_deadline() const {
+    const TimePoint next = std::min(wheel_.next_deadline(), reassembly_.next_deadline());
+    return link_ ? std::min(next, link_deadline()) : next;
+  }
   void advance(TimePoint now);
-  /// The next event since the last call; false when there is none. Events wait until they are
-  /// pulled, so pull them.
+  /// The next event since the last call; false when there is none. Who does not pull them loses
+  /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
+  /// Events that wait.
+  [[nodiscard]] std::size_t events() const { return events_.size(); }
+  /// What became of an address of ours on an Ethernet link; false when there is no more to tell.
+  /// The latest few are kept for whoever asks.
+  bool next_link_event(ip::LinkNews& event);
 
   // --- The user's side. A stale id answers as a connection that has ended.
+
+  /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
+  /// `shared` may have the same one, but not where somebody listens.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared);
+  void unbind(const Endpoint& bound) { bound_.give_back(bound); }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
@@ -77,6 +111,9 @@ class Host {
   std::optional<FlowId> accept(ListenerId id);
   /// Connections that wait for accept().
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
+  void set_backlog(ListenerId id, std::uint32_t backlog);
+  /// For connections that come from now on, and for those whose handshake is under way.
+  void set_settings(ListenerId id, SettingsPtr settings);
   /// Ends listening. Connections not yet accepted, and handshakes under way, are reset.
   void close_listener(ListenerId id, TimePoint now);
   [[nodiscard]] std::optional<Endpoint> local_of(ListenerId id) const;
@@ -111,8 +148,14 @@ class Host {
   /// Octets that send() would take now.
   [[nodiscard]] std::size_t writable(FlowId id) const;
   [[nodiscard]] bool is_local(const wire::IpAddress& address) const;
+  /// Our addresses that can be used now: on Ethernet not before nobody else was found to have them.
+  [[nodiscard]] std::span<const ip::UsableAddress> addresses() const { return addresses_; }
+  /// Neighbours, routes, all addresses; null where the medium is not Ethernet.
+  [[nodiscard]] const ip::LinkLayer* link() const;
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// The latest events, where Config::trace asks for them.
+  [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] BufferPool& pool() { return pool_; }
   /// Calls visit(View) for everything there is: listeners, records, connections.
   template <typename Visit>
@@ -120,40 +163,112 @@ class Host {
   /// Connections and records that exist; 0 when everything has been given back.
   [[nodiscard]] std::size_t flows() const { return table_.size(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+  /// Of them those that nobody holds any more, and that are not over yet.
+  [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
+  /// Octets in all receive buffers, as of the last transmit().
+  [[nodiscard]] std::size_t unread() const { return unread_; }
+  [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }
+  [[nodiscard]] const ip::PathMtu& path_mtu() const { return path_mtu_; }
+  /// Octets of the largest IP packet that the link takes.
+  [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
  private:
+  /// How a packet came: what comes from outside can't have an address of ours.
+  enum class Via : std::uint8_t { link, loop };
+
+  // host_ip.cpp
+  void take(const Slice& packet, Via via, TimePoint now);
+  [[gnu::noinline]] void not_whole(const Slice& packet, wire::ParseError error, Via via,
+                                   TimePoint now);
+  void piece_arrives(const Slice& packet, Via via, TimePoint now);
+  void whole_arrives(const Slice& packet, Via via, TimePoint now);
+  void refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now);
+  [[gnu::noinline]] void to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via,
+                                   TimePoint now);
+  [[nodiscard]] bool is_between(const wire::IpAddress& source, const wire::IpAddress& destination,
+                                Via via);
+  [[nodiscard]] bool may_come_from(const wire::IpAddress& address, Via via) const;
+  [[nodiscard]] bool is_broadcast(const wire::IpAddress& address) const;
+  [[gnu::noinline]] void reassembly_due(TimePoint now);
+
+  // host_icmp.cpp
+  [[gnu::noinline]] void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
+  void answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp);
+  void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now);
+  void icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, std::uint16_t mtu,
+                          TimePoint now);
+  void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
+  [[gnu::noinline]] void mind_path(ConnectionEntry& entry, TimePoint now);
+  std::uint16_t identification_for(const wire::IpAddress& from, const wire::IpAddress& to);
+  void send_error(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
+                  TimePoint now);
+
   // host_input.cpp
   void tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now);
-  void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
-  [[nodiscard]] bool may_come_from(const wire::IpAddress& address) const;
   void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                      TimePoint now);
   void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                    TimePoint now);
   void to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,
                     const Slice& packet, TimePoint now);
-  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, TimePoint now,
+  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
                    std::optional<Seq> beyond = {});
-  void grow(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+  [[nodiscard]] bool may_keep_more(const ConnectionEntry& entry);
+  [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
+  void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+            const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+
+  // host_cookies.cpp
+  void send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHeader& syn,
+                   TimePoint now);
+  bool takes_cookie(std::uint32_t owner, const Flow& flow, const wire::ParsedTcp& tcp,
+                    const Slice& packet, TimePoint now);
 
   // host_user.cpp
+  [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id);
-  ListenerEntry* listener_for(const Endpoint& local);
+  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);
+  void reset_an_orphan(TimePoint now);
 
   // host_output.cpp
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
+  void take_turns(std::size_t octets);
   void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-             PacketOut& out);
+             PacketOut& out, bool may_be_cut = false);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
+  [[nodiscard]] bool may_reply();
+  void reply(const Flow& flow, const tcp::Outgoing& segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
+  void reply(Slice packet);
+  [[gnu::noinline]] void transmit_reply(PacketOut& out, TimePoint now);
+  void cut_reply(TimePoint now);
+
+  // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not
+  [[nodiscard, gnu::noinline]] TimePoint link_deadline() const;
+  [[gnu::noinline]] void advance_link(TimePoint now);
+  void hear_link(TimePoint now);
+  [[gnu::noinline]] bool transmit_link(PacketOut& out);
+  [[gnu::noinline]] bool find_way(PacketOut& out, TimePoint now);
+  void no_way_for(const PacketOut& out, TimePoint now);
+  [[gnu::noinline]] void way_works(const Flow& flow, TimePoint now);
+  [[gnu::noinline]] void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
+
+  // host_trace.cpp: only where Config::trace asks for it
+  void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload, TimePoint now);
+  void trace_departure(const Flow& flow, const PacketOut& packet, const tcp::Expiry& expiry,
+                       TimePoint now);
+  void trace_reply(const Slice& packet, TimePoint now);
+  void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
+  void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now);
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
@@ -163,39 +278,58 @@ class Host {
   ConnectionEntry* get(FlowId id);
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
-  void count(const tcp::Effects& fx);
+  void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
+  void tell(const HostEvent& event);
   void mark(Handle handle);
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
+  void count_unread(ConnectionEntry& entry, std::size_t now_unread);
   void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   void release(std::uint32_t index);
   void to_time_wait_record(std::uint32_t index, TimePoint now);
   void go_on_with_syn_rcvd(std::uint32_t index);
   void end_syn_rcvd(std::uint32_t index);
   void end_time_wait(std::uint32_t index);
+  void make_room_in_time_wait();
   void time_wait_due(std::uint32_t index, TimePoint now);
   void minds_deadline(TimerId timer, TimePoint deadline);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
 
   Config config_;
+  std::vector<ip::UsableAddress> addresses_;
   Random random_;
   HashKey table_key_;
   HashKey iss_key_;
   HashKey port_key_;
+  SynCookies cookies_;
   BufferPool pool_;  ///< outlives every slice below
   FlowTable table_;
   TimingWheel wheel_;
   Slab<ConnectionEntry> connections_;
   Slab<SynRcvdEntry> syn_rcvd_;
   Slab<TimeWaitEntry> time_wait_;
-  std::vector<ListenerEntry> listeners_;
-  Ring<Handle> dirty_;   ///< those that may have something to send, and some that are gone
-  Ring<Slice> replies_;  ///< whole packets that belong to no connection
-  Ring<Slice> looped_;   ///< packets to an address of our own
+  Elders<ConnectionEntry> orphans_by_age_;
+  Elders<TimeWaitEntry> time_wait_by_age_;
+  std::size_t orphans_ = 0;
+  std::size_t unread_ = 0;  ///< octets in receive buffers, as each connection last counted them
+  Slab<ListenerEntry> listeners_;
+  PortIndex listening_;
+  BoundPorts bound_;
+  Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
+  std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
+  Ring<Slice> replies_;   ///< whole packets that belong to no connection
+  std::optional<ip::Fragmenter> cutting_;  ///< of the first of them, while it goes out in pieces
+  Ring<Slice> looped_;                     ///< packets to an address of our own
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
+  ip::Reassembly reassembly_;
+  ip::PathMtu path_mtu_;
+  ip::Identifications identifications_;
+  ip::TokenBucket error_budget_;
   Counters counters_;
-  std::uint32_t last_ = kNobody;  ///< connection of the last packet, if it is still there
+  Trace trace_;
+  std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
+  std::uint32_t last_ = kNobody;    ///< connection of the last packet, if it is still there
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };
@@ -208,17 +342,18 @@ struct View {
   std::size_t send_queue = 0;              ///< octets not acknowledged; of a listener, its backlog
   TimePoint since{};                       ///< when it entered this state
   const ConnectionEntry* entry = nullptr;  ///< null for listeners and records
+  const SynRcvdEntry* handshake = nullptr;
+  const TimeWaitEntry* time_wait = nullptr;
 };
 
 template <typename Visit>
 void Host::each(Visit visit) const {
-  for (const ListenerEntry& l : listeners_) {
-    if (!l.in_use) continue;
+  listeners_.each([&](const ListenerEntry& l) {
     visit(View{
         tcp::State::listen, {l.local, {}}, l.accept_queue.size(), l.backlog, l.since, nullptr});
-  }
+  });
   syn_rcvd_.each([&](const SynRcvdEntry& e) {
-    visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr});
+    visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr, &e});
   });
   connections_.each([&](const ConnectionEntry& e) {
     const tcp::State state = e.connection.state();
@@ -228,7 +363,7 @@ void Host::each(Visit visit) const {
                &e});
   });
   time_wait_.each([&](const TimeWaitEntry& e) {
-    visit(View{e.record.state(), e.flow, 0, 0, e.since, nullptr});
+    visit(View{e.record.state(), e.flow, 0, 0, e.since, nullptr, nullptr, &e});
   });
 }
 

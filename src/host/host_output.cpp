@@ -1,34 +1,53 @@
 // Packets out: pulled one by one from those that have something to send.
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
 #include "host/host.hpp"
 
 namespace lastack::host {
+namespace {
+
+/// Octets that a connection sends in one turn, where others wait: as much as the largest packet.
+constexpr std::size_t kTurn = 65536;
+
+}  // namespace
 
 bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
+    if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
-      packet_arrives(looped_.pop_front(), now);
+      ++counters_.packets_in;
+      take(looped_.pop_front(), Via::loop, now);
       continue;
     }
     out.clear();
     if (!replies_.empty()) {
-      out.payload.push_back(replies_.pop_front());
-      out.payload_size = out.payload[0].size();
+      transmit_reply(out, now);
     } else if (dirty_.empty()) {
       return false;
     } else if (!is_dirty(dirty_.front())) {
       dirty_.pop_front();  // it ended while it stood in the queue
       continue;
-    } else if (!transmit_from(dirty_.front(), out, now)) {
+    } else if (transmit_from(dirty_.front(), out, now)) {
+      take_turns(out.size());
+    } else {
       continue;
     }
     if (loop_back(out, now)) continue;
+    if (link_ && !find_way(out, now)) continue;
     ++counters_.packets_out;
     return true;
   }
+}
+
+/// The first in the queue has sent `octets`: when its turn is over, it goes to the end.
+void Host::take_turns(std::size_t octets) {
+  turn_ += octets;
+  if (turn_ < kTurn) return;
+  turn_ = 0;
+  dirty_.push_back(dirty_.pop_front());
 }
 
 /// The next segment of the first in the queue. False when it has none: it leaves the queue.
@@ -40,7 +59,9 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       const std::uint32_t most =
           config_.super_segment > 0 ? config_.super_segment : entry.connection.tcb().snd.mss;
       if (const auto segment = entry.connection.transmit(now, most)) {
-        build(entry.flow, *segment, &entry.out, out);
+        if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
+        build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
+        if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
         return true;
       }
       break;
@@ -50,6 +71,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       const auto& settings = settings_of(listeners_[entry.listener].settings);
       if (const auto segment = entry.record.transmit(settings, now)) {
         build(entry.flow, *segment, nullptr, out);
+        if (trace_.on()) trace_departure(entry.flow, out, entry.record.expiry(settings), now);
         return true;
       }
       break;
@@ -58,12 +80,14 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       TimeWaitEntry& entry = time_wait_[i];
       if (const auto segment = entry.record.transmit(now)) {
         build(entry.flow, *segment, nullptr, out);
+        if (trace_.on()) trace_departure(entry.flow, out, {}, now);
         return true;
       }
       break;
     }
   }
   dirty_.pop_front();
+  turn_ = 0;
   leaves_queue(handle, now);
   return false;
 }
@@ -97,7 +121,7 @@ void Host::leaves_queue(Handle handle, TimePoint now) {
 
 /// Writes the headers of a segment and gathers its octets, without copying them.
 void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-                 PacketOut& out) {
+                 PacketOut& out, bool may_be_cut) {
   wire::TcpHeader header = segment.header;
   header.source_port = flow.local.port;
   header.destination_port = flow.remote.port;
@@ -116,28 +140,29 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
-                          .identification = identification_++};
-  const std::span<std::byte> room(out.header);
+                          .identification = identification_++,
+                          .dont_fragment = !may_be_cut};
+  const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
   const std::size_t tcp_size = wire::emit_tcp(header, room.subspan(ip_size));
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
+  out.checksum_partial = !config_.transmit_checksum && !is_local(flow.remote.address);
   finish_checksum(flow, out);
 }
 
 /// Sums header and octets; or where the link will, only the pseudo-header, as offloads want it.
 void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
-  const auto segment = std::span(out.header).subspan(out.tcp_at, out.header_size - out.tcp_at);
+  const auto segment = out.header_room().subspan(out.tcp_at, out.header_size - out.tcp_at);
   const std::size_t length = segment.size() + out.payload_size;
   wire::Sum sum = wire::pseudo_header(flow.local.address, flow.remote.address, wire::kProtocolTcp,
                                       static_cast<std::uint32_t>(length));
-  out.checksum_partial = !config_.transmit_checksum;
-  if (out.checksum_partial && !is_local(flow.remote.address)) {
+  if (out.checksum_partial) {
     wire::set_tcp_checksum(segment, sum.folded());
     return;
   }
-  out.checksum_partial = false;
+  wire::set_tcp_checksum(segment, 0);
   sum.add(segment);
   bool odd = false;
   for (const Slice& part : out.payload) {
@@ -151,34 +176,81 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
 
 /// A packet to an address of our own never sees the link.
 bool Host::loop_back(PacketOut& out, TimePoint) {
-  const auto first = out.header_size > 0 ? out.header_bytes() : out.payload[0].bytes();
-  const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
-  const auto destination = wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
-  if (!is_local(destination)) return false;
+  if (!is_local(out.destination())) return false;
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   looped_.push_back(std::move(packet));
   return true;
 }
 
+/// Whether one more packet that belongs to no connection may wait to be sent; counts the refusal.
+bool Host::may_reply() {
+  const bool may = replies_.size() < config_.most_replies;
+  if (!may) ++counters_.replies_dropped;
+  return may;
+}
+
 void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
-  if (!reset.wanted) return;
+  if (!reset.wanted || !may_reply()) return;
   tcp::Outgoing segment;
   segment.header.flags =
       reset.with_ack ? wire::Flag::rst | wire::Flag::ack : wire::Flags(wire::Flag::rst);
   segment.header.seq = reset.seq;
   segment.header.ack = reset.ack;
+  reply(flow, segment);
+  ++counters_.resets_out;
+}
+
+/// A segment that belongs to no connection.
+void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
   PacketOut out;
   build(flow, segment, nullptr, out);
+  if (std::exchange(out.checksum_partial, false)) {
+    finish_checksum(flow, out);  // it waits in one piece, which says nothing of its checksum
+  }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
-  replies_.push_back(std::move(packet));
-  ++counters_.resets_out;
+  reply(std::move(packet));
+}
+
+void Host::reply(Slice packet) {
+  if (may_reply()) replies_.push_back(std::move(packet));
+}
+
+/// The first reply; or the next piece of it, where the way to its receiver takes less at once.
+void Host::transmit_reply(PacketOut& out, TimePoint now) {
+  if (trace_.on() && !cutting_) trace_reply(replies_.front(), now);
+  if (!cutting_) cut_reply(now);
+  if (!cutting_) {
+    out.become(replies_.pop_front());
+    return;
+  }
+  const Slice& packet = replies_.front();
+  const auto piece = cutting_->next(out.header_room());
+  out.header_size = piece.header_size;
+  out.payload.push_back(packet.sub(packet.size() - cutting_->payload() + piece.at, piece.size));
+  out.payload_size = piece.size;
+  if (!cutting_->done()) return;
+  cutting_.reset();
+  replies_.pop_front();
+}
+
+void Host::cut_reply(TimePoint now) {
+  const Slice& packet = replies_.front();
+  if (packet.size() <= std::min<std::size_t>(config_.mtu, ip::kLeastMtuV6)) return;
+  const auto ip = wire::parse_ip(packet.bytes());
+  if (!ip || is_local(ip->header.destination)) return;
+  const wire::IpAddress& to = ip->header.destination;
+  const std::uint16_t mtu = mtu_for(to.family());
+  const std::size_t most = std::min(mtu, path_mtu_.of(to, now).value_or(mtu));
+  if (packet.size() <= most) return;
+  const std::uint32_t identification = identifications_.next(ip->header.source, to);
+  cutting_.emplace(ip->header, identification, ip->payload.size(), most);
 }
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {
   if (into.size() < size()) return 0;
-  std::memcpy(into.data(), header.data(), header_size);
+  std::memcpy(into.data(), header.data() + front, header_size);
   std::size_t at = header_size;
   for (const Slice& part : payload) {
     std::memcpy(into.data() + at, part.data(), part.size());
@@ -187,8 +259,23 @@ std::size_t PacketOut::copy_to(std::span<std::byte> into) const {
   return at;
 }
 
+std::span<std::byte> PacketOut::extend_front(std::size_t octets) {
+  assert(octets <= front);
+  front -= octets;
+  header_size += octets;
+  tcp_at = static_cast<std::uint16_t>(tcp_at + octets);
+  return std::span(header).subspan(front, octets);
+}
+
+void PacketOut::become(Slice octets) {
+  clear();
+  payload_size = octets.size();
+  payload.push_back(std::move(octets));
+}
+
 void PacketOut::clear() {
   payload.clear();
+  front = kFrameRoom;
   header_size = payload_size = 0;
   segment_size = 0;
   checksum_partial = false;

@@ -10,14 +10,29 @@ namespace {
 constexpr std::size_t kTcpIpv4 = wire::kIpv4Header + wire::kTcpHeader;
 constexpr std::size_t kTcpIpv6 = wire::kIpv6Header + wire::kTcpHeader;
 
-bool can_be_peer(const Endpoint& remote) {
-  const auto& a = remote.address;
-  return remote.port != 0 && !a.is_unspecified() && !a.is_multicast() && !a.is_broadcast();
-}
-
 }  // namespace
 
-// --- listening
+// --- binding and listening
+
+std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared) {
+  if (!local.address.is_unspecified() && !is_local(local.address)) {
+    return std::unexpected(Refusal::address_not_available);
+  }
+  Endpoint at = local;
+  if (at.port == 0) {
+    const auto port = ephemeral_port(at, {});
+    if (!port) return std::unexpected(Refusal::address_in_use);
+    at.port = *port;
+  }
+  if (listens_at(at) || !bound_.take(at, shared)) return std::unexpected(Refusal::address_in_use);
+  return at;
+}
+
+bool Host::listens_at(const Endpoint& local) const {
+  return std::ranges::any_of(listening_.at(local.port), [&](std::uint32_t i) {
+    return overlap(listeners_[i].local.address, local.address);
+  });
+}
 
 std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint32_t backlog,
                                                 SettingsPtr settings, TimePoint now) {
@@ -30,52 +45,45 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
-  const bool taken = std::ranges::any_of(listeners_, [&](const ListenerEntry& l) {
-    const bool same_place = l.local.address == at.address ||
-                            (l.local.address.family() == at.address.family() &&
-                             (l.local.address.is_unspecified() || at.address.is_unspecified()));
-    return l.in_use && l.local.port == at.port && same_place;
-  });
-  if (taken) return std::unexpected(Refusal::address_in_use);
+  if (listens_at(at)) return std::unexpected(Refusal::address_in_use);
 
-  auto slot = std::ranges::find_if(listeners_, [](const ListenerEntry& l) { return !l.in_use; });
-  if (slot == listeners_.end()) slot = listeners_.insert(listeners_.end(), ListenerEntry{});
-  const std::uint32_t generation = slot->generation;
-  *slot = ListenerEntry{};
-  slot->generation = generation;
-  slot->local = at;
-  slot->settings = settings ? std::move(settings) : config_.settings;
-  slot->backlog = std::max(backlog, 1U);
-  slot->since = now;
-  slot->in_use = true;
-  count(slot->listener.open());
-  return ListenerId{static_cast<std::uint32_t>(slot - listeners_.begin()), generation};
+  const std::uint32_t index = listeners_.make({});
+  ListenerEntry& entry = listeners_[index];
+  entry.local = at;
+  entry.settings = settings ? std::move(settings) : config_.settings;
+  entry.backlog = std::max(backlog, 1U);
+  entry.since = now;
+  listening_.add(at.port, index);
+  note({entry.local, {}}, entry.listener.open(), now);
+  return ListenerId{index, listeners_.generation(index)};
+}
+
+const ListenerEntry* Host::find_listener(ListenerId id) const {
+  const bool fresh = listeners_.has(id.index) && listeners_.generation(id.index) == id.generation;
+  return fresh ? &listeners_[id.index] : nullptr;
 }
 
 ListenerEntry* Host::find_listener(ListenerId id) {
-  if (id.index >= listeners_.size()) return nullptr;
-  ListenerEntry& entry = listeners_[id.index];
-  return entry.in_use && entry.generation == id.generation ? &entry : nullptr;
+  return const_cast<ListenerEntry*>(std::as_const(*this).find_listener(id));
 }
 
 std::optional<Endpoint> Host::local_of(ListenerId id) const {
-  const ListenerEntry* entry = const_cast<Host*>(this)->find_listener(id);
+  const ListenerEntry* entry = find_listener(id);
   return entry != nullptr ? std::optional(entry->local) : std::nullopt;
 }
 
 std::size_t Host::waiting(ListenerId id) const {
-  const ListenerEntry* entry = const_cast<Host*>(this)->find_listener(id);
+  const ListenerEntry* entry = find_listener(id);
   return entry != nullptr ? entry->accept_queue.size() : 0;
 }
 
 /// A listener on just this address comes before one on all of them.
-ListenerEntry* Host::listener_for(const Endpoint& local) {
-  ListenerEntry* any = nullptr;
-  for (ListenerEntry& l : listeners_) {
-    if (!l.in_use || l.local.port != local.port) continue;
-    if (l.local.address == local.address) return &l;
-    const bool all = l.local.address.is_unspecified();
-    if (all && l.local.address.family() == local.address.family()) any = &l;
+std::optional<std::uint32_t> Host::listener_for(const Endpoint& local) const {
+  std::optional<std::uint32_t> any;
+  for (const std::uint32_t i : listening_.at(local.port)) {
+    const wire::IpAddress& address = listeners_[i].local.address;
+    if (address == local.address) return i;
+    if (address.is_unspecified() && address.family() == local.address.family()) any = i;
   }
   return any;
 }
@@ -89,13 +97,21 @@ std::optional<FlowId> Host::accept(ListenerId id) {
   return FlowId{index, connections_.generation(index)};
 }
 
+void Host::set_backlog(ListenerId id, std::uint32_t backlog) {
+  if (ListenerEntry* entry = find_listener(id)) entry->backlog = std::max(backlog, 1U);
+}
+
+void Host::set_settings(ListenerId id, SettingsPtr settings) {
+  if (ListenerEntry* entry = find_listener(id)) entry->settings = std::move(settings);
+}
+
 void Host::close_listener(ListenerId id, TimePoint now) {
   ListenerEntry* listener = find_listener(id);
   if (listener == nullptr) return;
-  count(listener->listener.close());
-  listener->in_use = false;
-  ++listener->generation;
+  note({listener->local, {}}, listener->listener.close(), now);
   reset_children(id.index, now);
+  listening_.remove(listener->local.port, id.index);
+  listeners_.drop(id.index);
 }
 
 void Host::reset_children(std::uint32_t listener, TimePoint now) {
@@ -104,13 +120,10 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
     connections_[index].listener = kNobody;
     apply(index, connections_[index].connection.abort(now), now);
   }
-  std::vector<std::uint32_t> children;
-  syn_rcvd_.each_index([&](std::uint32_t i, const SynRcvdEntry& entry) {
-    if (entry.listener == listener) children.push_back(i);
-  });
-  for (const std::uint32_t i : children) {
+  for (const auto& handshakes = listeners_[listener].handshakes; !handshakes.empty();) {
+    const std::uint32_t i = handshakes.back();
     const tcp::Effects fx = syn_rcvd_[i].record.abort();
-    count(fx);
+    note(syn_rcvd_[i].flow, fx, now);
     reply_reset(syn_rcvd_[i].flow, fx.reset);
     end_syn_rcvd(i);
   }
@@ -119,19 +132,13 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
 // --- connecting
 
 std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) const {
-  if (is_local(remote)) return remote;
-  std::optional<wire::IpAddress> any;
-  for (const wire::Prefix& p : config_.addresses) {
-    if (p.contains(remote)) return p.address;
-    if (!any && p.address.family() == remote.family()) any = p.address;
-  }
-  return any;
+  if (link_) return link()->source_for(remote);
+  return ip::choose_source(addresses_, remote, remote);
 }
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
-  const bool listened = std::ranges::any_of(
-      listeners_, [&](const ListenerEntry& l) { return l.in_use && l.local.port == local.port; });
-  return listened || lookup({local, remote}).has_value();
+  return !listening_.at(local.port).empty() || bound_.any_at(local.port) ||
+         lookup({local, remote}).has_value();
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
@@ -149,20 +156,28 @@ std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const E
 
 /// RFC 6528 §3: a clock of 4 microseconds and a keyed hash of the flow.
 tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now) {
-  const bool v4 = flow.local.address.is_v4();
+  const Family family = flow.local.address.family();
+  const bool v4 = family == Family::v4;
   const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / 4us);
   const std::size_t headers = v4 ? kTcpIpv4 : kTcpIpv6;
   return {.iss = Seq(hash_of(flow, iss_key_) + clock),
           .ts_offset = hash_of({flow.remote, flow.local}, iss_key_),
-          .mss = static_cast<std::uint16_t>(config_.mtu - headers),
+          .mss = static_cast<std::uint16_t>(mtu_for(family) - headers),
           .default_mss = static_cast<std::uint16_t>(v4 ? 536 : 1220),
           .settings = settings ? std::move(settings) : config_.settings};
 }
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
                                              SettingsPtr settings, TimePoint now) {
-  if (!can_be_peer(remote)) return std::unexpected(Refusal::bad_address);
-  if (connections_.size() >= config_.most_connections) return std::unexpected(Refusal::too_many);
+  const wire::IpAddress& to = remote.address;
+  const bool many = to.is_multicast() || is_broadcast(to);
+  if (many || to.is_unspecified() || remote.port == 0) {
+    return std::unexpected(Refusal::bad_address);
+  }
+  if (connections_.size() >= config_.most_connections) {
+    ++counters_.too_many;
+    return std::unexpected(Refusal::too_many);
+  }
   Flow flow{local.value_or(Endpoint{}), remote};
   if (!local || local->address.is_unspecified()) {
     const auto source = source_for(remote.address);
@@ -184,6 +199,7 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
   const auto fx = connection.open(how_to_open(flow, std::move(settings), now), now);
   const std::uint32_t index = make_connection(flow, std::move(connection));
   connections_[index].held = true;
+  trace_call(flow, TraceEvent::Call::connect, 0, now);
   apply(index, *fx, now);
   return FlowId{index, connections_.generation(index)};
 }
@@ -206,6 +222,7 @@ std::expected<std::size_t, tcp::Error> Host::send(FlowId id, std::span<const std
       entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size());
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(octets.first(n), &pool_);
+  trace_call(entry->flow, TraceEvent::Call::send, n, now);
   mark({Handle::Kind::connection, id.index});
   return n;
 }
@@ -218,6 +235,7 @@ std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePo
   const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(std::move(slice), &pool_);
+  trace_call(entry->flow, TraceEvent::Call::send, n, now);
   mark({Handle::Kind::connection, id.index});
   return n;
 }
@@ -232,6 +250,7 @@ std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   if (entry == nullptr) return 0;
   const std::size_t n = entry->in.read(into);
   if (n == 0) return 0;
+  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   entry->connection.receive(static_cast<std::uint32_t>(n), now);
   mark({Handle::Kind::connection, id.index});
   return n;
@@ -247,6 +266,7 @@ Slice Host::take(FlowId id, TimePoint now) {
   if (entry == nullptr) return {};
   Slice slice = entry->in.take();
   if (slice.empty()) return slice;
+  trace_call(entry->flow, TraceEvent::Call::receive, slice.size(), now);
   entry->connection.receive(static_cast<std::uint32_t>(slice.size()), now);
   mark({Handle::Kind::connection, id.index});
   return slice;
@@ -259,6 +279,7 @@ std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now) {
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const auto fx = entry->connection.close(now);
   if (!fx) return std::unexpected(fx.error());
+  trace_call(entry->flow, TraceEvent::Call::close, 0, now);
   apply(id.index, *fx, now);
   return {};
 }
@@ -266,6 +287,7 @@ std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now) {
 void Host::discard_receive(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
+  trace_call(entry->flow, TraceEvent::Call::discard_receive, 0, now);
   apply(id.index, entry->connection.discard_receive(now), now);
   if (!entry->connection.settings().shut_rd_keeps_buffered) {
     entry->in.skip_to(entry->connection.tcb().rcv.read, &pool_);
@@ -275,15 +297,39 @@ void Host::discard_receive(FlowId id, TimePoint now) {
 void Host::abort(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
+  trace_call(entry->flow, TraceEvent::Call::abort, 0, now);
   apply(id.index, entry->connection.abort(now), now);
 }
 
 void Host::orphan(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
+  trace_call(entry->flow, TraceEvent::Call::orphan, 0, now);
   apply(id.index, entry->connection.orphan(now), now);
   entry->held = false;
   connections_.forget_ids(id.index);
+  if (entry->connection.state() == tcp::State::closed) return;
+  if (orphans_ >= config_.most_orphans) reset_an_orphan(now);
+  entry->orphan = true;
+  ++orphans_;
+  orphans_by_age_.add(connections_, id.index);
+}
+
+/// A peer that never answers, or never ends, must not cost memory for all who did not close well:
+/// the oldest goes that has nothing left to send but a FIN, or else the oldest of all.
+void Host::reset_an_orphan(TimePoint now) {
+  constexpr std::size_t kLookedAt = 64;
+  const auto oldest = orphans_by_age_.oldest(connections_, kLookedAt, [](const ConnectionEntry& e) {
+    const tcp::State state = e.connection.state();
+    return state == tcp::State::fin_wait_2 || state == tcp::State::last_ack;
+  });
+  if (!oldest) return;
+  ConnectionEntry& entry = connections_[*oldest];
+  entry.orphan = false;
+  --orphans_;
+  ++counters_.orphans_reset;
+  apply(*oldest, entry.connection.abort(now), now);
+  connections_.forget_ids(*oldest);
 }
 
 void Host::set_settings(FlowId id, SettingsPtr settings, TimePoint now) {

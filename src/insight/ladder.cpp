@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace lastack::insight {
@@ -11,10 +13,11 @@ namespace {
 
 using Kind = LadderEvent::Kind;
 
-constexpr std::size_t kTime = 7;  // "  0.000"
+constexpr std::size_t kTime = 7;     // "  0.000"
+constexpr std::size_t kMicros = 11;  // "   0.000000"
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kSide = 16;   // a state or a call on the left
-constexpr std::size_t kRight = 17;  // and on the right
+constexpr std::size_t kSide = 16;       // a state or a call on the left
+constexpr std::size_t kRightSide = 17;  // and on the right
 
 struct Glyphs {
   std::string_view line, head_right, head_left, lost, down_right, down_left, bar;
@@ -53,11 +56,6 @@ std::string repeated(std::string_view glyph, std::size_t count) {
   return out;
 }
 
-std::string padded(std::string_view text, std::size_t width) {
-  const std::size_t used = columns(text);
-  return std::string(text) + std::string(used < width ? width - used : 0, ' ');
-}
-
 /// Breaks `text` into lines of at most `width` columns, at spaces or between wide characters.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
@@ -92,11 +90,18 @@ class Renderer {
       : ladder_(ladder),
         style_(style),
         glyphs_(style.ascii ? kAscii : kUnicode),
-        arrow_(std::max<std::size_t>(style.width, 80) - kTime - kGap - kSide - kGap - kRight) {}
+        time_(style.micros ? kMicros : kTime),
+        arrow_(std::max<std::size_t>(style.width, 80) - time_ - kGap - kSide - kGap - kRightSide) {
+    for (std::size_t i = 0; i < ladder.events.size(); ++i) {
+      const LadderEvent& e = ladder.events[i];
+      if (e.kind == Kind::sent) sending_.try_emplace(e.segment, i);
+      if (e.kind == Kind::lost) lost_.insert(e.segment);
+    }
+  }
 
   std::string run() {
     out_ = paint(kBold, ladder_.title) + "\n";
-    out_ += std::string(kTime + kGap, ' ') + padded(ladder_.left, kSide + arrow_ + kGap) +
+    out_ += std::string(time_ + kGap, ' ') + padded(ladder_.left, kSide + arrow_ + kGap) +
             ladder_.right + "\n";
     for (std::size_t i = 0; i < ladder_.events.size(); ++i) event(i);
     flush();
@@ -139,7 +144,8 @@ class Renderer {
 
   void sent(std::size_t i) {
     const LadderEvent& e = ladder_.events[i];
-    if (!line_.arrow.empty() || (line_.at && *line_.at != e.at)) flush();
+    const bool in_the_way = columns(line_.left) > kSide;
+    if (in_the_way || !line_.arrow.empty() || (line_.at && *line_.at != e.at)) flush();
     line_.at = e.at;
     line_.arrow = is_lost(i) ? lost_arrow(e) : is_prompt(i) ? whole_arrow(e) : leaving_arrow(e);
     flush();
@@ -157,23 +163,18 @@ class Renderer {
 
   void note(const LadderEvent& e) {
     flush();
-    const std::size_t indent = kTime + kGap;
+    const std::size_t indent = time_ + kGap;
     for (const std::string& text : wrapped(e.text, style_.width - indent - 2)) {
       out_ += std::string(indent, ' ') + paint(kDim, std::string(glyphs_.bar) + " " + text) + "\n";
     }
   }
 
-  [[nodiscard]] std::optional<std::size_t> find(Kind kind, std::uint64_t segment) const {
-    for (std::size_t i = 0; i < ladder_.events.size(); ++i) {
-      if (ladder_.events[i].kind == kind && ladder_.events[i].segment == segment) return i;
-    }
-    return std::nullopt;
-  }
   [[nodiscard]] bool is_lost(std::size_t i) const {
-    return find(Kind::lost, ladder_.events[i].segment).has_value();
+    return lost_.contains(ladder_.events[i].segment);
   }
   [[nodiscard]] std::optional<std::size_t> sending_of(std::size_t i) const {
-    return find(Kind::sent, ladder_.events[i].segment);
+    const auto found = sending_.find(ladder_.events[i].segment);
+    return found != sending_.end() ? std::optional(found->second) : std::nullopt;
   }
   /// Nothing but sentences happens between its leaving and its arriving.
   [[nodiscard]] bool is_prompt(std::size_t i) const {
@@ -246,12 +247,13 @@ class Renderer {
 
   /// The time stands where it changes.
   std::string time_text() {
-    if (!line_.at || line_.at == last_) return std::string(kTime + kGap, ' ');
+    if (!line_.at || line_.at == last_) return std::string(time_ + kGap, ' ');
     last_ = line_.at;
-    const auto ms = (*line_.at - ladder_.begin) / std::chrono::milliseconds(1);
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%*lld.%03lld", static_cast<int>(kTime) - 4,
-                  static_cast<long long>(ms / 1000), static_cast<long long>(ms % 1000));
+    const int digits = style_.micros ? 6 : 3;
+    const auto us = static_cast<long long>((*line_.at - ladder_.begin).count());
+    std::array<char, 48> text{};
+    std::snprintf(text.data(), text.size(), "%*lld.%0*lld", static_cast<int>(time_) - digits - 1,
+                  us / 1'000'000, digits, us % 1'000'000 / (style_.micros ? 1 : 1000));
     return text.data() + std::string(kGap, ' ');
   }
 
@@ -271,13 +273,21 @@ class Renderer {
   const Ladder& ladder_;
   const LadderStyle& style_;
   const Glyphs& glyphs_;
+  std::size_t time_;
   std::size_t arrow_;
+  std::unordered_map<std::uint64_t, std::size_t> sending_;  ///< where each segment is sent
+  std::unordered_set<std::uint64_t> lost_;
   std::string out_;
   Line line_;
   std::optional<TimePoint> last_;
 };
 
 }  // namespace
+
+std::string padded(std::string_view text, std::size_t width) {
+  const std::size_t used = columns(text);
+  return std::string(text) + std::string(used < width ? width - used : 0, ' ');
+}
 
 std::size_t columns(std::string_view text) {
   std::size_t sum = 0;

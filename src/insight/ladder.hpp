@@ -42,6 +42,7 @@ struct Ladder {
 struct LadderStyle {
   bool ascii = false;  ///< arrows of - > < X only
   bool colour = false;
+  bool micros = false;     ///< times to the microsecond, as real ones want
   std::size_t width = 80;  ///< columns, at least 80
 };
 
@@ -52,5 +53,7 @@ struct LadderStyle {
 
 /// Columns that `text` (UTF-8) takes on a terminal: two for each wide (CJK) character.
 [[nodiscard]] std::size_t columns(std::string_view text);
+/// `text` with spaces behind it, up to `width` columns.
+[[nodiscard]] std::string padded(std::string_view text, std::size_t width);
 
 }  // namespace lastack::insight

@@ -8,6 +8,10 @@
 
 namespace lastack::insight {
 
+/// The two sides.
+inline constexpr auto kA = Stage::kA;
+inline constexpr auto kB = Stage::kB;
+
 struct Scenario {
   std::string_view name;  ///< as on the command line
   Text title;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "insight/label.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
 
@@ -17,20 +18,6 @@ constexpr std::uint16_t kPortOfA = 40001;
 constexpr std::string_view kClosed = "CLOSED";
 
 Side side_of(std::size_t i) { return i == Stage::kA ? Side::left : Side::right; }
-
-std::string flags_text(wire::Flags flags) {
-  std::string text;
-  for (const auto& [flag, name] : {std::pair{wire::Flag::syn, "SYN"},
-                                   {wire::Flag::fin, "FIN"},
-                                   {wire::Flag::rst, "RST"},
-                                   {wire::Flag::urg, "URG"},
-                                   {wire::Flag::ack, "ACK"}}) {
-    if (!flags.has(flag)) continue;
-    if (!text.empty()) text += ',';
-    text += name;
-  }
-  return text;
-}
 
 std::string how_text(int how) {
   constexpr std::array<std::string_view, 3> kHow{"SHUT_RD", "SHUT_WR", "SHUT_RDWR"};
@@ -137,19 +124,8 @@ std::string Stage::label(const sim::Flight& flight) {
   if (!tcp) return "?";
   const wire::TcpHeader& h = tcp->header;
   if (h.flags.has(wire::Flag::syn)) first_[flight.from] = h.seq.raw();
-  const std::uint32_t seq = h.seq.raw() - first_[flight.from].value_or(0);
-  const std::uint32_t ack = h.ack.raw() - first_[1 - flight.from].value_or(0);
-  std::string text;
-  if (!tcp->payload.empty()) {
-    text = std::to_string(seq) + ":" + std::to_string(seq + tcp->payload.size()) + " ";
-  }
-  text += flags_text(h.flags);
-  const bool shows_seq =
-      h.flags.has(wire::Flag::syn) || h.flags.has(wire::Flag::fin) || h.flags.has(wire::Flag::rst);
-  if (tcp->payload.empty() && shows_seq) text += " seq " + std::to_string(seq);
-  if (h.flags.has(wire::Flag::ack)) text += " ack " + std::to_string(ack);
-  if (h.window == 0 && !h.flags.has(wire::Flag::rst)) text += " win 0";
-  return text;
+  return segment_label(h, tcp->payload.size(), first_[flight.from].value_or(0),
+                       first_[1 - flight.from].value_or(0));
 }
 
 // --- calls

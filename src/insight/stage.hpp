@@ -11,20 +11,10 @@
 #include <vector>
 
 #include "insight/ladder.hpp"
+#include "insight/text.hpp"
 #include "sim/two_hosts.hpp"
 
 namespace lastack::insight {
-
-enum class Language : std::uint8_t { english, chinese };
-
-/// A sentence in every language there is. State names and calls stand in it untranslated.
-struct Text {
-  std::string_view en;
-  std::string_view zh;
-  [[nodiscard]] constexpr std::string_view in(Language language) const {
-    return language == Language::chinese ? zh : en;
-  }
-};
 
 /// Plays calls on real hosts and records what is seen: states, segments, sentences. Host 0 is A, on
 /// the left, host 1 is B. Each has one socket that the scenario speaks of, and B may listen.

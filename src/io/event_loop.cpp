@@ -18,16 +18,24 @@ TimePoint monotonic_now() {
   return TimePoint(std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec / 1000));
 }
 
+Duration wall_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec / 1000);
+}
+
 EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 EventLoop::~EventLoop() { ::close(epoll_); }
 
-void EventLoop::add(int descriptor, std::function<void()> readable) {
+bool EventLoop::add(int descriptor, std::function<void()> ready, Watch watch) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  if (watch == Watch::input) event.events = EPOLLIN;
+  if (watch == Watch::output) event.events = EPOLLOUT;
   event.data.fd = descriptor;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
-  handlers_[descriptor] = std::move(readable);
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
+  handlers_[descriptor] = std::move(ready);
+  return true;
 }
 
 void EventLoop::remove(int descriptor) {
@@ -58,6 +66,12 @@ int stop_signals() {
   ::sigaddset(&signals, SIGTERM);
   if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return -1;
   return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int take_signal(int descriptor) {
+  signalfd_siginfo signal{};
+  const ssize_t n = ::read(descriptor, &signal, sizeof signal);
+  return n == sizeof signal ? static_cast<int>(signal.ssi_signo) : 0;
 }
 
 }  // namespace lastack::io

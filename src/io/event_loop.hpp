@@ -1,6 +1,7 @@
-// Descriptors that become readable, and the real clock.
+// Descriptors that become ready, and the real clock.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 
@@ -10,6 +11,11 @@ namespace lastack::io {
 
 /// CLOCK_MONOTONIC, in the units that hosts are told the time in.
 [[nodiscard]] TimePoint monotonic_now();
+/// What the clock on the wall says: time since 1970, UTC.
+[[nodiscard]] Duration wall_now();
+
+/// What a descriptor is watched for. That it has hung up or failed is told in any case.
+enum class Watch : std::uint8_t { input, output, hang_up };
 
 /// One thread's epoll. Handlers may add and remove descriptors, their own too.
 class EventLoop {
@@ -19,10 +25,11 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop();
 
-  /// Calls `readable` whenever `descriptor` has something to read, or has hung up.
-  void add(int descriptor, std::function<void()> readable);
+  /// Calls `ready` whenever `descriptor` has something to read, takes something, or has hung up.
+  /// False where it can't be waited for: a regular file never has to be.
+  bool add(int descriptor, std::function<void()> ready, Watch watch = Watch::input);
   void remove(int descriptor);
-  /// Waits until something is readable, or until `deadline`; then calls the handlers.
+  /// Waits until something is ready, or until `deadline`; then calls the handlers.
   void wait(TimePoint deadline);
 
  private:
@@ -32,5 +39,7 @@ class EventLoop {
 
 /// Blocks SIGINT and SIGTERM for this process and makes them readable; -1 where that fails.
 [[nodiscard]] int stop_signals();
+/// The signal that made it readable, 0 for none: the next one is news again.
+int take_signal(int descriptor);
 
 }  // namespace lastack::io

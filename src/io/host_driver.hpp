@@ -28,7 +28,10 @@ class HostDriver {
   [[nodiscard]] bool paused() const { return paused_; }
 
  private:
+  static constexpr std::size_t kMostRounds = 64;
+
   void tell();
+  void send(TimePoint now);
 
   host::Host* host_;
   link::Link* link_;

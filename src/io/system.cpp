@@ -42,6 +42,7 @@ struct TunDriver::Parts {
   std::shared_ptr<socket::StackCore> core;
   std::unique_ptr<link::Tun> tun;
   std::vector<link::Packet> batch;
+  std::size_t events = 0;  ///< of the stack that waited at the last wait()
 };
 
 TunDriver::TunDriver(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -61,13 +62,16 @@ std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOpt
   if (!options.kernel.empty()) {
     const auto up = (*tun)->bring_up();
     if (!up) return std::unexpected(error_of(up.error()));
+    // Without anybody to ask (TUN) this is over in a few milliseconds.
+    const TimePoint until = io::monotonic_now() + 2s;
+    while (!(*tun)->kernel_is_settled() && io::monotonic_now() < until) ::poll(nullptr, 0, 1);
   }
   stack.advance(io::monotonic_now());
-  return TunDriver(std::make_unique<Parts>(Parts{stack.core_, std::move(*tun), {}}));
+  return TunDriver(std::make_unique<Parts>(Parts{stack.core_, std::move(*tun), {}, 0}));
 }
 
 void TunDriver::turn() {
-  auto& [core, tun, batch] = *parts_;
+  auto& [core, tun, batch, told] = *parts_;
   core->now = std::max(core->now, io::monotonic_now());
   batch.clear();
   tun->receive(batch, core->now);
@@ -87,14 +91,20 @@ void TunDriver::turn() {
 }
 
 void TunDriver::wait(Duration most) {
+  // Who looks at sockets and never pulls events must not be woken by the same ones again.
+  const std::size_t events = parts_->core->host.events();
+  if (events > std::exchange(parts_->events, events)) return;
   const TimePoint now = io::monotonic_now();
-  const TimePoint deadline = std::min(parts_->core->host.next_deadline(), now + most);
+  const Duration longest = std::clamp<Duration>(most, 0s, 1h);  // a sum that can't overflow
+  const TimePoint deadline = std::min(parts_->core->host.next_deadline(), now + longest);
   const auto left = std::max(deadline - now, Duration(0));
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
   const timespec timeout{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
   pollfd wanted{.fd = parts_->tun->descriptor(), .events = POLLIN, .revents = 0};
   ::ppoll(&wanted, 1, &timeout, nullptr);
 }
+
+bool TunDriver::alive() const { return parts_->tun->alive(); }
 
 int TunDriver::descriptor() const { return parts_->tun->descriptor(); }
 

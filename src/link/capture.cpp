@@ -27,8 +27,8 @@ void CaptureFile::finish() {
   held_.clear();
 }
 
-CaptureLink::CaptureLink(Link& inner, CaptureFile& file, std::string_view name)
-    : Wrapper(inner), file_(&file), interface_(file.add_interface(name)) {}
+CaptureLink::CaptureLink(Link& inner, CaptureFile& file, std::string_view name, LinkType type)
+    : Wrapper(inner), file_(&file), interface_(file.add_interface(name, type)) {}
 
 void CaptureLink::send(const PacketRef& packet, TimePoint now) {
   file_->finish();

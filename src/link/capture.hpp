@@ -20,7 +20,9 @@ class CaptureFile {
   CaptureFile& operator=(const CaptureFile&) = delete;
   ~CaptureFile() { finish(); }
 
-  std::uint32_t add_interface(std::string_view name) { return writer_.add_interface(name); }
+  std::uint32_t add_interface(std::string_view name, LinkType type) {
+    return writer_.add_interface(name, type);
+  }
   void add(std::uint32_t interface, TimePoint at, Direction direction, const PacketRef& packet,
            std::vector<std::string> comments = {});
   /// A comment on the `i`-th packet added since finish().
@@ -44,7 +46,8 @@ class CaptureFile {
 /// One interface of a capture file, which must outlive it.
 class CaptureLink final : public Wrapper {
  public:
-  CaptureLink(Link& inner, CaptureFile& file, std::string_view name);
+  CaptureLink(Link& inner, CaptureFile& file, std::string_view name,
+              LinkType type = LinkType::raw_ip);
 
   void send(const PacketRef& packet, TimePoint now) override;
   void pass_on(Packet packet, TimePoint now) override;

@@ -36,7 +36,8 @@ struct PacketRef {
   [[nodiscard]] std::size_t size() const;
 };
 
-/// A copy of `packet` in a block of its own.
+/// A copy of `packet` in a block of its own, its checksum finished: a Packet has no place to say
+/// that it is not.
 [[nodiscard]] Packet copy_of(const PacketRef& packet, TimePoint now);
 
 class Link {

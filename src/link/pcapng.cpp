@@ -9,7 +9,6 @@ constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
 constexpr std::uint32_t kInterfaceDescription = 1;
 constexpr std::uint32_t kEnhancedPacket = 6;
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
-constexpr std::uint16_t kLinkTypeRaw = 101;
 constexpr std::uint16_t kOptEnd = 0;
 constexpr std::uint16_t kOptComment = 1;
 constexpr std::uint16_t kIfName = 2;
@@ -71,11 +70,12 @@ PcapngWriter::PcapngWriter(ByteSink& sink) : sink_(&sink) {
   block.write_to(*sink_);
 }
 
-std::uint32_t PcapngWriter::add_interface(std::string_view name) {
+std::uint32_t PcapngWriter::add_interface(std::string_view name, LinkType type,
+                                          std::uint32_t snap) {
   Block block(block_, kInterfaceDescription);
-  block.u16(kLinkTypeRaw);
+  block.u16(static_cast<std::uint32_t>(type));
   block.u16(0);
-  block.u32(0);  // packets are never cut
+  block.u32(snap);
   block.option(kIfName, name);
   block.option(kOptEnd, Bytes{});
   block.write_to(*sink_);
@@ -83,7 +83,7 @@ std::uint32_t PcapngWriter::add_interface(std::string_view name) {
 }
 
 void PcapngWriter::packet(std::uint32_t interface, TimePoint at, Direction direction, Bytes octets,
-                          std::span<const std::string> comments) {
+                          std::span<const std::string> comments, std::size_t original) {
   const auto micros = static_cast<std::uint64_t>(at.time_since_epoch().count());
   const auto size = static_cast<std::uint32_t>(octets.size());
   Block block(block_, kEnhancedPacket);
@@ -91,7 +91,7 @@ void PcapngWriter::packet(std::uint32_t interface, TimePoint at, Direction direc
   block.u32(static_cast<std::uint32_t>(micros >> 32U));
   block.u32(static_cast<std::uint32_t>(micros));
   block.u32(size);
-  block.u32(size);
+  block.u32(original == 0 ? size : static_cast<std::uint32_t>(original));
   block.padded(octets);
   block.u16(kEpbFlags);
   block.u16(4);

@@ -48,17 +48,22 @@ class FileSink final : public ByteSink {
 /// Which way a packet went, as the one who captured it sees it (epb_flags).
 enum class Direction : std::uint8_t { inbound = 1, outbound = 2 };
 
-/// One section of a pcapng file, for IP packets without a frame around them (LINKTYPE_RAW). Times
-/// are microseconds since the origin of TimePoint.
+/// What the octets of an interface begin with.
+enum class LinkType : std::uint16_t { ethernet = 1, raw_ip = 101 };
+
+/// One section of a pcapng file. Times are microseconds since the origin of TimePoint.
 class PcapngWriter {
  public:
   /// Writes the section header. The sink must outlive the writer.
   explicit PcapngWriter(ByteSink& sink);
 
-  /// A place where packets are captured; the number to give to packet().
-  std::uint32_t add_interface(std::string_view name);
+  /// A place where packets are captured; the number to give to packet(). `snap`: the most octets
+  /// kept of one, 0 for all.
+  std::uint32_t add_interface(std::string_view name, LinkType type = LinkType::raw_ip,
+                              std::uint32_t snap = 0);
+  /// `original`: how long it was where `octets` are only its beginning; 0 where they are all of it.
   void packet(std::uint32_t interface, TimePoint at, Direction direction, Bytes octets,
-              std::span<const std::string> comments = {});
+              std::span<const std::string> comments = {}, std::size_t original = 0);
 
  private:
   ByteSink* sink_;

@@ -196,7 +196,12 @@ bool Plan::clean() const {
   const auto& [one, other] = hosts;
   const bool prompt = one.settings.delayed_ack <= other.settings.rto_min / 2 &&
                       other.settings.delayed_ack <= one.settings.rto_min / 2;
-  return prompt && std::ranges::all_of(wire, [](const link::Impairment& w) {
+  // A SYN is sent again to TIME_WAIT for as long as nobody listens any more.
+  const bool unheard = std::ranges::any_of(conversations, [](const ConversationPlan& c) {
+    const Ending ending = c.sides.at(1 - c.opener).ending;
+    return c.same_ports && (ending == Ending::close_early || ending == Ending::abort);
+  });
+  return prompt && !unheard && std::ranges::all_of(wire, [](const link::Impairment& w) {
            return w.loss == 0 && w.turns_bad == 0 && w.duplicate == 0 && w.reorder == 0 &&
                   w.corrupt == 0 && w.rate == 0 && w.delay <= 200ms && w.jitter <= 10ms;
          });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "wire/icmp.hpp"
 #include "wire/ip.hpp"
 
 namespace lastack::sim {
@@ -29,6 +30,18 @@ std::optional<Parsed> parse(link::Bytes packet) {
   return Parsed{*ip, *tcp};
 }
 
+/// An ICMP error, as IPv6 answers a header that the wire has damaged: no checksum covers that.
+bool is_icmp_error(link::Bytes packet) {
+  const auto ip = wire::parse_ip(packet);
+  if (!ip) return false;
+  const auto& [header, payload] = *ip;
+  const bool v4 = header.source.is_v4();
+  if (header.protocol != (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) return false;
+  if (wire::icmp_sum(header.source, header.destination, payload).checksum() != 0) return false;
+  const auto icmp = wire::parse_icmp(header.source.family(), payload);
+  return icmp && icmp->message.is_error();
+}
+
 }  // namespace
 
 std::uint32_t Referee::Segment::length() const {
@@ -42,6 +55,7 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   }
   const auto parsed = parse(flat_);
   if (!parsed) {
+    if (is_icmp_error(flat_)) return;
     if (faults_.size() < kMostFaults) faults_.emplace_back("a packet that does not parse was sent");
     return;
   }
@@ -57,7 +71,7 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   View& view = views_[s.key];
   if (s.has(Flag::syn) && (!view.own.open || view.own.iss != s.header.seq)) {
     view.own = {};
-    view.peer = s.has(Flag::ack) ? view.caller : Side{};
+    view.peer = s.has(Flag::ack) ? answered(s, view) : Side{};
     open(s, view.own);
   }
   judge(s, view, packet.segment_size, now);
@@ -79,16 +93,33 @@ void Referee::arrived(std::size_t host, const Slice& packet, TimePoint) {
   if (view.peer.open) note(s, view.peer, view.own);
 }
 
-/// A SYN came. It means something at once where the host has called and not been answered yet;
-/// else it is a caller's, and counts from when the host answers it.
+/// A SYN came. It means something at once where the host has called and not been answered yet; and
+/// one without ACK may be a caller's, which counts from when the host answers it.
 void Referee::meet(const Segment& s, View& view) {
+  if (!s.has(Flag::ack)) call(s, view);
   if (view.peer.open && view.peer.iss == s.header.seq) return note(s, view.peer, view.own);
   const bool answers = view.own.open && !view.peer.open;
-  if (s.has(Flag::ack) && (!answers || s.header.ack != view.own.iss + 1)) return;
-  Side& side = answers ? view.peer : view.caller;
-  side = {};
-  open(s, side);
-  note(s, side, view.own);
+  if (!answers || (s.has(Flag::ack) && s.header.ack != view.own.iss + 1)) return;
+  view.peer = {};
+  open(s, view.peer);
+  note(s, view.peer, view.own);
+}
+
+void Referee::call(const Segment& s, View& view) {
+  std::erase_if(view.callers, [&s](const Side& c) { return c.iss == s.header.seq; });
+  if (view.callers.size() == kMostCallers) view.callers.erase(view.callers.begin());
+  Side& caller = view.callers.emplace_back();
+  open(s, caller);
+  note(s, caller, view.own);
+}
+
+/// The caller that a SYN,ACK answers. It need not be the last one: of two SYNs that come in one
+/// batch the first has made the connection.
+Referee::Side Referee::answered(const Segment& s, const View& view) {
+  for (const Side& caller : view.callers) {
+    if (caller.iss + 1 == s.header.ack) return caller;
+  }
+  return {};
 }
 
 void Referee::open(const Segment& s, Side& side) {
@@ -162,8 +193,10 @@ void Referee::judge_ack(const Segment& s, View& view, TimePoint now) {
   if (ack < own.ack) fault(s, now, "an ACK that goes back");
   const bool scaled = own.offers_scale && view.peer.offers_scale && !s.has(Flag::syn);
   const Offset edge = ack + (Offset{s.header.window} << (scaled ? own.scale : 0));
-  // The window of a SYN is never scaled: one that is sent again can't say more than 65535.
-  if (edge < own.edge && own.ack > 0 && !s.has(Flag::syn))
+  // The window of a SYN is never scaled: one that is sent again can't say more than 65535. Less
+  // than a unit of the scale may not be sayable (RFC 7323 §2.4).
+  const Offset unsayable = scaled ? (Offset{1} << own.scale) - 1 : 0;
+  if (edge + unsayable < own.edge && own.ack > 0 && !s.has(Flag::syn))
     fault(s, now, "a window that is taken back");
   for (std::size_t i = 0; i < s.header.options.sack_count; ++i) {
     const auto& block = s.header.options.sack[i];

@@ -26,6 +26,7 @@ class Referee final : public Watcher {
  private:
   static constexpr std::size_t kMostFaults = 10;
   static constexpr Offset kNone = -1;
+  static constexpr std::size_t kMostCallers = 8;
 
   /// One connection as one host's wire shows it. Offsets count from the SYN, which stands at 0.
   struct Side {
@@ -42,9 +43,9 @@ class Referee final : public Watcher {
     std::uint32_t ts_val = 0;
   };
   struct View {
-    Side own;     ///< as it was sent
-    Side peer;    ///< as it arrived
-    Side caller;  ///< a SYN that the host has not answered
+    Side own;                   ///< as it was sent
+    Side peer;                  ///< as it arrived
+    std::vector<Side> callers;  ///< the latest SYNs, which the host may answer
   };
   struct Key {
     std::size_t host;
@@ -66,6 +67,8 @@ class Referee final : public Watcher {
   void judge_ack(const Segment& s, View& view, TimePoint now);
   void judge_size(const Segment& s, const View& view, std::uint32_t segment_size, TimePoint now);
   static void meet(const Segment& s, View& view);
+  static void call(const Segment& s, View& view);
+  static Side answered(const Segment& s, const View& view);
   static void open(const Segment& s, Side& side);
   static void note(const Segment& s, Side& side, const Side& other);
   void fault(const Segment& s, TimePoint now, const std::string& what);

@@ -18,6 +18,7 @@ TwoHosts::TwoHosts(TwoHostsConfig config) : config_(std::move(config)) {
     host.mtu = config_.mtu;
     host.super_segment = config_.super_segment;
     host.settings = settings;
+    host.trace = config_.trace;
     side.host = std::make_unique<host::Host>(host, Random(config_.seed * 2 + i));
     side.sockets = std::make_unique<socket::Sockets>(*side.host);
     side.host->advance(now_);

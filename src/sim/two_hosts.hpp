@@ -21,6 +21,7 @@ struct TwoHostsConfig {
   tcp::Settings settings{};
   std::uint16_t mtu = 1500;
   std::uint32_t super_segment = 0;
+  std::size_t trace = 0;  ///< events that each host keeps
   std::uint64_t seed = 1;
   /// Packets that the wire loses, counted from 1 over both directions.
   std::set<std::uint64_t> drop{};

@@ -32,7 +32,8 @@ struct OpenSocket {
   struct Choices {
     host::Endpoint local;
     host::SettingsPtr settings;
-    bool bound = false;
+    bool bound = false;          ///< `local` was taken by bind()
+    bool reuse_address = false;  ///< SO_REUSEADDR
     friend bool operator==(const Choices&, const Choices&) = default;
   };
 

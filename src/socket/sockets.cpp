@@ -10,8 +10,8 @@ Errno errno_of(host::Refusal refusal) {
   switch (refusal) {
     case host::Refusal::address_in_use: return Errno::eaddrinuse;
     case host::Refusal::address_not_available: return Errno::eaddrnotavail;
-    case host::Refusal::unreachable: return Errno::enetunreach;
-    case host::Refusal::bad_address: return Errno::econnrefused;
+    case host::Refusal::unreachable:
+    case host::Refusal::bad_address: return Errno::enetunreach;
     case host::Refusal::too_many: break;
   }
   return Errno::enobufs;
@@ -97,6 +97,7 @@ void Sockets::let_go(std::uint32_t index, TimePoint now) {
     if (s.linger_zero) host_->abort(s.flow(), now);
     host_->orphan(s.flow(), now);
   }
+  if (s.choices && s.choices->bound) host_->unbind(s.choices->local);
   s = OpenSocket{};
   s.index = std::exchange(free_open_, index);
   --open_sockets_;
@@ -109,18 +110,21 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
   if (s->choices && s->choices->bound) return std::unexpected(Errno::einval);
-  if (!local.address.is_unspecified() && !host_->is_local(local.address)) {
-    return std::unexpected(Errno::eaddrnotavail);
-  }
-  s->choices.ensure().local = local;
-  s->choices->bound = true;
+  auto& choices = s->choices.ensure();
+  const auto bound = host_->bind(local, choices.reuse_address);
+  if (!bound) return std::unexpected(errno_of(bound.error()));
+  choices.local = *bound;
+  choices.bound = true;
   return {};
 }
 
 Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (s->kind == OpenSocket::Kind::listening) return {};
+  if (s->kind == OpenSocket::Kind::listening) {
+    host_->set_backlog(s->listener(), backlog);
+    return {};
+  }
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
   const auto& choices = s->choices.ensure();
   const auto id = host_->listen(choices.local, backlog, choices.settings, now);
@@ -141,6 +145,7 @@ Result<Fd> Sockets::accept(Fd fd) {
   const std::uint32_t made = make(OpenSocket::Kind::connected);
   open_[made].index = flow->index;
   open_[made].generation = flow->generation;
+  open_[made].linger_zero = s->linger_zero;
   return install(made);
 }
 
@@ -239,8 +244,17 @@ bool Sockets::at_end(const OpenSocket& s) const {
   return s.shut_read || tcp::traits(state).fin_received || state == tcp::State::closed;
 }
 
+/// The peer's FIN has come behind all it sent: whatever ended the connection later, nothing is
+/// missing for the reader.
+bool Sockets::has_all(const OpenSocket& s) const {
+  const tcp::Connection* c = connection(s);
+  return c != nullptr && c->tcb().rcv.nxt > c->tcb().rcv.fin;
+}
+
+/// What a reader who got nothing is told. An error that came after the peer's FIN is the writer's.
 Result<std::size_t> Sockets::nothing_to_read(OpenSocket& s) {
   if (!s.has_flow()) return std::unexpected(Errno::enotconn);
+  if (has_all(s) || host_->readable(s.flow()) > 0) return 0;  // the latter: none were asked for
   if (const auto error = tell_error(s)) return std::unexpected(*error);
   if (at_end(s)) return 0;
   return std::unexpected(Errno::eagain);
@@ -295,6 +309,13 @@ Result<void> Sockets::shut_listener(OpenSocket& s, int how, TimePoint now) {
 
 // --- options, names, readiness
 
+Result<void> Sockets::set_reuse_address(Fd fd, bool on) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  s->choices.ensure().reuse_address = on;
+  return {};
+}
+
 Result<void> Sockets::set_linger_zero(Fd fd, bool on) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
@@ -315,13 +336,24 @@ Result<void> Sockets::change_settings(Fd fd, bool tcp::Settings::* field, bool o
     settings = *host_->config().settings;
   }
   settings.*field = on;
-  tcp::SettingsPtr changed(settings);
+  const tcp::SettingsPtr changed = shared(settings);
   if (c != nullptr) {
-    host_->set_settings(s->flow(), std::move(changed), now);
-  } else {
-    s->choices.ensure().settings = std::move(changed);
+    host_->set_settings(s->flow(), changed, now);
+    return {};
   }
+  s->choices.ensure().settings = changed;
+  if (s->kind == OpenSocket::Kind::listening) host_->set_settings(s->listener(), changed);
   return {};
+}
+
+/// Sockets whose options are the same share one value: a server that sets TCP_NODELAY on each of
+/// its connections pays for it once.
+tcp::SettingsPtr Sockets::shared(const tcp::Settings& settings) {
+  for (const tcp::SettingsPtr& known : lately_) {
+    if (known && *known == settings) return known;
+  }
+  next_lately_ = (next_lately_ + 1) % lately_.size();
+  return lately_[next_lately_] = tcp::SettingsPtr(settings);
 }
 
 Result<void> Sockets::set_no_delay(Fd fd, bool on, TimePoint now) {
@@ -349,7 +381,8 @@ Result<host::Endpoint> Sockets::local_name(Fd fd) const {
 Result<host::Endpoint> Sockets::peer_name(Fd fd) const {
   const OpenSocket* s = find(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const bool known = tcp::traits(state_of(*s)).synchronized;
+  const tcp::State state = state_of(*s);
+  const bool known = tcp::traits(state).synchronized || state == tcp::State::syn_rcvd;
   if (!known) return std::unexpected(Errno::enotconn);
   return host_->find(s->flow())->flow.remote;
 }

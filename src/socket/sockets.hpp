@@ -6,6 +6,7 @@
 // not count: it acts on the connection at once, for everybody who holds it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -45,11 +46,13 @@ class Sockets {
   Result<Fd> socket();
   /// Another descriptor of the same open socket. EBADF.
   Result<Fd> dup(Fd fd);
-  /// EINVAL where it is bound already, EADDRNOTAVAIL where the address is not ours.
+  /// EINVAL where it is bound already, EADDRNOTAVAIL where the address is not ours, EADDRINUSE.
+  /// Port 0 picks one, which local_name() tells.
   Result<void> bind(Fd fd, const host::Endpoint& local);
-  /// EADDRINUSE, EINVAL on a connected socket. `backlog`: connections that may wait for accept().
+  /// EADDRINUSE, EINVAL on a connected socket. `backlog`: connections that may wait for accept();
+  /// said again it replaces the last one.
   Result<void> listen(Fd fd, std::uint32_t backlog, TimePoint now);
-  /// EAGAIN while none waits, EINVAL where it does not listen.
+  /// EAGAIN while none waits, EINVAL where it does not listen. What was set on the listener holds.
   Result<Fd> accept(Fd fd);
   /// EINPROGRESS at first; POLLOUT says that it is answered, and the second call how. EALREADY,
   /// EISCONN, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH.
@@ -71,6 +74,9 @@ class Sockets {
   /// read or linger is 0, with FIN after what is queued otherwise. EBADF.
   Result<void> close(Fd fd, TimePoint now);
 
+  /// SO_REUSEADDR: a later bind() may share its place with others that say so, unless one listens.
+  /// DEVIATES: connections keep nobody from binding their port, as if all said so.
+  Result<void> set_reuse_address(Fd fd, bool on);
   /// SO_LINGER with time 0. A longer time changes nothing here: nothing blocks.
   Result<void> set_linger_zero(Fd fd, bool on);
   Result<void> set_no_delay(Fd fd, bool on, TimePoint now);
@@ -105,6 +111,7 @@ class Sockets {
   [[nodiscard]] std::optional<Errno> error_of(const OpenSocket& s) const;
   std::optional<Errno> tell_error(OpenSocket& s);
   [[nodiscard]] bool at_end(const OpenSocket& s) const;
+  [[nodiscard]] bool has_all(const OpenSocket& s) const;
   void let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   Result<std::size_t> put(Fd fd, std::span<const std::byte> octets, TimePoint now, bool urgent);
@@ -112,6 +119,7 @@ class Sockets {
   Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
   Result<std::size_t> nothing_to_read(OpenSocket& s);
   [[nodiscard]] std::uint16_t poll_flow(const OpenSocket& s) const;
+  tcp::SettingsPtr shared(const tcp::Settings& settings);
   Result<void> change_settings(Fd fd, bool tcp::Settings::* field, bool on, TimePoint now);
 
   host::Host* host_;
@@ -120,6 +128,8 @@ class Sockets {
   BlockVector<OpenSocket> open_;
   std::uint32_t free_open_ = kFree;  ///< places in open_ that are free, linked through `index`
   std::size_t open_sockets_ = 0;
+  std::array<tcp::SettingsPtr, 8> lately_;  ///< what was chosen last
+  std::size_t next_lately_ = 0;
 };
 
 }  // namespace lastack::socket

@@ -285,6 +285,7 @@ Result<Socket> Stack::connect(const Endpoint& remote, const std::optional<Endpoi
   if (!number) return std::unexpected(errc_of(number.error()));
   Socket made(core_, *number);
   if (local) {
+    (void)sockets.set_reuse_address(*number, true);  // several may connect from one port
     const auto bound = sockets.bind(*number, *local);
     if (!bound) return std::unexpected(errc_of(bound.error()));
   }

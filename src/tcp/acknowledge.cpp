@@ -10,6 +10,9 @@ namespace lastack::tcp {
 using wire::Flag;
 
 void Connection::take_ack(const Arrival& a, Effects& fx) {
+  // RFC 7323 §4.3. Not before the ACK has proved good: a guess at the window could else name a
+  // stamp so new that PAWS refuses all that the peer really sends.
+  if (!after(a.header.seq, tcb_.rcv.last_ack_sent)) keep_timestamp(a);
   if (tcb_.timers.mode == Retransmission::persist) {  // it is alive: go on asking (§3.8.6.1)
     tcb_.timers.unanswered = 0;
     tcb_.progress = a.now;
@@ -47,11 +50,10 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
   timers.unanswered = 0;
   tcb_.progress = a.now;
   tcb_.error = Error::none;  // what ICMP said is over (RFC 5927 §5)
-  if (snd.una < snd.max) {
-    arm_retransmission(Retransmission::timeout, a.now);  // RFC 6298 §5.3
-  } else {
-    arm_retransmission(Retransmission::off, a.now);  // §5.2
-  }
+  // RFC 6298 §5.3 and §5.2. After a timeout only what was sent again is awaited: where the window
+  // does not take the rest, there is something to probe and not to wait for.
+  const bool awaited = snd.una < snd.nxt;
+  arm_retransmission(awaited ? Retransmission::timeout : Retransmission::off, a.now);
   if (before < 0) {
     std::visit([&](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
   }
@@ -88,11 +90,15 @@ void Connection::update_window(const Arrival& a, Effects&) {
       before(snd.wl2, ack) || before(snd.wl1, seq) || (snd.wl1 == seq && snd.wl2 == ack);
   if (!newer && !mutated(Mutant::window_from_old_segment)) return;
   const bool scaled = tcb_.window_scaling && !a.has(Flag::syn);
+  const bool was_closed = snd.wnd == 0;
   snd.wnd = std::uint32_t{a.header.window} << (scaled ? snd.scale : 0);
   snd.max_wnd = std::max(snd.max_wnd, snd.wnd);
   snd.wl1 = seq;
   snd.wl2 = ack;
-  if (snd.wnd > 0 && tcb_.timers.mode == Retransmission::persist) {
+  // Only a closed window opens. One that is too small to use may say so with every segment of a
+  // stream, and the timer that uses it all the same (§3.8.6.2.1) has to run out.
+  const bool opens = was_closed || mutated(Mutant::persist_starts_anew);
+  if (snd.wnd > 0 && opens && tcb_.timers.mode == Retransmission::persist) {
     tcb_.timers.backoff = 0;
     tcb_.probe = false;
     arm_retransmission(Retransmission::off, a.now);
@@ -112,11 +118,14 @@ bool Connection::is_duplicate(const Arrival& a) const {
 void Connection::recover(RecoveryStep step, std::uint32_t acked) {
   const std::uint32_t mss = smss();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
+  // After a timeout one ACK may cover much that was not lost: it is no sign of room (RFC 3465
+  // §2.3).
+  const bool after_timeout = tcb_.recovery.phase() == Recovery::Phase::loss;
   std::visit(
       [&](auto& controller) {
         switch (step) {
           case RecoveryStep::none:
-            if (acked > 0) controller.on_ack(acked, mss);
+            if (acked > 0) controller.on_ack(after_timeout ? std::min(acked, mss) : acked, mss);
             break;
           case RecoveryStep::duplicate: break;
           case RecoveryStep::fast_retransmit:

@@ -23,7 +23,7 @@ void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
 /// PAWS. Also the place where a SYN may take over from TIME_WAIT, since neither an old timestamp
 /// nor a number outside the window may stop it.
 bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
-  if (tcb_.state == State::time_wait &&
+  if (tcb_.state == State::time_wait && a.listened &&
       (may_reuse(a.header, ack_field(), tcb_.timestamps, tcb_.ts.recent) ||
        (a.has(Flag::syn) && mutated(Mutant::reuse_any_syn)))) {
     enter(Event::reuse, fx, a.now);
@@ -47,7 +47,7 @@ bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
 bool Connection::check_sequence(Arrival& a, Effects& fx) {
   const Range window{tcb_.rcv.nxt, tcb_.rcv.edge};
   const std::uint32_t length = segment_length(a.header, a.payload);
-  if (!acceptable(a.seq, length, window) && !mutated(Mutant::sequence_not_checked)) {
+  if (!acceptable(a.header, a.payload, a.seq, window) && !mutated(Mutant::sequence_not_checked)) {
     // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
     const bool closed = window.empty() && !mutated(Mutant::closed_window_takes_nothing);
     if (!closed || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {
@@ -68,7 +68,7 @@ bool Connection::check_sequence(Arrival& a, Effects& fx) {
 
   tcb_.heard = a.now;
   tcb_.timers.keepalives = 0;
-  if (!after(a.header.seq, tcb_.rcv.last_ack_sent)) keep_timestamp(a);  // RFC 7323 §4.3
+  if (mutated(Mutant::stamp_before_ack)) keep_timestamp(a);
   return true;
 }
 
@@ -78,8 +78,8 @@ void Connection::keep_timestamp(const Arrival& a) {
   tcb_.ts.take(a.header.options.ts_val, a.now);
 }
 
-/// An unacceptable segment is answered with an ACK, unless it is a RST. Those without octets are
-/// counted against the challenge budget, so that two ends can't answer each other for ever.
+/// An unacceptable segment is answered with an ACK, unless it is a RST. Those that do not wait for
+/// one count against the challenge budget, so that two ends can't answer each other for ever.
 void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
   if (a.has(Flag::rst)) {
     fx.drop = Drop::rst_outside_window;
@@ -90,7 +90,7 @@ void Connection::refuse_sequence(const Arrival& a, Effects& fx) {
     tcb_.timers.state = a.now + 2 * settings().msl;  // §3.10.7.4, eighth: the FIN again
   }
   if (mutated(Mutant::no_ack_for_unacceptable)) return;
-  if (segment_length(a.header, a.payload) > 0 || challenge(a.now)) tcb_.ack_now = true;
+  if (waits_for_ack(a.header, a.payload) || challenge(a.now)) tcb_.ack_now = true;
 }
 
 /// Whether one more challenge ACK may be sent now (RFC 5961 §7).
@@ -166,11 +166,12 @@ bool Connection::check_ack(const Arrival& a, Effects& fx) {
   return tcb_.state != State::closed;
 }
 
-/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3).
+/// §3.10.7.4, sixth; the pointer names the octet behind the urgent data (RFC 6093 §3). What was
+/// read is not urgent any more.
 void Connection::check_urgent(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::urg) || !traits(tcb_.state).may_receive_data) return;
   const Offset up = a.seq + a.header.urgent;
-  if (up <= (tcb_.urgent ? tcb_.urgent->receive : 0)) return;
+  if (up <= std::max(tcb_.rcv.read, tcb_.urgent ? tcb_.urgent->receive : 0)) return;
   tcb_.urgent.ensure().receive = up;
   fx.ready |= kUrgent;
 }

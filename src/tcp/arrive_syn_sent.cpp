@@ -41,7 +41,8 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
   agree_on_options(header, now);
   if (!acks_syn) {
     tcb_.snd.wl2 = tcb_.iss;
-    tcb_.snd.nxt = -1;  // our SYN goes out again, with an ACK of theirs
+    tcb_.snd.nxt = -1;    // our SYN goes out again, with an ACK of theirs
+    tcb_.timed.end = -1;  // ... so an ACK of it tells nothing about the time (Karn)
     enter(Event::syn, fx, now);
     return;
   }
@@ -61,15 +62,30 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
   // the peer sends them again: nothing of a SYN is kept before the handshake is over.
 }
 
+/// What counts is what our SYN offered: the settings may be others by now.
 void Connection::agree_on_options(const wire::TcpHeader& syn, TimePoint now) {
-  const Agreement agreed = agree(syn.options, settings(), tcb_.rcv.mss, tcb_.snd.mss);
+  const Agreement agreed = agree(syn.options, offered(), tcb_.rcv.mss, tcb_.snd.mss);
   tcb_.snd.mss = agreed.send_mss;
   tcb_.snd.scale = agreed.send_scale;
-  tcb_.rcv.scale = agreed.receive_scale;
-  tcb_.window_scaling = agreed.window_scaling;
-  tcb_.timestamps = agreed.timestamps;
-  tcb_.sack = agreed.sack;
+  stand_by(agreed);
   if (agreed.timestamps) tcb_.ts.take(syn.options.ts_val, now);
+}
+
+/// Our half of the options: in SYN_SENT what we offer, then what was agreed on.
+Agreement Connection::offered() const {
+  return {.send_mss = 0,
+          .send_scale = 0,
+          .receive_scale = tcb_.rcv.scale,
+          .window_scaling = tcb_.window_scaling,
+          .timestamps = tcb_.timestamps,
+          .sack = tcb_.sack};
+}
+
+void Connection::stand_by(const Agreement& options) {
+  tcb_.rcv.scale = options.receive_scale;
+  tcb_.window_scaling = options.window_scaling;
+  tcb_.timestamps = options.timestamps;
+  tcb_.sack = options.sack;
 }
 
 }  // namespace lastack::tcp

@@ -19,6 +19,11 @@ class ChallengeBudget {
     return true;
   }
 
+  /// How many of this second's are spent.
+  [[nodiscard]] std::uint8_t spent(TimePoint now) const {
+    return static_cast<std::uint32_t>(now.time_since_epoch() / 1s) == second_ ? count_ : 0;
+  }
+
   ChallengeBudget() = default;
   friend bool operator==(const ChallengeBudget&, const ChallengeBudget&) = default;
 

@@ -15,6 +15,7 @@ namespace lastack::tcp {
 namespace {
 
 constexpr Settings kDefaults{};
+constexpr std::uint16_t kSmallestPathMss = 48;  // below this options would leave no room for data
 
 /// Whether ABORT tells the peer (§3.10.5): in LAST_ACK and later our FIN has said all there is.
 bool abort_resets(State state) {
@@ -65,19 +66,16 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
               .mss = record.agreed.send_mss,
               .scale = record.agreed.send_scale};
   tcb_.rcv.mss = record.mss;
-  tcb_.rcv.scale = record.agreed.receive_scale;
+  stand_by(record.agreed);
   tcb_.rcv.edge = record.receive_window;
   tcb_.rcv.last_ack_sent = record.irs + 1;
-  tcb_.window_scaling = record.agreed.window_scaling;
-  tcb_.timestamps = record.agreed.timestamps;
-  tcb_.sack = record.agreed.sack;
   tcb_.ts = record.ts;
   tcb_.syn_lost = record.retransmissions > 0;
   tcb_.timers.mode = Retransmission::timeout;
   tcb_.timers.retransmission = record.deadline;
   tcb_.timers.backoff = record.retransmissions;
   tcb_.timers.unanswered = record.retransmissions;
-  if (!tcb_.syn_lost) tcb_.timed = {.end = 0, .sent = record.sent};
+  if (!tcb_.syn_lost && record.sent != TimePoint{}) tcb_.timed = {.end = 0, .sent = record.sent};
   tcb_.heard = tcb_.sent = tcb_.progress = now;
 }
 
@@ -89,7 +87,7 @@ std::expected<Effects, Error> Connection::open(const Open& how, TimePoint now) {
   tcb_.ts.offset = how.ts_offset;
   tcb_.rcv.mss = how.mss;
   tcb_.snd.mss = std::min(how.mss, how.default_mss);
-  tcb_.rcv.scale = settings().window_scaling ? window_shift(settings().receive_buffer) : 0;
+  stand_by(offer_of(settings()));
   tcb_.rcv.edge = std::min<Offset>(settings().receive_buffer, 0xffff);
   tcb_.heard = tcb_.sent = tcb_.progress = now;
   Effects fx;
@@ -179,15 +177,16 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   Effects fx;
   // RFC 5927 §4.1: the quoted segment must be one that is out now.
   const Offset quoted = tcb_.snd.una + distance(seq_of(tcb_.snd.una), icmp.seq);
-  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max;
+  const bool out = quoted >= tcb_.snd.una && quoted < tcb_.snd.max && tcb_.state != State::closed;
   if (!out && !mutated(Mutant::icmp_any_sequence)) {
     fx.drop = Drop::icmp_out_of_window;
     return fx;
   }
   if (icmp.kind == IcmpError::Kind::too_big) {
-    if (icmp.mss >= tcb_.snd.mss || icmp.mss < 48) return fx;  // only ever smaller, never absurd
+    if (icmp.mss >= tcb_.snd.mss || icmp.mss < kSmallestPathMss) return fx;  // only ever smaller
     tcb_.snd.mss = icmp.mss;
     tcb_.snd.nxt = tcb_.snd.una;  // what was too big did not arrive: send it again in pieces
+    tcb_.retransmit_first = false;
     tcb_.timed.end = -1;
     return fx;
   }
@@ -201,8 +200,16 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   return fx;
 }
 
+/// Where nothing has been sent yet, the initial window is made of such segments, too.
+void Connection::path_takes(std::uint16_t mss) {
+  if (mss >= tcb_.snd.mss || mss < kSmallestPathMss) return;
+  tcb_.snd.mss = mss;
+  if (tcb_.snd.max > 0) return;
+  std::visit([this](auto& c) { c.start(smss(), tcb_.syn_lost); }, tcb_.congestion);
+}
+
 std::uint32_t Connection::unread() const {
-  const Offset data_end = tcb_.rcv.nxt - (traits(tcb_.state).fin_received ? 1 : 0);
+  const Offset data_end = tcb_.rcv.nxt - (tcb_.rcv.nxt > tcb_.rcv.fin ? 1 : 0);
   return static_cast<std::uint32_t>(std::max<Offset>(data_end - tcb_.rcv.read, 0));
 }
 
@@ -214,7 +221,7 @@ void Connection::set_settings(SettingsPtr settings, TimePoint now) {
 }
 
 Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                    TimePoint now) {
+                                    TimePoint now, bool listened) {
   Effects fx;
   switch (tcb_.state) {
     case State::closed:
@@ -234,7 +241,8 @@ Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t
             .ack = tcb_.snd.una + distance(seq_of(tcb_.snd.una), header.ack),
             .text = {text, text + payload},
             .fin = header.flags.has(wire::Flag::fin),
-            .fin_at = text + payload};
+            .fin_at = text + payload,
+            .listened = listened};
   arrives_synchronized(a, fx);
   return fx;
 }
@@ -282,7 +290,8 @@ void Connection::fail(Event event, Error error, Effects& fx, TimePoint now) {
 /// The RST of ABORT (§3.10.5). It stands behind everything we sent, where a peer that has received
 /// all of it accepts it (RFC 5961 §3); another peer challenges it, and the answer to that is exact.
 void Connection::reset_peer(Effects& fx) const {
-  fx.reset = {.wanted = true, .with_ack = true, .seq = seq_of(tcb_.snd.max), .ack = ack_field()};
+  const Seq seq = seq_of(where_we_stand());
+  fx.reset = {.wanted = true, .with_ack = true, .seq = seq, .ack = ack_field()};
 }
 
 Reset reset_for(const wire::TcpHeader& header, std::uint32_t payload) {

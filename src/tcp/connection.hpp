@@ -21,6 +21,7 @@ namespace lastack::tcp {
 
 struct SynRcvd;
 struct Arrival;
+struct Agreement;
 
 /// What OPEN needs from the host.
 struct Open {
@@ -50,11 +51,14 @@ class Connection {
   // nothing, then look at next_deadline().
 
   /// A segment whose checksum is right and that is addressed to us; `payload` is its length in
-  /// octets. (§3.10.7)
-  Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now);
+  /// octets. (§3.10.7) `listened`: somebody would take a SYN; else none ends TIME_WAIT.
+  Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
+                          bool listened = true);
   /// Call at next_deadline() or later; earlier it does nothing. (§3.10.8)
   Effects timer_expired(TimePoint now);
   Effects icmp_arrives(const IcmpError& icmp, TimePoint now);
+  /// The path is known to take no larger segments than `mss`: from now on (RFC 1191 §6.4).
+  void path_takes(std::uint16_t mss);
 
   /// Active OPEN (§3.10.1): CLOSED → SYN_SENT. Error::exists where it is open already.
   std::expected<Effects, Error> open(const Open& how, TimePoint now);
@@ -86,6 +90,14 @@ class Connection {
   [[nodiscard]] const Settings& settings() const;
   /// Octets received in order that the user has not read.
   [[nodiscard]] std::uint32_t unread() const;
+  /// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
+  [[nodiscard]] std::uint32_t smss() const;
+  /// The retransmission timeout as it stands, doublings included.
+  [[nodiscard]] Duration rto() const { return rto(tcb_.timers.backoff); }
+  /// When keepalive asks next; kNever where it does not.
+  [[nodiscard]] TimePoint keepalive_deadline() const;
+  /// Of the timer that made Outgoing::attempt what it is.
+  [[nodiscard]] Expiry expiry() const;
   /// Other settings from now on, as setsockopt() brings about.
   void set_settings(SettingsPtr settings, TimePoint now);
 
@@ -105,6 +117,8 @@ class Connection {
   void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload, Effects& fx,
                            TimePoint now);
   void agree_on_options(const wire::TcpHeader& syn, TimePoint now);
+  [[nodiscard]] Agreement offered() const;
+  void stand_by(const Agreement& options);
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);
@@ -142,10 +156,12 @@ class Connection {
   void fill_options(wire::TcpOptions& options, TimePoint now) const;
   std::uint16_t advertise();
   [[nodiscard]] std::uint32_t payload_limit() const;
-  [[nodiscard]] std::uint32_t smss() const;
+  [[nodiscard]] std::uint32_t segment_limit(std::uint32_t most) const;
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
+  [[nodiscard]] Offset peer_edge() const;
   [[nodiscard]] bool may_send_fin(Offset at) const;
+  [[nodiscard]] Offset where_we_stand() const;
   void sent(Offset from, Offset to, TimePoint now);
   void mind_persist(TimePoint now);
 
@@ -154,9 +170,8 @@ class Connection {
   void retransmission_due(Effects& fx, TimePoint now);
   void state_timer_due(Effects& fx, TimePoint now);
   void keepalive_due(Effects& fx, TimePoint now);
-  [[nodiscard]] TimePoint keepalive_deadline() const;
   [[nodiscard]] TimePoint user_deadline() const;
-  [[nodiscard]] Duration rto() const;
+  [[nodiscard]] Duration rto(unsigned backoff) const;
 
   // window.cpp: the window we offer
   [[nodiscard]] Offset window_edge() const;
@@ -168,6 +183,7 @@ class Connection {
   [[nodiscard]] Seq ack_field() const {
     return tcb_.irs + 1 + static_cast<std::uint32_t>(tcb_.rcv.nxt);
   }
+  /// Octets on the way; after a timeout only those sent again since.
   [[nodiscard]] std::uint32_t in_flight() const {
     return static_cast<std::uint32_t>(tcb_.snd.nxt - tcb_.snd.una);
   }

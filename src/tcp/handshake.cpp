@@ -5,8 +5,10 @@
 namespace lastack::tcp {
 namespace {
 
-constexpr std::uint8_t kMostShift = 14;     // RFC 7323 §2.3
-constexpr std::uint16_t kSmallestMss = 64;  // below this options would leave no room for data
+constexpr std::uint8_t kMostShift = 14;  // RFC 7323 §2.3
+/// DEVIATES: RFC 9293 §3.7.1, MUST-16: a peer that names less gets so much all the same. Options
+/// would leave no room for data.
+constexpr std::uint16_t kSmallestMss = 64;
 
 }  // namespace
 
@@ -16,19 +18,28 @@ std::uint8_t window_shift(std::uint32_t buffer) {
   return shift;
 }
 
-Agreement agree(const wire::TcpOptions& theirs, const Settings& ours, std::uint16_t mss,
+Agreement offer_of(const Settings& settings) {
+  Agreement offer;
+  offer.window_scaling = settings.window_scaling;
+  if (offer.window_scaling) offer.receive_scale = window_shift(settings.receive_buffer);
+  offer.timestamps = settings.timestamps;
+  offer.sack = settings.sack;
+  return offer;
+}
+
+Agreement agree(const wire::TcpOptions& theirs, const Agreement& offer, std::uint16_t mss,
                 std::uint16_t default_mss) {
   using Options = wire::TcpOptions;
   Agreement agreed;
   const std::uint16_t named = theirs.has(Options::kMss) ? theirs.mss : default_mss;
   agreed.send_mss = std::max(std::min(named, mss), kSmallestMss);
-  agreed.window_scaling = ours.window_scaling && theirs.has(Options::kWindowScale);
+  agreed.window_scaling = offer.window_scaling && theirs.has(Options::kWindowScale);
   if (agreed.window_scaling) {
     agreed.send_scale = std::min(theirs.window_scale, kMostShift);
-    agreed.receive_scale = window_shift(ours.receive_buffer);
+    agreed.receive_scale = offer.receive_scale;
   }
-  agreed.timestamps = ours.timestamps && theirs.has(Options::kTimestamps);
-  agreed.sack = ours.sack && theirs.has(Options::kSackPermitted);
+  agreed.timestamps = offer.timestamps && theirs.has(Options::kTimestamps);
+  agreed.sack = offer.sack && theirs.has(Options::kSackPermitted);
   return agreed;
 }
 

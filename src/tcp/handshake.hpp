@@ -22,9 +22,12 @@ struct Agreement {
 /// The smallest shift with which `buffer` octets fit the window field (RFC 7323 §2.2), at most 14.
 [[nodiscard]] std::uint8_t window_shift(std::uint32_t buffer);
 
-/// What follows from the peer's SYN and our settings. `mss` is what our path takes, `default_mss`
+/// What a SYN with these settings offers; send_mss and send_scale are the peer's to say.
+[[nodiscard]] Agreement offer_of(const Settings& settings);
+
+/// What follows from the peer's SYN and our offer. `mss` is what our path takes, `default_mss`
 /// what holds where the peer names none (RFC 9293 §3.7.1, MUST-15).
-[[nodiscard]] Agreement agree(const wire::TcpOptions& theirs, const Settings& ours,
+[[nodiscard]] Agreement agree(const wire::TcpOptions& theirs, const Agreement& offer,
                               std::uint16_t mss, std::uint16_t default_mss);
 
 /// The options of a SYN (all we offer) or of a SYN,ACK (what was agreed on).

@@ -43,7 +43,7 @@ Listener::Step Listener::segment_arrives(const wire::TcpHeader& header, std::uin
   const Settings defaults;
   const Settings& settings = how.settings ? *how.settings : defaults;
   SynRcvd child;
-  child.agreed = agree(header.options, settings, how.mss, how.default_mss);
+  child.agreed = agree(header.options, offer_of(settings), how.mss, how.default_mss);
   child.iss = how.iss;
   child.irs = header.seq;
   child.ts.offset = how.ts_offset;

@@ -16,6 +16,7 @@ enum class Mutant : std::uint8_t {
   rst_ends_time_wait,           ///< RFC 1337
   rst_passive_is_closed,        ///< SYN_RCVD that came from LISTEN goes back there
   syn_resets,                   ///< RFC 5961 §4: a SYN in the window is challenged
+  syn_not_budgeted,             ///< RFC 5961 §7: SYNs outside the window too
   syn_passive_challenged,       ///< §3.10.7.4, fourth
   ack_bit_not_needed,           ///< fifth
   ack_of_unsent_taken,          ///< fifth
@@ -24,6 +25,8 @@ enum class Mutant : std::uint8_t {
   sequence_not_checked,         ///< first
   no_ack_for_unacceptable,      ///< first
   closed_window_takes_nothing,  ///< first: ACK and RST come in through a closed window
+  ack_at_end_refused,           ///< first: an ACK may stand at the end of the window
+  old_syn_is_new,               ///< first: of a SYN with octets the SYN counts
   text_not_cut_at_window,       ///< seventh
   text_after_fin_taken,         ///< seventh
   orphan_reads_on,              ///< RFC 1122 4.2.2.13
@@ -40,10 +43,14 @@ enum class Mutant : std::uint8_t {
   reuse_any_syn,                ///< RFC 6191
   paws_off,                     ///< RFC 7323 §5
   stamp_not_needed,             ///< RFC 7323 §3.2
+  stamp_before_ack,             ///< RFC 7323 §4.3: TS.Recent is for those whose ACK is good
   window_from_old_segment,      ///< fifth: wl1 and wl2
+  stands_behind_window,         ///< §3.8.6: ACKs and RSTs stay inside the peer's window
+  edge_runs_away,               ///< RFC 7323 §2.4: rounding does not open the window
   retransmission_forgotten,     ///< RFC 6298 §5.1
   no_give_up,                   ///< §3.8.3
   persist_never,                ///< §3.8.6.1
+  persist_starts_anew,          ///< §3.8.6.2.1: the override timeout runs out
   time_wait_short,              ///< 2 MSL
   orphan_never_ends,            ///< FIN_WAIT_2 of an orphan
   unread_close_is_fin,          ///< RFC 1122 4.2.2.13

@@ -1,7 +1,10 @@
 // What transmit() returns: a header, and which octets of the stream go with it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/sequence.hpp"
 #include "base/time.hpp"
@@ -20,6 +23,20 @@ enum class Why : std::uint8_t {
   fast_retransmit,  ///< sent again: duplicate ACKs
   probe,            ///< the peer's window is closed
   keepalive,
+};
+
+inline constexpr std::size_t kWhyCount = 9;
+[[nodiscard]] constexpr std::string_view to_string(Why why) {
+  constexpr std::array<std::string_view, kWhyCount> kNames{
+      "handshake",       "data",  "fin",      "acknowledgment", "window_update", "timeout",
+      "fast_retransmit", "probe", "keepalive"};
+  return kNames[static_cast<std::size_t>(why)];
+}
+
+/// How long the retransmission timer was when it last ran out, and how often it may.
+struct Expiry {
+  Duration rto{0};
+  std::uint8_t most = 0;
 };
 
 /// A segment to be sent. Ports are the caller's to fill in; `payload` names octets of the send

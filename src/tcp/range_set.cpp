@@ -24,8 +24,35 @@ bool RangeSet::add(Range range) {
     count_ -= static_cast<std::size_t>(last - first) - 1;
   }
   *first = merged;
-  latest_ = range.begin;
+  note_latest(merged, range.begin);
   return true;
+}
+
+void RangeSet::note_latest(Range range, Offset at) {
+  std::array<Offset, 4> latest{at};
+  std::size_t count = 1;
+  for (const Offset o : std::span(latest_).first(latest_count_)) {
+    const bool same_range = range.begin <= o && o < range.end;
+    if (!same_range && count < latest.size()) latest[count++] = o;
+  }
+  latest_ = latest;
+  latest_count_ = count;
+}
+
+std::size_t RangeSet::latest(std::span<Range> into) const {
+  std::size_t count = 0;
+  const auto add = [&](Range range) {
+    const auto listed = into.first(count);
+    if (count < into.size() && std::ranges::find(listed, range) == listed.end())
+      into[count++] = range;
+  };
+  for (const Offset at : std::span(latest_).first(latest_count_)) {
+    const auto holds = [at](Range r) { return r.begin <= at && at < r.end; };
+    const auto range = std::ranges::find_if(ranges(), holds);
+    if (range != ranges().end()) add(*range);
+  }
+  for (const Range& range : ranges()) add(range);
+  return count;
 }
 
 void RangeSet::drop_before(Offset edge) {
@@ -58,7 +85,9 @@ Offset RangeSet::octets() const {
 }
 
 bool operator==(const RangeSet& a, const RangeSet& b) {
-  return std::ranges::equal(a.ranges(), b.ranges()) && (a.empty() || a.latest_ == b.latest_);
+  const auto latest = [](const RangeSet& s) { return std::span(s.latest_).first(s.latest_count_); };
+  return std::ranges::equal(a.ranges(), b.ranges()) &&
+         (a.empty() || std::ranges::equal(latest(a), latest(b)));
 }
 
 }  // namespace lastack::tcp

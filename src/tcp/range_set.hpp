@@ -29,15 +29,20 @@ class RangeSet {
   [[nodiscard]] std::span<const Range> ranges() const { return {ranges_.data(), count_}; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] Offset octets() const;
-  /// The range that was added to last: SACK reports it first (RFC 2018 §4).
-  [[nodiscard]] Offset latest() const { return latest_; }
+  /// Fills `into` with ranges: first those added to last, the latest in front, then others in
+  /// order. So SACK wants its blocks (RFC 2018 §4). How many there are.
+  std::size_t latest(std::span<Range> into) const;
 
   friend bool operator==(const RangeSet& a, const RangeSet& b);
 
  private:
+  void note_latest(Range range, Offset at);
+
   std::array<Range, kMost> ranges_{};
   std::size_t count_ = 0;
-  Offset latest_ = 0;
+  /// Places in the ranges added to last, the latest in front; not two in one range.
+  std::array<Offset, 4> latest_{};
+  std::size_t latest_count_ = 0;
 };
 
 }  // namespace lastack::tcp

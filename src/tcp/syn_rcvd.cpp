@@ -4,6 +4,15 @@
 #include "tcp/rtt.hpp"
 
 namespace lastack::tcp {
+namespace {
+
+/// Nothing is measured before the handshake is over.
+Duration rto_after(const Settings& settings, unsigned retransmissions) {
+  return RttEstimator{}.rto({settings.rto_initial, settings.rto_min, settings.rto_max},
+                            retransmissions);
+}
+
+}  // namespace
 
 using wire::Flag;
 
@@ -20,7 +29,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
   const bool paws = agreed.timestamps && !rst && ts.outdates(header.options.ts_val, now);
   const Offset seq = distance(irs + 1, header.seq);
   const std::uint32_t length = segment_length(header, payload);
-  if (paws || !acceptable(seq, length, {0, receive_window})) {
+  if (paws || !acceptable(header, payload, seq, {0, receive_window})) {
     fx.drop = rst       ? Drop::rst_outside_window
               : paws    ? Drop::paws
               : seq < 0 ? Drop::old_duplicate
@@ -28,8 +37,9 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
     if (agreed.timestamps && !rst && !paws && length > 0 && seq + length == 0) {
       ts.take(header.options.ts_val, now);  // the SYN again, as Connection::check_sequence()
     }
-    if (!rst && (length > 0 || challenges.spend(settings.challenge_acks_per_second, now)))
-      ack_now = true;
+    const bool answer = !rst && (waits_for_ack(header, payload) ||
+                                 challenges.spend(settings.challenge_acks_per_second, now));
+    if (answer) ack_now = true;
     return step;
   }
   if (rst) {
@@ -76,6 +86,20 @@ Effects SynRcvd::timer_expired(const Settings& settings, TimePoint now) {
   return fx;
 }
 
+/// A hard error about our SYN,ACK ends the handshake. There is nobody to tell of a soft one.
+Effects SynRcvd::icmp_arrives(const IcmpError& icmp, TimePoint) {
+  Effects fx;
+  const bool out = !syn_ack_due || retransmissions > 0;
+  if (icmp.seq != iss || !out) {
+    fx.drop = Drop::icmp_out_of_window;
+  } else if (icmp.kind == IcmpError::Kind::hard) {
+    fx.error = icmp.error;
+    state = take(state, Event::icmp_hard, fx);
+    deadline = kNever;
+  }
+  return fx;
+}
+
 Effects SynRcvd::abort() {
   Effects fx;
   fx.error = Error::aborted;
@@ -83,6 +107,11 @@ Effects SynRcvd::abort() {
   state = take(state, Event::abort, fx);
   deadline = kNever;
   return fx;
+}
+
+Expiry SynRcvd::expiry(const Settings& settings) const {
+  return {.rto = rto_after(settings, retransmissions > 0 ? retransmissions - 1U : 0U),
+          .most = settings.syn_retries};
 }
 
 std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint now) {
@@ -97,8 +126,7 @@ std::optional<Outgoing> SynRcvd::transmit(const Settings& settings, TimePoint no
     header.flags = Flag::syn | Flag::ack;
     header.options = syn_options(agreed, mss, ts.value(now), ts.recent);
     out.why = retransmissions > 0 ? Why::timeout : Why::handshake;
-    const RttLimits limits{settings.rto_initial, settings.rto_min, settings.rto_max};
-    deadline = now + RttEstimator{}.rto(limits, retransmissions);
+    deadline = now + rto_after(settings, retransmissions);
     if (retransmissions == 0) sent = now;
   } else {
     header.flags = Flag::ack;

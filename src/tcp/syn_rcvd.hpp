@@ -33,7 +33,7 @@ struct SynRcvd {
   std::uint16_t window = 0;          ///< of the peer's SYN
   std::uint16_t receive_window = 0;  ///< what we offer
   TimePoint deadline = kNever;       ///< of the next SYN,ACK
-  TimePoint sent{};                  ///< when the first one went out
+  TimePoint sent{};                  ///< when the first one went out; zero for unknown
 
   struct Step {
     Effects fx;
@@ -44,9 +44,12 @@ struct SynRcvd {
   Step segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
                        const Settings& settings, TimePoint now);
   Effects timer_expired(const Settings& settings, TimePoint now);
+  Effects icmp_arrives(const IcmpError& icmp, TimePoint now);
   /// The listener has gone, or its queue is given up: RST.
   Effects abort();
   std::optional<Outgoing> transmit(const Settings& settings, TimePoint now);
+  /// Of the timer that made Outgoing::attempt what it is.
+  [[nodiscard]] Expiry expiry(const Settings& settings) const;
   [[nodiscard]] TimePoint next_deadline() const {
     return state == State::syn_rcvd ? deadline : kNever;
   }

@@ -94,9 +94,9 @@ struct Tcb {
   bool close_waits : 1 = false;       ///< CLOSE in SYN_RCVD with data pending (§3.10.4)
   bool orphan : 1 = false;            ///< nobody holds it any more
   bool discarding : 1 = false;        ///< SHUT_RD
-  bool window_scaling : 1 = false;    ///< agreed on
-  bool timestamps : 1 = false;        ///< agreed on
-  bool sack : 1 = false;              ///< agreed on
+  bool window_scaling : 1 = false;    ///< agreed on; in SYN_SENT what our SYN offers
+  bool timestamps : 1 = false;        ///< agreed on; in SYN_SENT what our SYN offers
+  bool sack : 1 = false;              ///< agreed on; in SYN_SENT what our SYN offers
   bool ack_now : 1 = false;           ///< an ACK is owed at once
   bool window_update : 1 = false;     ///< ... because the window has opened
   bool retransmit_first : 1 = false;  ///< send the segment at snd.una again

@@ -23,10 +23,10 @@ TimeWait::TimeWait(const Connection& connection) {
 }
 
 Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                  const Settings& settings, TimePoint now) {
+                                  const Settings& settings, TimePoint now, bool listened) {
   Effects fx;
   const bool rst = header.flags.has(Flag::rst);
-  if (may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
+  if (listened && may_reuse(header, rcv_nxt_, timestamps_, ts_.recent)) {
     state_ = take(state_, Event::reuse, fx);
     return fx;
   }
@@ -42,35 +42,52 @@ Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t p
     }
   }
   const Offset seq = distance(rcv_nxt_, header.seq);
-  if (!acceptable(seq, segment_length(header, payload), {0, window_})) {
-    fx.drop = seq < 0 ? Drop::old_duplicate : Drop::outside_window;
+  if (!acceptable(header, payload, seq, {0, window_})) {
     const std::uint32_t length = segment_length(header, payload);
-    if (timestamps_ && !rst && length > 0 &&
-        seq + length == 0) {  // as Connection::check_sequence()
-      ts_.take(header.options.ts_val, now);
+    const bool closed = window_ == 0 && seq == 0 && !header.flags.has(Flag::syn);
+    if (!closed) {
+      fx.drop = seq < 0 ? Drop::old_duplicate : Drop::outside_window;
+      if (timestamps_ && !rst && length > 0 && seq + length == 0) {
+        ts_.take(header.options.ts_val, now);  // as Connection::check_sequence()
+      }
+      refuse_sequence(header, payload, settings, fx, now);
+      return fx;
     }
-    refuse_sequence(header, payload, settings, fx, now);
-    return fx;
+    fx.drop = Drop::outside_window;
+    ack_now_ = true;
   }
-  const std::int32_t acks = distance(snd_nxt_, header.ack);
-  const bool exact = seq == 0;
-  if (rst && exact && settings.rst_ends_time_wait) {
-    state_ = take(state_, Event::rst_time_wait, fx);
-  } else if (rst) {
-    fx.drop = exact ? Drop::rst_in_time_wait : Drop::rst_not_exact;
-    if (!exact && challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
-  } else if (header.flags.has(Flag::syn)) {
-    fx.drop = Drop::syn_in_window;
+  check_flags(header, payload, seq, settings, fx, now);
+  return fx;
+}
+
+/// §3.10.7.4, second to seventh, of a segment in the window.
+void TimeWait::check_flags(const wire::TcpHeader& header, std::uint32_t payload, Offset seq,
+                           const Settings& settings, Effects& fx, TimePoint now) {
+  const bool rst = header.flags.has(Flag::rst);
+  const auto challenge = [&](Drop why) {
+    fx.drop = why;
     if (challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
+  };
+  const std::int32_t acks = distance(snd_nxt_, header.ack);
+  if (rst && seq == 0 && settings.rst_ends_time_wait) {
+    state_ = take(state_, Event::rst_time_wait, fx);
+  } else if (rst && seq == 0) {
+    fx.drop = Drop::rst_in_time_wait;
+  } else if (rst) {
+    challenge(Drop::rst_not_exact);
+  } else if (header.flags.has(Flag::syn)) {
+    challenge(Drop::syn_in_window);
   } else if (!header.flags.has(Flag::ack)) {
     fx.drop = Drop::no_ack;
-  } else if (acks > 0 || acks < -std::int64_t{max_wnd_}) {
-    fx.drop = acks > 0 ? Drop::ack_unsent : Drop::ack_too_old;
-    if (challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
-  } else if (payload > 0) {
-    fx.drop = Drop::after_fin;
+  } else if (acks > 0) {
+    challenge(Drop::ack_unsent);
+  } else if (acks < -std::int64_t{max_wnd_}) {
+    challenge(Drop::ack_too_old);
+  } else {
+    if (timestamps_ && seq <= 0) ts_.take(header.options.ts_val, now);  // as Connection::take_ack()
+    const bool text = std::max<Offset>(seq, 0) < std::min<Offset>(seq + payload, window_);
+    if (text) fx.drop = Drop::after_fin;
   }
-  return fx;
 }
 
 void TimeWait::refuse_sequence(const wire::TcpHeader& header, std::uint32_t payload,
@@ -83,7 +100,10 @@ void TimeWait::refuse_sequence(const wire::TcpHeader& header, std::uint32_t payl
   if (header.flags.has(Flag::fin) && header.seq + length == rcv_nxt_) {
     deadline_ = now + 2 * settings.msl;  // §3.10.7.4, eighth: the FIN again
   }
-  if (length > 0 || challenges_.spend(settings.challenge_acks_per_second, now)) ack_now_ = true;
+  if (waits_for_ack(header, payload) ||
+      challenges_.spend(settings.challenge_acks_per_second, now)) {
+    ack_now_ = true;
+  }
 }
 
 Effects TimeWait::timer_expired(TimePoint now) {

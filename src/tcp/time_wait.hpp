@@ -22,17 +22,25 @@ class TimeWait {
   /// From a connection in TIME_WAIT that nobody holds, or whose holders have read everything.
   explicit TimeWait(const Connection& connection);
 
+  /// `listened`: as Connection's.
   Effects segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                          const Settings& settings, TimePoint now);
+                          const Settings& settings, TimePoint now, bool listened = true);
   Effects timer_expired(TimePoint now);
   std::optional<Outgoing> transmit(TimePoint now);
   [[nodiscard]] TimePoint next_deadline() const { return deadline_; }
   [[nodiscard]] State state() const { return state_; }
   /// Our next sequence number: a connection that takes over starts beyond it (RFC 6191 §2).
   [[nodiscard]] Seq snd_nxt() const { return snd_nxt_; }
+  [[nodiscard]] Seq rcv_nxt() const { return rcv_nxt_; }
+  /// Octets last offered; nothing is taken any more, but what lies in it is acknowledged.
+  [[nodiscard]] std::uint32_t window() const { return window_; }
+  [[nodiscard]] std::uint32_t ts_recent() const { return ts_.recent; }
+  [[nodiscard]] const ChallengeBudget& challenges() const { return challenges_; }
   friend bool operator==(const TimeWait&, const TimeWait&) = default;
 
  private:
+  void check_flags(const wire::TcpHeader& header, std::uint32_t payload, Offset seq,
+                   const Settings& settings, Effects& fx, TimePoint now);
   void refuse_sequence(const wire::TcpHeader& header, std::uint32_t payload,
                        const Settings& settings, Effects& fx, TimePoint now);
 

@@ -7,7 +7,7 @@
 namespace lastack::tcp {
 
 TimePoint Connection::next_deadline() const {
-  if (tcb_.state == State::closed) return kNever;
+  if (tcb_.state == State::closed || tcb_.state == State::listen) return kNever;
   const auto& timers = tcb_.timers;
   return std::min({timers.retransmission, timers.delayed_ack, timers.state, keepalive_deadline(),
                    user_deadline()});
@@ -15,7 +15,7 @@ TimePoint Connection::next_deadline() const {
 
 Effects Connection::timer_expired(TimePoint now) {
   Effects fx;
-  if (tcb_.state == State::closed) return fx;
+  if (tcb_.state == State::closed || tcb_.state == State::listen) return fx;
   if (tcb_.timers.delayed_ack <= now) {
     tcb_.timers.delayed_ack = kNever;
     tcb_.ack_now = true;
@@ -41,11 +41,18 @@ void Connection::state_timer_due(Effects& fx, TimePoint now) {
   }
 }
 
-Duration Connection::rto() const {
+Duration Connection::rto(unsigned backoff) const {
   const Settings& s = settings();
   const bool slow = tcb_.syn_lost && tcb_.snd.una >= 0;  // RFC 6298 §5.7
   const Duration initial = slow ? std::max<Duration>(s.rto_initial, 3s) : s.rto_initial;
-  return tcb_.rtt.rto({initial, s.rto_min, s.rto_max}, tcb_.timers.backoff);
+  return tcb_.rtt.rto({initial, s.rto_min, s.rto_max}, backoff);
+}
+
+Expiry Connection::expiry() const {
+  const Settings& s = settings();
+  const std::uint8_t backoff = tcb_.timers.backoff;
+  return {.rto = rto(backoff > 0 ? backoff - 1U : 0U),
+          .most = tcb_.snd.una < 0 ? s.syn_retries : s.retries};
 }
 
 void Connection::arm_retransmission(Retransmission mode, TimePoint now) {
@@ -74,8 +81,7 @@ void Connection::retransmission_due(Effects& fx, TimePoint now) {
     return;
   }
   if (tcb_.snd.una < 0) tcb_.syn_lost = true;
-  const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
-  std::visit([&](auto& c) { c.on_timeout(out, smss(), first); }, tcb_.congestion);
+  std::visit([&](auto& c) { c.on_timeout(in_flight(), smss(), first); }, tcb_.congestion);
   tcb_.recovery.timed_out(tcb_.snd.max);
   tcb_.retransmit_first = false;
   tcb_.timed.end = -1;  // Karn

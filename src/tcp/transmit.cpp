@@ -1,5 +1,7 @@
 // What to send next: pulled, one segment at a time (§3.10.2, §3.8.6.2.1, §3.7.4).
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "tcp/connection.hpp"
 #include "tcp/handshake.hpp"
@@ -53,14 +55,7 @@ void Connection::transmit_syn(TimePoint now, Outgoing& out) {
   }
   header.window =
       static_cast<std::uint16_t>(std::min<Offset>(tcb_.rcv.edge - tcb_.rcv.nxt, 0xffff));
-  const bool offers = tcb_.state == State::syn_sent;
-  const Agreement offer{.send_mss = 0,
-                        .send_scale = 0,
-                        .receive_scale = tcb_.rcv.scale,
-                        .window_scaling = offers ? settings().window_scaling : tcb_.window_scaling,
-                        .timestamps = offers ? settings().timestamps : tcb_.timestamps,
-                        .sack = offers ? settings().sack : tcb_.sack};
-  header.options = syn_options(offer, tcb_.rcv.mss, tcb_.ts.value(now), tcb_.ts.recent);
+  header.options = syn_options(offered(), tcb_.rcv.mss, tcb_.ts.value(now), tcb_.ts.recent);
   tcb_.snd.nxt = 0;
   tcb_.snd.max = std::max<Offset>(tcb_.snd.max, 0);
   tcb_.sent = now;
@@ -90,7 +85,7 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
   if (snd.una == snd.max && snd.nxt < snd.end && now - tcb_.sent > rto()) {
     std::visit([&](auto& c) { c.on_idle(smss()); }, tcb_.congestion);
   }
-  const std::uint32_t octets = worth_sending(again ? std::min(most, payload_limit()) : most);
+  const std::uint32_t octets = worth_sending(segment_limit(most));
   const Offset from = snd.nxt;
   const bool fin = may_send_fin(from + octets);
   if (octets == 0 && !fin) return false;
@@ -108,7 +103,7 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
 std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const auto& snd = tcb_.snd;
   const bool again = snd.nxt < snd.max;
-  const Offset edge = std::min(snd.una + snd.wnd, congestion_edge());
+  const Offset edge = std::min(peer_edge(), congestion_edge());
   const Offset pending = snd.end - snd.nxt;
   const Offset octets = std::min({pending, edge - snd.nxt, Offset{most}});
   if (octets <= 0) return 0;
@@ -130,10 +125,18 @@ Offset Connection::congestion_edge() const {
   return tcb_.snd.una + cwnd + tcb_.recovery.limited_transmit() * smss();
 }
 
+/// Where the peer's window ends. What its scale could not say is less than a unit of that: so far
+/// beyond the edge what was sent before is still in the window (RFC 7323 §2.4).
+Offset Connection::peer_edge() const {
+  const auto& snd = tcb_.snd;
+  const Offset edge = std::max<Offset>(snd.una, 0) + snd.wnd;
+  return snd.wnd == 0 ? edge : std::clamp(snd.max, edge, edge + (Offset{1} << snd.scale) - 1);
+}
+
 /// A FIN behind offset `at`: when all is sent, and the window has room for one more.
 bool Connection::may_send_fin(Offset at) const {
   const auto& snd = tcb_.snd;
-  return tcb_.fin_queued && at == snd.end && snd.nxt <= snd.end && snd.una + snd.wnd > snd.end;
+  return tcb_.fin_queued && at == snd.end && snd.nxt <= snd.end && peer_edge() > snd.end;
 }
 
 /// Into a closed window: one octet, or the FIN where that is all there is (§3.8.6.1).
@@ -160,11 +163,16 @@ bool Connection::transmit_probe(TimePoint now, Outgoing& out) {
 bool Connection::transmit_ack(TimePoint now, Outgoing& out) {
   if (!tcb_.ack_now || tcb_.state == State::syn_sent) return false;
   const Why why = tcb_.window_update ? Why::window_update : Why::acknowledgment;
-  // Where the peer expects us to go on: not behind a probe, which its closed window did not take.
-  const bool probing = tcb_.timers.mode == Retransmission::persist;
-  const Offset at = probing ? tcb_.snd.nxt : std::max(tcb_.snd.nxt, tcb_.snd.max);
+  const Offset at = where_we_stand();
   segment({at, at}, false, why, now, out);
   return true;
+}
+
+/// Where a segment without octets stands: behind all we sent, but not beyond the peer's window. A
+/// probe that it did not take, or a window that it took back (MUST-34), would make it refuse us.
+Offset Connection::where_we_stand() const {
+  const Offset max = tcb_.snd.max;
+  return mutated(Mutant::stands_behind_window) ? max : std::min(max, peer_edge());
 }
 
 /// Builds a segment; each carries the latest ACK and window, so nothing is owed afterwards.
@@ -203,18 +211,12 @@ void Connection::fill_options(TcpOptions& options, TimePoint now) const {
     return wire::SackBlock{base + static_cast<std::uint32_t>(r.begin),
                            base + static_cast<std::uint32_t>(r.end)};
   };
-  // RFC 2018 §4: first the block that the latest segment fell into, then the others.
-  const RangeSet& held = *tcb_.out_of_order;
-  const auto latest = [&held](Range r) {
-    return r.begin <= held.latest() && held.latest() < r.end;
-  };
-  for (const Range& r : held.ranges()) {
-    if (latest(r)) options.sack[options.sack_count++] = block(r);
-  }
-  for (const Range& r : held.ranges()) {
-    if (options.sack_count == sack_room(tcb_)) break;
-    if (!latest(r)) options.sack[options.sack_count++] = block(r);
-  }
+  // RFC 2018 §4: first the block that the latest segment fell into, then those reported before it:
+  // each is said several times, since an ACK may be lost.
+  std::array<Range, 4> blocks;
+  const std::size_t count = tcb_.out_of_order->latest(std::span(blocks).first(sack_room(tcb_)));
+  for (const Range& r : std::span(blocks).first(count))
+    options.sack[options.sack_count++] = block(r);
 }
 
 /// Octets of payload a segment takes beside the options it carries (RFC 9293 §3.7.1, MUST-16).
@@ -227,7 +229,15 @@ std::uint32_t Connection::payload_limit() const {
   return smss() - options;
 }
 
-/// SMSS of RFC 5681: the largest payload while no SACK blocks ride along.
+/// Octets of payload the next segment takes where the caller takes `most` at once. No more than a
+/// MSS means one segment, and that counts options too. What is sent again goes singly; so does
+/// urgent data, whose pointer counts from each segment's own number.
+std::uint32_t Connection::segment_limit(std::uint32_t most) const {
+  const auto& snd = tcb_.snd;
+  const bool single = most <= snd.mss || snd.nxt < snd.max || urgent_beyond(snd.nxt);
+  return single ? std::min(most, payload_limit()) : most;
+}
+
 std::uint32_t Connection::smss() const {
   return tcb_.snd.mss - (tcb_.timestamps ? kTimestampOctets : 0);
 }

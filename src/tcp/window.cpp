@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tcp/connection.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::tcp {
 
@@ -13,14 +14,21 @@ Offset Connection::window_edge() const {
 
 /// The window field of the next segment. The edge moves only by steps worth having: half the
 /// buffer or a full segment (MUST-39).
+/// What is offered stays so: what lies before rcv.edge is taken (RFC 7323 §2.4). Only the field may
+/// have to say less than a unit of the scale too little, see below.
 std::uint16_t Connection::advertise() {
   auto& rcv = tcb_.rcv;
   const Offset step = std::min<Offset>(settings().receive_buffer / 2, rcv.mss);
   const Offset reach = window_edge();
   if (reach - rcv.edge >= step) rcv.edge = reach;
   const Offset window = std::max<Offset>(rcv.edge - rcv.nxt, 0);
-  // Rounded up to what the scale can say: rounding down would take back what was offered.
-  const Offset field = std::min<Offset>((window + (1 << rcv.scale) - 1) >> rcv.scale, 0xffff);
+  const Offset unit = Offset{1} << rcv.scale;
+  // Rounded up to what the scale can say: rounding down would take back what was offered. But not
+  // ever further beyond the buffer, where nobody reads and segments are smaller than a unit: each
+  // would move the edge on by as much as it brings.
+  Offset field = std::min<Offset>((window + unit - 1) >> rcv.scale, 0xffff);
+  const bool beyond = rcv.nxt + (field << rcv.scale) >= reach + unit;
+  if (beyond && !mutated(Mutant::edge_runs_away)) field = window >> rcv.scale;
   rcv.edge = std::max(rcv.edge, rcv.nxt + (field << rcv.scale));
   return static_cast<std::uint16_t>(field);
 }

@@ -127,6 +127,11 @@ bool IpAddress::is_broadcast() const {
   return is_v4() && std::ranges::all_of(bytes(), [](std::byte b) { return b == std::byte{255}; });
 }
 
+bool IpAddress::is_link_local() const {
+  if (is_v4()) return octets_[kMapped] == std::byte{169} && octets_[kMapped + 1] == std::byte{254};
+  return octets_[0] == std::byte{0xfe} && (octets_[1] & std::byte{0xc0}) == std::byte{0x80};
+}
+
 std::string IpAddress::to_string() const {
   std::string text;
   if (is_v4()) {
@@ -168,15 +173,6 @@ bool Prefix::contains(const IpAddress& other) const {
     const std::size_t left = std::min<std::size_t>(8, length - bit);
     const auto mask = static_cast<std::byte>(0xff00U >> left);
     if ((a[bit / 8] & mask) != (b[bit / 8] & mask)) return false;
-  }
-  return true;
-}
-
-bool Prefix::is_broadcast(const IpAddress& other) const {
-  if (!address.is_v4() || length > 30 || !contains(other)) return false;
-  for (std::size_t bit = length; bit < 32; ++bit) {
-    const auto mask = static_cast<std::byte>(0x80U >> (bit % 8));
-    if ((other.bytes()[bit / 8] & mask) == std::byte{0}) return false;
   }
   return true;
 }

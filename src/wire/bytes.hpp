@@ -70,7 +70,7 @@ class Writer {
   [[gnu::always_inline]] void u8(std::uint32_t value) { put(static_cast<std::uint8_t>(value)); }
   [[gnu::always_inline]] void u16(std::uint32_t value) { put(static_cast<std::uint16_t>(value)); }
   [[gnu::always_inline]] void u32(std::uint32_t value) { put(value); }
-  void bytes(Bytes from) {
+  [[gnu::always_inline]] void bytes(Bytes from) {
     if (!fits(from.size()) || from.empty()) return;
     std::memcpy(bytes_.data() + at_, from.data(), from.size());
     at_ += from.size();

@@ -1,12 +1,11 @@
 #include "wire/tcp.hpp"
 
-#include <array>
 #include <optional>
 
 namespace lastack::wire {
 namespace {
 
-enum Kind : std::uint8_t {
+enum TcpOption : std::uint8_t {
   kEnd = 0,
   kNop = 1,
   kMss = 2,
@@ -36,6 +35,7 @@ void read_option(std::uint8_t kind, Bytes body, TcpOptions& options) {
     options.ts_ecr = in.u32();
     mark(options, TcpOptions::kTimestamps);
   } else if (kind == kSack && body.size() % 8 == 0 && body.size() <= 32) {
+    options.sack = {};  // nothing is left of an option before this one
     options.sack_count = static_cast<std::uint8_t>(body.size() / 8);
     for (std::size_t i = 0; i < options.sack_count; ++i) {
       const Seq left(in.u32());
@@ -130,13 +130,6 @@ std::optional<ParseError> read_tcp(Bytes segment, ParsedTcp& parsed) {
 }
 
 }  // namespace
-
-std::string_view to_string(ParseError error) {
-  static constexpr std::array<std::string_view, kParseErrorCount> kNames{
-      "truncated", "bad_version", "bad_length",    "bad_checksum",
-      "fragment",  "bad_option",  "bad_extension", "bad_address"};
-  return kNames[static_cast<std::size_t>(error)];
-}
 
 std::expected<ParsedTcp, ParseError> parse_tcp(Bytes segment) {
   std::expected<ParsedTcp, ParseError> result;  // filled where it is returned, not copied there

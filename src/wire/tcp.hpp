@@ -4,28 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <string_view>
 
 #include "wire/address.hpp"
 #include "wire/bytes.hpp"
 #include "wire/checksum.hpp"
+#include "wire/parse_error.hpp"
 #include "wire/tcp_header.hpp"
 
 namespace lastack::wire {
-
-/// Why octets are no packet we can use. Each has a counter at the host.
-enum class ParseError : std::uint8_t {
-  truncated,    ///< shorter than a header, or than it says it is
-  bad_version,  ///< neither IPv4 nor IPv6
-  bad_length,   ///< a header length below the least, or beyond the packet
-  bad_checksum,
-  fragment,       ///< not reassembled yet
-  bad_option,     ///< an option whose length is below two or beyond the header
-  bad_extension,  ///< an IPv6 extension header that runs past the end, or too many
-  bad_address,    ///< an IPv4-mapped address in an IPv6 header
-};
-inline constexpr std::size_t kParseErrorCount = 8;
-[[nodiscard]] std::string_view to_string(ParseError error);
 
 struct ParsedTcp {
   TcpHeader header;

@@ -26,4 +26,12 @@ step "find_package(lastack) from outside" cmake -S "$folder/outside" -B "$folder
 step "a program outside builds" cmake --build "$folder/build"
 step "our warnings stay ours" bash -c "! grep -q Wconversion '$folder/build/compile_commands.json'"
 step "the program runs" bash -c "[ \"\$('$folder/build/outside')\" = 0.1.0 ]"
+share="$folder/tree/share"
+step "man finds the pages" man -M "$share/man" lastack lastack-demo
+# shellcheck disable=SC2016
+step "bash completes the installed command" bash -c 'source "$1/bash-completion/completions/lastack"
+  COMP_WORDS=(lastack demo half-close-) COMP_CWORD=2; _lastack; [ "${COMPREPLY[*]}" = half-close-wait ]' \
+  bash "$share"
+step "zsh and fish find theirs" ls "$share/zsh/site-functions/_lastack" \
+  "$share/fish/vendor_completions.d/lastack.fish"
 step "the installed command runs" bash -c "'$folder/tree/bin/lastack' --version | grep -q 0.1.0"

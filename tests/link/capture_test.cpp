@@ -47,7 +47,7 @@ TEST(Pcapng, WritesBlocksThatReadBack) {
   MemorySink sink;
   PcapngWriter writer(sink);
   EXPECT_EQ(writer.add_interface("A"), 0U);
-  EXPECT_EQ(writer.add_interface("host B"), 1U);
+  EXPECT_EQ(writer.add_interface("host B", LinkType::ethernet), 1U);
   const std::vector<std::byte> packet(5, std::byte{0x45});
   const std::vector<std::string> comments{"ESTABLISHED"};
   writer.packet(1, TimePoint(std::chrono::seconds(5000)), Direction::outbound, packet, comments);
@@ -57,7 +57,8 @@ TEST(Pcapng, WritesBlocksThatReadBack) {
   EXPECT_EQ(blocks[0].u32(0), 0x0a0d0d0aU);
   EXPECT_EQ(blocks[0].u32(8), 0x1a2b3c4dU);
   EXPECT_EQ(blocks[2].u32(0), 1U);
-  EXPECT_EQ(blocks[2].u32(8), 101U);
+  EXPECT_EQ(blocks[1].u32(8), 101U);  // LINKTYPE_RAW
+  EXPECT_EQ(blocks[2].u32(8), 1U);    // LINKTYPE_ETHERNET
   EXPECT_EQ(blocks[2].text(20, 6), "host B");
   const Reader& epb = blocks[3];
   EXPECT_EQ(epb.u32(0), 6U);

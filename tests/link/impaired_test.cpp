@@ -8,7 +8,7 @@
 namespace lastack::link {
 namespace {
 
-constexpr TimePoint kStart{1s};
+constexpr TimePoint kBegin{1s};
 
 /// An impaired wire, and packets that carry their number.
 struct Wire {
@@ -50,8 +50,8 @@ std::vector<std::uint32_t> numbers(const std::vector<Packet>& packets) {
 
 TEST(ImpairedLink, HarmsNothingByDefault) {
   Wire wire({});
-  for (std::uint32_t i = 0; i < 100; ++i) wire.send(i, kStart);
-  const auto got = wire.receive(kStart);
+  for (std::uint32_t i = 0; i < 100; ++i) wire.send(i, kBegin);
+  const auto got = wire.receive(kBegin);
   ASSERT_EQ(got.size(), 100U);
   for (std::uint32_t i = 0; i < 100; ++i) EXPECT_EQ(Wire::number(got[i]), i);
   EXPECT_EQ(wire.link.tally(), (ImpairmentTally{.sent = 100, .handed_on = 100}));
@@ -59,16 +59,16 @@ TEST(ImpairedLink, HarmsNothingByDefault) {
 
 TEST(ImpairedLink, DelaysByDelayAndAtMostJitterInOrder) {
   Wire wire({.delay = 10ms, .jitter = 5ms});
-  for (std::uint32_t i = 0; i < 1000; ++i) wire.send(i, kStart + i * 4ms);
-  EXPECT_TRUE(wire.receive(kStart + 10ms - 1us).empty());
-  const auto got = wire.receive(kStart + 1h);
+  for (std::uint32_t i = 0; i < 1000; ++i) wire.send(i, kBegin + i * 4ms);
+  EXPECT_TRUE(wire.receive(kBegin + 10ms - 1us).empty());
+  const auto got = wire.receive(kBegin + 1h);
   ASSERT_EQ(got.size(), 1000U);
   Duration least = 1h;
   Duration most{0};
   for (std::uint32_t i = 0; i < 1000; ++i) {
     ASSERT_EQ(Wire::number(got[i]), i);
-    least = std::min(least, got[i].at - (kStart + i * 4ms));
-    most = std::max(most, got[i].at - (kStart + i * 4ms));
+    least = std::min(least, got[i].at - (kBegin + i * 4ms));
+    most = std::max(most, got[i].at - (kBegin + i * 4ms));
   }
   EXPECT_GE(least, 10ms);
   EXPECT_LE(most, 15ms);
@@ -77,8 +77,8 @@ TEST(ImpairedLink, DelaysByDelayAndAtMostJitterInOrder) {
 
 TEST(ImpairedLink, LosesItsShare) {
   Wire wire({.loss = 0.2});
-  for (std::uint32_t i = 0; i < 10000; ++i) wire.send(i, kStart);
-  const auto got = wire.receive(kStart);
+  for (std::uint32_t i = 0; i < 10000; ++i) wire.send(i, kBegin);
+  const auto got = wire.receive(kBegin);
   EXPECT_NEAR(static_cast<double>(got.size()), 8000, 200);
   EXPECT_EQ(wire.link.tally().lost + got.size(), 10000U);
 }
@@ -86,8 +86,8 @@ TEST(ImpairedLink, LosesItsShare) {
 // One packet in 10 starts a burst of 5 on average in the long run: 1/3 of all is lost, in few runs.
 TEST(ImpairedLink, LosesInBursts) {
   Wire wire({.turns_bad = 0.1, .turns_good = 0.2, .burst_loss = 1});
-  for (std::uint32_t i = 0; i < 10000; ++i) wire.send(i, kStart);
-  const auto got = numbers(wire.receive(kStart));
+  for (std::uint32_t i = 0; i < 10000; ++i) wire.send(i, kBegin);
+  const auto got = numbers(wire.receive(kBegin));
   EXPECT_NEAR(static_cast<double>(got.size()), 6667, 500);
   std::size_t bursts = 0;
   for (std::size_t i = 1; i < got.size(); ++i) bursts += got[i] - got[i - 1] > 1 ? 1 : 0;
@@ -97,8 +97,8 @@ TEST(ImpairedLink, LosesInBursts) {
 
 TEST(ImpairedLink, DuplicatesAndReorders) {
   Wire wire({.delay = 10ms, .duplicate = 0.1, .reorder = 0.1, .reorder_by = 3ms});
-  for (std::uint32_t i = 0; i < 1000; ++i) wire.send(i, kStart + i * 1ms);
-  const auto got = numbers(wire.receive(kStart + 1h));
+  for (std::uint32_t i = 0; i < 1000; ++i) wire.send(i, kBegin + i * 1ms);
+  const auto got = numbers(wire.receive(kBegin + 1h));
   const auto& tally = wire.link.tally();
   EXPECT_NEAR(static_cast<double>(tally.duplicated), 100, 40);
   EXPECT_EQ(got.size(), 1000 + tally.duplicated);
@@ -117,13 +117,13 @@ TEST(ImpairedLink, DuplicatesAndReorders) {
 // 1,000 octets a second, packets of 100: one every 100 ms; three wait, the others find no room.
 TEST(ImpairedLink, KeepsTheRateAndDropsWhatTheQueueCannotHold) {
   Wire wire({.rate = 1000, .queue = 300});
-  for (std::uint32_t i = 0; i < 10; ++i) wire.send(i, kStart, 100);
-  const auto got = wire.receive(kStart + 1h);
+  for (std::uint32_t i = 0; i < 10; ++i) wire.send(i, kBegin, 100);
+  const auto got = wire.receive(kBegin + 1h);
   ASSERT_EQ(got.size(), 3U);
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(got[i].at, kStart + (i + 1) * 100ms);
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(got[i].at, kBegin + (i + 1) * 100ms);
   EXPECT_EQ(wire.link.tally().queue_full, 7U);
-  wire.send(10, kStart + 2h, 5000);  // more than the queue, and an idle link takes it
-  EXPECT_EQ(wire.receive(kStart + 3h).size(), 1U);
+  wire.send(10, kBegin + 2h, 5000);  // more than the queue, and an idle link takes it
+  EXPECT_EQ(wire.receive(kBegin + 3h).size(), 1U);
 }
 
 // Every damage done is one that the Internet checksum finds, and the sender's copy stays whole.
@@ -139,8 +139,8 @@ TEST(ImpairedLink, DamagesWhatAChecksumFinds) {
     octets[2] = static_cast<std::byte>(sum.checksum() >> 8U);
     octets[3] = static_cast<std::byte>(sum.checksum());
     const Slice sent = Slice::copy_of(octets);
-    wire.link.pass_on({.octets = sent}, kStart);
-    const auto got = wire.receive(kStart);
+    wire.link.pass_on({.octets = sent}, kBegin);
+    const auto got = wire.receive(kBegin);
     ASSERT_EQ(got.size(), 1U);
     ASSERT_TRUE(std::ranges::equal(sent.bytes(), octets));
     ASSERT_FALSE(std::ranges::equal(got[0].octets.bytes(), octets));
@@ -165,9 +165,9 @@ TEST(ImpairedLink, SameSeedSameFate) {
                          .queue = 5000};
   const auto run = [&rough](std::uint64_t seed) {
     Wire wire(rough, seed);
-    for (std::uint32_t i = 0; i < 2000; ++i) wire.send(i, kStart + i * 300us, 40);
+    for (std::uint32_t i = 0; i < 2000; ++i) wire.send(i, kBegin + i * 300us, 40);
     std::vector<std::pair<TimePoint, std::vector<std::byte>>> all;
-    for (const Packet& p : wire.receive(kStart + 1h)) {
+    for (const Packet& p : wire.receive(kBegin + 1h)) {
       all.emplace_back(p.at, std::vector(p.octets.bytes().begin(), p.octets.bytes().end()));
     }
     return all;

@@ -14,7 +14,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = str(ROOT / "build" / "release" / "lastack")
+COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
 MIB = 1 << 20
 V4, V6 = "10.9.0.2", "fd00:9::2"
 # How the kernel's ss spells the states.
@@ -247,6 +247,43 @@ def nothing_malformed(folder):
           wrong.stdout + wrong.stderr)
 
 
+def refused():
+    """A RST belongs to no connection: the device must not be told to finish what is whole."""
+    for more in ([], ["--no-offload"]):
+        with Served("echo", "7", more=more):
+            for host in (V4, V6):
+                began = time.monotonic()
+                try:
+                    connect(host, 8).close()
+                    answer = "a connection"
+                except OSError as error:
+                    answer = type(error).__name__
+                took = time.monotonic() - began
+                check(f"{host} {' '.join(more) or 'with offload'}: a closed port refuses at once",
+                      answer == "ConnectionRefusedError" and took < 1, f"{answer} in {took:.1f} s")
+
+
+def ends_well():
+    """What was written before the end arrives, although the process goes."""
+    for host in (V4, V6):
+        served = Served("turn", f"90={3 * MIB}")
+        with served:
+            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(30)
+            sock.connect((host, 90))
+            sock.shutdown(socket.SHUT_WR)
+            sock.recv(1)  # the rest waits at the other end
+            served.process.send_signal(signal.SIGTERM)
+            try:
+                size = 1 + read_all(sock)[0]
+            except OSError as error:
+                size = error
+            sock.close()
+        check(f"{host}: what was queued when the signal came arrives whole", size == 3 * MIB, size)
+        check(f"{host}: and the exit code is 0", served.code == 0, served.code)
+
+
 def devices():
     return run("ip", "-o", "link").stdout.count("\n")
 
@@ -279,6 +316,8 @@ def main():
         many_at_once()
         states_agree(folder)
         nothing_malformed(folder)
+        refused()
+        ends_well()
         clear_errors()
         check("no device is left", until(lambda: devices() == before))
         check("no control socket is left", list(folder.glob("lastack/*")) == [])

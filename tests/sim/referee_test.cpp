@@ -121,6 +121,43 @@ TEST(Referee, SeesSackBlocksOfNothing) {
   });
 }
 
+class Answer : public testing::Test {
+ protected:
+  void calls(Seq iss) {
+    const auto syn = packet(false, {.seq = iss, .flags = Flag::syn, .window = 1000}, 0);
+    referee.arrived(0, Slice::copy_of(syn), World::kStart);
+  }
+  void answers(Seq iss, Seq caller) {
+    const wire::TcpHeader header{
+        .seq = iss, .ack = caller + 1, .flags = Flag::syn | Flag::ack, .window = 1000};
+    referee.sent(0, {.header = packet(true, header, 0), .payload = {}}, World::kStart);
+  }
+  static constexpr Seq kEarlier{9'000'000};
+  Referee referee;
+};
+
+TEST_F(Answer, IsForTheSynItAcknowledges) {
+  calls(kEarlier);
+  calls(kTheirs);
+  answers(kOurs, kEarlier);
+  answers(kOurs + 100, kTheirs);
+  EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
+}
+
+TEST_F(Answer, MayComeToOneSynTwice) {
+  calls(kTheirs);
+  answers(kOurs, kTheirs);
+  calls(kTheirs);
+  answers(kOurs + 100, kTheirs);  // the first one was reset
+  EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
+}
+
+TEST_F(Answer, ToNobodyIsAFault) {
+  calls(kEarlier);
+  answers(kOurs, kTheirs);
+  EXPECT_FALSE(referee.faults().empty());
+}
+
 TEST(Referee, SeesWhatComesBehindAFin) {
   Referee referee;
   const auto sent = [&](const wire::TcpHeader& h, std::size_t size) {

@@ -104,6 +104,43 @@ TEST_F(StackTest, MovingHandsTheReferenceOn) {
   EXPECT_EQ(server_->state(), State::close_wait);
 }
 
+TEST_F(StackTest, MovingToItselfChangesNothing) {
+  connect();
+  Socket& same = *client_;
+  *client_ = std::move(same);
+  EXPECT_TRUE(client_->open());
+  EXPECT_EQ(client_->references(), 1U);
+  EXPECT_EQ(client_->state(), State::established);
+  Stack moved = std::move(*a_);
+  *a_ = std::move(moved);
+  EXPECT_TRUE(client_->send("x"));
+  settle();
+  EXPECT_EQ(read(*server_), "x");
+}
+
+TEST_F(StackTest, WhatWasMovedFromAnswersThatThereIsNothing) {
+  connect();
+  const Socket moved = std::move(*client_);
+  Socket& empty = *client_;
+  std::array<std::byte, 1> octet{};
+  EXPECT_FALSE(empty.open());
+  EXPECT_EQ(empty.references(), 0U);
+  EXPECT_EQ(empty.state(), State::closed);
+  EXPECT_EQ(empty.local(), Endpoint{});
+  EXPECT_EQ(empty.remote(), Endpoint{});
+  EXPECT_EQ(empty.error(), std::nullopt);
+  EXPECT_TRUE(empty.history().empty());
+  EXPECT_FALSE(empty.ready().readable || empty.ready().hung_up);
+  for (const std::errc error :
+       {empty.send("x").error(), empty.receive(octet).error(), empty.peek(octet).error(),
+        empty.connected().error(), empty.dup().error(), empty.shutdown(Shut::both).error()}) {
+    EXPECT_EQ(error, std::errc::bad_file_descriptor);
+  }
+  empty.set_linger_zero(true);
+  empty.close();
+  EXPECT_EQ(moved.state(), State::established);
+}
+
 TEST_F(StackTest, ShutdownActsForAll) {
   connect();
   const Socket other = client_->dup().value();

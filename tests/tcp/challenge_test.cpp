@@ -76,5 +76,20 @@ TEST(Challenge, AFinInAnotherPlaceDoesNotProlongTimeWait) {
   }
 }
 
+/// RFC 5961 §4 asks for a challenge ACK wherever a SYN stands, and §7 for a limit.
+TEST(Challenge, ASynOutsideTheWindowIsAnsweredWithinTheBudgetOnly) {
+  for (const auto& [state, holder] :
+       {std::pair("ESTABLISHED", Holder::connection), std::pair("TIME_WAIT", Holder::connection),
+        std::pair("TIME_WAIT", Holder::record), std::pair("SYN_RCVD/passive", Holder::record)}) {
+    World world = in_state(state, holder);
+    Segment syn = *segment_of(world, state, "SYN old");
+    EXPECT_EQ(answers(world, syn, 50), 10) << state;
+    syn.payload = 100;  // octets with a SYN are no excuse
+    EXPECT_EQ(answers(world, syn, 50), 0) << state;
+    EXPECT_EQ(tcp::to_string(world.state()),
+              std::string(state).substr(0, 8) == "SYN_RCVD" ? "SYN_RCVD" : state);
+  }
+}
+
 }  // namespace
 }  // namespace lastack_test

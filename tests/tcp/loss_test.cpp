@@ -5,7 +5,6 @@ namespace lastack::tcp {
 namespace {
 
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
 
 /// Ten segments out, nothing acknowledged.
 Script ten_out(Settings settings = Script::plain()) {
@@ -227,6 +226,65 @@ TEST(Loss, DuplicateAcksDoNotMakeTheWindowWrap) {
     ASSERT_GE(reno.cwnd(), before);
     before = reno.cwnd();
   }
+}
+
+TEST(Loss, WhatWasTooBigIsSentAgainOnce) {
+  Script s = ten_out();
+  for (int i = 0; i < 3; ++i) s.arrive({.ack = 0});
+  s.c.icmp_arrives({.kind = IcmpError::Kind::too_big, .seq = Seq(Script::kOurIss) + 1, .mss = 1000},
+                   s.now);
+  s.pull();
+  EXPECT_EQ(std::ranges::count(s.out, Range{0, 1000}, &Outgoing::payload), 1) << s.log;
+}
+
+// FlightSize of RFC 5681 §3.1: what the first timeout gave up is not on the way any more.
+TEST(Loss, ASecondTimeoutHalvesWhatWasOutThen) {
+  Script s = ten_out();
+  s.wait(300ms).drain();
+  EXPECT_EQ(std::get<NewReno>(s.c.tcb().congestion).ssthresh(), 14600U / 2);
+  s.arrive({.ack = 1460});
+  s.drain();  // two segments
+  s.wait(1s).drain();
+  EXPECT_EQ(std::get<NewReno>(s.c.tcb().congestion).ssthresh(), 2 * 1460U);
+}
+
+TEST(Loss, AfterATimeoutAnAckOpensTheWindowByOneSegmentAtMost) {
+  Script s = ten_out();
+  s.wait(300ms).drain();
+  const auto cwnd = [&] { return std::get<NewReno>(s.c.tcb().congestion).cwnd(); };
+  s.arrive({.ack = 5 * 1460});
+  EXPECT_EQ(cwnd(), 2 * 1460U);
+  s.drain();
+  s.arrive({.ack = 14600});  // all that was out at the timeout
+  s.send(14600).drain();
+  const std::uint32_t before = cwnd();
+  s.arrive({.ack = 14600 + 2 * 1460});
+  EXPECT_EQ(cwnd(), before + 2 * 1460U) << s.log;  // as usual again (RFC 3465 §2.2)
+}
+
+TEST(Loss, ASegmentIsSentAgainForMoreThanAHundredSeconds) {  // SHLD-11
+  Script s;
+  s.establish().send(100).drain();
+  s.wait(100s);
+  s.expect_state(State::established);
+}
+
+// Congestion avoidance (RFC 5681 §3.1, MUST-19): a segment more for each window that is
+// acknowledged.
+TEST(Loss, BeyondSsthreshTheWindowGrowsByASegmentARoundTrip) {
+  Script s = ten_out();
+  s.wait(300ms).drain();
+  const auto reno = [&] { return std::get<NewReno>(s.c.tcb().congestion); };
+  s.send(1U << 20U);
+  Offset una = 0;
+  while (reno().cwnd() < reno().ssthresh() || una < 14600) {
+    s.drain();
+    s.arrive({.ack = una += 1460});
+  }
+  s.drain();
+  const std::uint32_t before = reno().cwnd();
+  for (Offset acked = 0; acked < Offset{before}; acked += 1460) s.arrive({.ack = una += 1460});
+  EXPECT_EQ(reno().cwnd(), before + 1460);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ inline std::vector<std::string> split_tabs(const std::string& text) {
 /// Every line of the matrix in its order; a line with too few fields ends up with an empty `next`,
 /// which the test of the file's own shape reports.
 inline std::vector<Cell> read_matrix() {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "matrix.tsv");
+  std::ifstream file(std::filesystem::path(LASTACK_SOURCE_DIR) / "tests/tcp/matrix.tsv");
   std::vector<Cell> cells;
   std::string text;
   for (int line = 1; std::getline(file, text); ++line) {

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <tuple>
 
+#include "tcp/arrival.hpp"
 #include "tcp/pair.hpp"
+#include "tcp/script.hpp"
 #include "tcp/world.hpp"
 
 namespace lastack_test {
@@ -115,6 +118,128 @@ TEST_P(RareOpen, ACloseInSynRcvdWithDataQueuedDeliversItFirst) {
   pair.close(0);
   pair.run([&] { return pair.state(1) == close_wait; });
   EXPECT_EQ(pair.b().received_at_fin, 7000);
+}
+
+// As data in a SYN is sent by those who know RFC 7413. The second copy is old: the handshake goes
+// on.
+TEST_P(RareOpen, ASynWithOctetsThatComesTwiceDoesNotEndTheHandshake) {
+  for (const bool record : {true, false}) {
+    World world(GetParam());
+    world.listen();
+    const Segment syn{
+        .flags = Flag::syn, .seq = world.peer_iss, .ack = {}, .payload = 100, .mss = true};
+    world.arrives(syn);
+    world.become_child();
+    if (!record) world.grow();
+    const Outcome again = world.arrives(syn);
+    EXPECT_EQ(world.state(), syn_rcvd);
+    ASSERT_EQ(again.sent.size(), 1U);
+    EXPECT_EQ(again.sent[0].header.flags, wire::Flags(Flag::ack));
+    world.arrives({.flags = Flag::ack, .seq = world.peer_iss + 1, .ack = world.iss + 1});
+    EXPECT_EQ(world.state(), established);
+  }
+}
+
+// The peer reads our windows with the scale that our SYN named, and drops segments without stamps
+// where that offered them, whatever setsockopt() has said since.
+TEST(ActiveOpen, WhatTheSynOfferedIsKept) {
+  tcp::Settings settings;
+  tcp::Script s(settings);
+  s.active_open();
+  const Outgoing syn = s.expect(Flag::syn, -1, 0, 0);
+  ASSERT_EQ(syn.header.options.window_scale, 3);
+  settings.receive_buffer = 65535;
+  settings.timestamps = settings.sack = settings.window_scaling = false;
+  s.c.set_settings(tcp::SettingsPtr(settings), s.now);
+  s.wait(1s);
+  EXPECT_EQ(s.expect(Flag::syn, -1, 0, 0).header.options.present, syn.header.options.present);
+  s.arrive({.flags = Flag::syn | Flag::ack, .seq = -1}, syn.header.options);
+  EXPECT_EQ(s.c.tcb().rcv.scale, 3);
+  EXPECT_TRUE(s.c.tcb().timestamps);
+  EXPECT_TRUE(s.c.tcb().sack);
+  EXPECT_EQ(s.expect(Flag::ack, 0, 0, 0).header.window, 65535 / 8 + 1);
+}
+
+// Our SYN met a closed port or a wall; theirs came when they opened. An ACK of ours is no answer to
+// the first copy.
+TEST(ActiveOpen, ASynSentAgainWithAnAckIsNotTimed) {
+  tcp::Script s;
+  s.active_open().drain();
+  s.now += 900ms;
+  s.arrive({.flags = Flag::syn, .seq = -1});
+  s.expect(Flag::syn | Flag::ack, -1, 0, 0);
+  s.now += 50ms;
+  s.arrive({.seq = 0, .ack = 0});
+  s.expect_state(established);
+  EXPECT_FALSE(s.c.tcb().rtt.measured());
+}
+
+TEST(PassiveOpen, BackInListenNothingIsDue) {
+  tcp::Settings settings;
+  settings.user_timeout = 5s;
+  World world(Family::v4, settings);
+  world.listen();
+  world.arrives({.flags = Flag::syn, .seq = world.peer_iss, .ack = {}});
+  world.become_child();
+  world.grow();
+  world.arrives({.flags = Flag::rst, .seq = world.peer_iss + 1, .ack = {}});
+  ASSERT_EQ(world.state(), listen);
+  EXPECT_EQ(world.deadline(), kNever);
+  world.now += 1h;
+  EXPECT_TRUE(world.connection().timer_expired(world.now).transitions().empty());
+}
+
+TEST(ActiveOpen, WhereThePeerNamesNoMssTheDefaultHolds) {  // MUST-15
+  for (const std::uint16_t of_family : {536, 1220}) {
+    tcp::Connection c;
+    ASSERT_TRUE(c.open({.iss = Seq(1), .mss = 1460, .default_mss = of_family}, TimePoint(1s)));
+    ASSERT_TRUE(c.transmit(TimePoint(1s)));
+    wire::TcpHeader syn;
+    syn.flags = Flag::syn | Flag::ack;
+    syn.ack = Seq(2);
+    c.segment_arrives(syn, 0, TimePoint(1s));
+    EXPECT_EQ(c.state(), established);
+    EXPECT_EQ(c.tcb().snd.mss, of_family);
+  }
+}
+
+// RFC 6191 §2: stamps tell what sequence numbers can't; without a newer one the SYN's number
+// decides.
+TEST(PassiveOpen, ANewerStampTakesOverFromTimeWaitAndAnOlderDoesNot) {
+  const Seq nxt(100);
+  wire::TcpHeader syn;
+  syn.flags = Flag::syn;
+  syn.options.present = wire::TcpOptions::kTimestamps;
+  for (const auto& [stamp, number, takes_over] :
+       {std::tuple(51U, 99U, true), std::tuple(50U, 100U, true), std::tuple(50U, 99U, false),
+        std::tuple(49U, 100U, false)}) {
+    syn.options.ts_val = stamp;
+    syn.seq = Seq(number);
+    EXPECT_EQ(tcp::may_reuse(syn, nxt, true, 50), takes_over) << stamp << " " << number;
+    syn.flags |= Flag::ack;
+    EXPECT_FALSE(tcp::may_reuse(syn, nxt, true, 50));
+    syn.flags = Flag::syn;
+  }
+  syn.options.present = 0;
+  syn.seq = Seq(100);
+  EXPECT_TRUE(tcp::may_reuse(syn, nxt, true, 50));
+}
+
+// Four SACK blocks take 36 octets, stamps 12: with less than 64 in all nothing would ever be sent.
+TEST(ActiveOpen, APeerThatNamesATinyMssIsSentALittleMore) {
+  for (const std::uint16_t mss : {0, 1, 40, 64}) {
+    tcp::Settings settings = tcp::Script::plain();
+    settings.timestamps = settings.sack = true;
+    tcp::Script s(settings);
+    s.establish(65535, mss);
+    for (Offset at = 1000; at < 9000; at += 1000) s.arrive({.seq = at, .len = 10, .ts_val = 1});
+    s.drain();
+    s.send(1000).pull(64);
+    ASSERT_FALSE(s.out.empty()) << s.log;
+    for (const Outgoing& o : s.out) {
+      EXPECT_EQ(o.payload.size() + static_cast<Offset>(wire::header_size(o.header)), 20 + 64);
+    }
+  }
 }
 
 }  // namespace

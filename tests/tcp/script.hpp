@@ -16,6 +16,9 @@
 
 namespace lastack::tcp {
 
+inline constexpr wire::Flags kAck = wire::Flag::ack;
+inline constexpr wire::Flags kFin = wire::Flag::fin | wire::Flag::ack;
+
 /// A segment as a script writes it: offsets, not sequence numbers. The SYN is at -1.
 struct Seg {
   wire::Flags flags = wire::Flag::ack;

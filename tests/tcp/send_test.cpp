@@ -5,8 +5,6 @@ namespace lastack::tcp {
 namespace {
 
 using wire::Flag;
-constexpr wire::Flags kAck = Flag::ack;
-constexpr wire::Flags kFin = Flag::fin | Flag::ack;
 
 TEST(Send, NagleHoldsASmallSegmentWhileOneIsOut) {
   Script s;
@@ -62,6 +60,38 @@ TEST(Send, ASuperSegmentIsAWholeNumberOfSegments) {
   s.establish().send(14000);
   const Outgoing out = s.expect(kAck, 0, 9 * 1460, 0);
   EXPECT_EQ(out.mss, 1460);
+}
+
+// The MSS counts options (§3.7.1, MUST-16): 1455 octets and a timestamp are more than one segment.
+TEST(Send, NoSegmentIsLargerThanThePathTakesOptionsIncluded) {
+  Settings settings = Script::plain();
+  settings.timestamps = true;
+  settings.nagle = false;
+  Script s(settings);
+  s.establish().send(1455).pull(1460);
+  ASSERT_EQ(s.out.size(), 2U) << s.log;
+  EXPECT_EQ(s.out[0].payload, (Range{0, 1448}));
+  EXPECT_EQ(s.out[1].payload, (Range{1448, 1455}));
+  s.out.clear();
+  s.send(1460).close().pull(1460);
+  for (const Outgoing& o : s.out) EXPECT_LE(o.payload.size(), 1448) << s.log;
+}
+
+// A link that cuts copies the urgent pointer as it is, but it counts from the segment's number.
+TEST(Send, UrgentDataIsNotLeftToTheLinkToCut) {
+  Script s;
+  s.establish();
+  ASSERT_TRUE(s.c.send(5000, s.now, true));
+  s.pull(64000);
+  ASSERT_EQ(s.out.size(), 4U) << s.log;
+  for (const Outgoing& o : s.out) {
+    EXPECT_LE(o.payload.size(), 1460) << s.log;
+    EXPECT_EQ(s.ours(o.header.seq) + o.header.urgent, 5000) << s.log;
+  }
+  s.out.clear();
+  s.send(2920).pull(64000);
+  ASSERT_EQ(s.out.size(), 1U) << s.log;
+  EXPECT_EQ(s.out[0].payload, (Range{5000, 7920}));
 }
 
 TEST(Send, ASmallWindowIsNotUsedBitByBit) {
@@ -214,6 +244,26 @@ TEST(Send, TheUserTimeoutOfAFinBeginsWithTheClose) {
   s.expect_state(State::fin_wait_1);
   s.wait(2s);
   s.expect_state(State::closed);
+}
+
+// The pointer has 16 bits: until the end is near it names a place as far ahead as it can (MUST-31).
+TEST(Send, UrgentDataMayBeLongerThanThePointerReaches) {
+  Script s;
+  s.establish();
+  ASSERT_TRUE(s.c.send(100'000, s.now, true));
+  Offset una = 0;
+  for (s.pull(); !s.out.empty(); s.pull()) {
+    for (const Outgoing& o : s.out) {
+      EXPECT_TRUE(o.header.flags.has(Flag::urg)) << s.log;
+      const Offset left = 100'000 - o.payload.begin;
+      EXPECT_EQ(o.header.urgent, std::min<Offset>(left, 65535)) << s.log;
+      una = o.payload.end;
+    }
+    s.out.clear();
+    s.log.clear();
+    s.arrive({.ack = una});
+  }
+  EXPECT_EQ(una, 100'000);
 }
 
 }  // namespace

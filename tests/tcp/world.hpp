@@ -103,11 +103,12 @@ class World {
     return call("abort", connection().abort(now));
   }
   Outcome icmp_hard() {
-    const Seq quoted = synchronized_numbers() ? snd_una() : iss;
-    return call("ICMP hard", connection().icmp_arrives({.kind = tcp::IcmpError::Kind::hard,
-                                                        .error = tcp::Error::refused,
-                                                        .seq = quoted},
-                                                       now));
+    auto* record = std::get_if<SynRcvd>(&self);
+    const Seq quoted = record == nullptr && synchronized_numbers() ? snd_una() : iss;
+    const tcp::IcmpError icmp{
+        .kind = tcp::IcmpError::Kind::hard, .error = tcp::Error::refused, .seq = quoted};
+    if (record != nullptr) return call("ICMP hard", record->icmp_arrives(icmp, now));
+    return call("ICMP hard", connection().icmp_arrives(icmp, now));
   }
 
   Outcome arrives(const Segment& segment) {

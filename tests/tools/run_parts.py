@@ -102,7 +102,8 @@ def scripts(part, count):
             run_script(script, count)
 
 
-NEEDS = {"explore": "release", "sim": "release", "linux": "release", "docs": "release"}
+NEEDS = {"explore": ["release"], "sim": ["release"], "linux": ["release"],
+         "docs": ["release", "debug"]}
 
 
 def run_part(part):
@@ -110,7 +111,7 @@ def run_part(part):
     begin = time.monotonic()
     if part == "unit":
         unit(count)
-    elif part not in NEEDS or build(NEEDS[part]):
+    elif all(build(preset) for preset in NEEDS.get(part, [])):
         if (ROOT / "tests" / part).is_dir():
             scripts(part, count)
     else:

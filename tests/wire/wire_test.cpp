@@ -8,16 +8,13 @@
 #include "wire/address.hpp"
 #include "wire/checksum.hpp"
 #include "wire/ip.hpp"
+#include "wire/octets.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::wire {
 namespace {
 
-std::vector<std::byte> octets(std::initializer_list<int> values) {
-  std::vector<std::byte> out;
-  for (const int v : values) out.push_back(static_cast<std::byte>(v));
-  return out;
-}
+using lastack_test::octets;
 
 std::uint16_t naive(Bytes b) {
   std::uint32_t sum = 0;
@@ -176,6 +173,8 @@ TEST(Ip, V6ExtensionHeadersArePassedOver) {
   packet[40] = std::byte{60};  // hop-by-hop, then destination options of 16 octets, then TCP
   packet[48] = std::byte{6};
   packet[49] = std::byte{1};
+  packet[50] = std::byte{0x1e};  // an option that may be skipped, and fills the header
+  packet[51] = std::byte{12};
   const auto parsed = parse_ip(packet);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->header.protocol, 6);
@@ -206,6 +205,15 @@ TEST(Tcp, OptionsSurviveAnything) {
   segment[12] = std::byte{0xb0};
   EXPECT_EQ(parse_tcp(segment).error(), ParseError::bad_length);
   EXPECT_EQ(parse_tcp(Bytes(segment).first(19)).error(), ParseError::truncated);
+}
+
+TEST(Tcp, NothingIsLeftOfASackOptionBeforeTheLast) {
+  auto segment = std::vector<std::byte>(kSyn.begin() + 20, kSyn.end());
+  const auto two = octets({5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 5, 2, 1, 1, 1, 1, 1, 1, 1, 1});
+  std::ranges::copy(two, segment.begin() + 20);
+  const auto parsed = parse_tcp(segment);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->header.options, TcpOptions{});
 }
 
 TEST(Tcp, EveryHeaderComesBackAsItWent) {

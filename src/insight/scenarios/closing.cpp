@@ -6,9 +6,6 @@
 namespace lastack::insight {
 namespace {
 
-constexpr auto kA = Stage::kA;
-constexpr auto kB = Stage::kB;
-
 void close(Stage& s) {
   s.establish();
   s.close(kA);
@@ -143,7 +140,7 @@ void close_wait_forever(Stage& s) {
   s.say({"B's FIN found nobody: RST.", "B 的 FIN 找不到对方：RST。"});
 }
 
-constexpr std::array kScenarios{
+constexpr std::array kClosing{
     Scenario{"close",
              {"close: one side after the other", "close：一方先关闭，另一方随后"},
              close,
@@ -198,6 +195,6 @@ constexpr std::array kScenarios{
 
 }  // namespace
 
-std::span<const Scenario> closing_scenarios() { return kScenarios; }
+std::span<const Scenario> closing_scenarios() { return kClosing; }
 
 }  // namespace lastack::insight

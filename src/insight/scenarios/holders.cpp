@@ -6,9 +6,6 @@
 namespace lastack::insight {
 namespace {
 
-constexpr auto kA = Stage::kA;
-constexpr auto kB = Stage::kB;
-
 void dup_close(Stage& s) {
   s.establish();
   s.dup(kA);
@@ -76,7 +73,7 @@ void shut_rdwr(Stage& s) {
   s.settle();
 }
 
-constexpr std::array kScenarios{
+constexpr std::array kHolders{
     Scenario{"dup-close",
              {"dup-close: only the last close closes", "dup-close：最后一次 close 才关闭"},
              dup_close,
@@ -105,6 +102,6 @@ constexpr std::array kScenarios{
 
 }  // namespace
 
-std::span<const Scenario> holder_scenarios() { return kScenarios; }
+std::span<const Scenario> holder_scenarios() { return kHolders; }
 
 }  // namespace lastack::insight

@@ -6,9 +6,6 @@
 namespace lastack::insight {
 namespace {
 
-constexpr auto kA = Stage::kA;
-constexpr auto kB = Stage::kB;
-
 void lost_syn(Stage& s) {
   s.listen();
   s.lose(1);
@@ -57,7 +54,7 @@ void zero_window(Stage& s) {
   s.say({"A has read: the window opens, and the rest comes.", "A 读取后窗口打开，其余数据到达。"});
 }
 
-constexpr std::array kScenarios{
+constexpr std::array kLosses{
     Scenario{"lost-syn",
              {"lost-syn: asked twice", "lost-syn：问了两次"},
              lost_syn,
@@ -87,6 +84,6 @@ constexpr std::array kScenarios{
 
 }  // namespace
 
-std::span<const Scenario> loss_scenarios() { return kScenarios; }
+std::span<const Scenario> loss_scenarios() { return kLosses; }
 
 }  // namespace lastack::insight

@@ -6,9 +6,6 @@
 namespace lastack::insight {
 namespace {
 
-constexpr auto kA = Stage::kA;
-constexpr auto kB = Stage::kB;
-
 void open(Stage& s) {
   s.say({"B waits in LISTEN. The listener stays there: each SYN makes a child of it.",
          "B 在 LISTEN 等待。监听者一直留在 LISTEN：每个 SYN 产生一个子连接。"});
@@ -61,7 +58,7 @@ void refused(Stage& s) {
        "SYN 得到 RST：A 回到 CLOSED，connect() 以 ECONNREFUSED 失败。"});
 }
 
-constexpr std::array kScenarios{
+constexpr std::array kOpening{
     Scenario{"open",
              {"open: the three-way handshake", "open：三次握手"},
              open,
@@ -90,6 +87,6 @@ constexpr std::array kScenarios{
 
 }  // namespace
 
-std::span<const Scenario> opening_scenarios() { return kScenarios; }
+std::span<const Scenario> opening_scenarios() { return kOpening; }
 
 }  // namespace lastack::insight

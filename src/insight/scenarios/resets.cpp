@@ -6,9 +6,6 @@
 namespace lastack::insight {
 namespace {
 
-constexpr auto kA = Stage::kA;
-constexpr auto kB = Stage::kB;
-
 void rst(Stage& s) {
   s.establish();
   s.close(kA);
@@ -62,7 +59,7 @@ void keepalive(Stage& s) {
   s.read(kA);
 }
 
-constexpr std::array kScenarios{
+constexpr std::array kResets{
     Scenario{"rst",
              {"rst: data for nobody", "rst：无人接收的数据"},
              rst,
@@ -91,6 +88,6 @@ constexpr std::array kScenarios{
 
 }  // namespace
 
-std::span<const Scenario> reset_scenarios() { return kScenarios; }
+std::span<const Scenario> reset_scenarios() { return kResets; }
 
 }  // namespace lastack::insight

@@ -1,0 +1,195 @@
+#include "cli/device.hpp"
+
+#include <fmt/core.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/command.hpp"
+#include "host/trace.hpp"
+#include "link/tap.hpp"
+#include "link/tun.hpp"
+
+namespace lastack::cli {
+namespace {
+
+std::string user_name() {
+  const char* user = std::getenv("USER");
+  return user != nullptr ? user : std::to_string(::getuid());
+}
+
+Failure device_failure(const link::TunError& error, const DeviceOptions& options) {
+  const bool tap = !options.tap.empty();
+  std::string text = fmt::format("can't {}: {}", error.what, std::strerror(error.error));
+  if (error.error == EPERM || error.error == EACCES) {
+    text += fmt::format("\n  as root, once:  ip tuntap add dev {} mode {} user {}",
+                        tap ? options.tap : options.tun, tap ? "tap" : "tun", user_name());
+  } else if (error.error == EBUSY) {
+    text += "\n  another program has it open; choose another name";
+  } else if (error.error == ENOENT) {
+    text += "\n  as root:  modprobe tun";
+  }
+  return {text, kFailed};
+}
+
+tcp::Settings settings_of(const DeviceOptions& options) {
+  tcp::Settings settings;
+  settings.receive_buffer = settings.send_buffer = 4U << 20U;
+  settings.msl = Duration(static_cast<std::int64_t>(options.msl * 1e6));
+  const bool linux_way = options.profile == "linux";
+  settings.rst_ends_time_wait = linux_way;
+  settings.shut_rd_keeps_buffered = linux_way;
+  settings.shut_rdwr_resets_new_data = linux_way;
+  return settings;
+}
+
+/// Where none is given: one of those that everybody may make up (locally administered).
+wire::MacAddress mac_of(const DeviceOptions& options, Random& random) {
+  if (options.mac.empty()) {
+    return wire::MacAddress::of(0x0200'0000'0000 | (random.next() & 0x00ff'ffff'ffff));
+  }
+  const auto mac = wire::MacAddress::parse(options.mac);
+  if (!mac || !mac->is_station()) {
+    throw Failure{
+        fmt::format("'{}' is no address of one interface, as in 02:00:00:00:00:01", options.mac),
+        kUsage};
+  }
+  return *mac;
+}
+
+ip::LinkSettings link_of(const DeviceOptions& options, Random random) {
+  ip::LinkSettings link;
+  link.mac = mac_of(options, random);
+  link.autoconfigure = options.automatic;
+  for (const std::string& text : options.gateway) {
+    const auto gateway = wire::IpAddress::parse(text);
+    if (!gateway) throw Failure{fmt::format("'{}' is no address", text), kUsage};
+    const auto everything = wire::Prefix::parse(gateway->is_v4() ? "0.0.0.0/0" : "::/0");
+    link.routes.push_back({.to = *everything, .via = *gateway});
+  }
+  return link;
+}
+
+/// The kernel's addresses on the device: each peer in the network of ours of its family.
+std::vector<wire::Prefix> peers_of(const DeviceOptions& options, const host::Config& config) {
+  std::vector<wire::Prefix> peers;
+  for (const std::string& text : options.peer) {
+    const auto address = wire::IpAddress::parse(text);
+    if (!address) throw Failure{fmt::format("'{}' is no address", text), kUsage};
+    for (const wire::Prefix& ours : config.addresses) {
+      if (ours.address.family() == address->family()) peers.push_back({*address, ours.length});
+    }
+  }
+  return peers;
+}
+
+/// As opened, or why not.
+template <typename Device>
+std::unique_ptr<link::TunDevice> opened(
+    std::expected<std::unique_ptr<Device>, link::TunError> device, const DeviceOptions& options) {
+  if (!device) throw device_failure(device.error(), options);
+  return std::move(*device);
+}
+
+/// Which device, and whose addresses.
+void add_link_options(CLI::App& command, DeviceOptions& options) {
+  auto* device = command.add_option_group("device")->require_option(1);
+  device->add_option("--tun", options.tun, "name of the TUN device; made if there is none")
+      ->type_name("NAME");
+  auto* tap = device
+                  ->add_option("--tap", options.tap,
+                               "name of the TAP device: Ethernet, with neighbours to be found")
+                  ->type_name("NAME");
+  auto* addresses = command.add_option_group("addresses")->require_option(1, 0);
+  addresses->add_option("--ip", options.ip, "an address of the host, with its prefix")
+      ->type_name("ADDRESS/N");
+  addresses->add_flag("--auto", options.automatic, "IPv6 addresses and routes as routers say")
+      ->needs(tap);
+  command.add_option("--gateway", options.gateway, "the router to everywhere else")
+      ->type_name("ADDRESS")
+      ->needs(tap);
+  command.add_option("--mac", options.mac, "the host's MAC address; made up if not given")
+      ->type_name("MAC")
+      ->needs(tap);
+}
+
+}  // namespace
+
+Random system_random() {
+  std::array<std::uint64_t, 4> seed{};
+  if (::getrandom(seed.data(), sizeof seed, 0) != sizeof seed) {
+    throw Failure{"the system has no randomness to give", kFailed};
+  }
+  return Random(seed);
+}
+
+host::Config config_of(const DeviceOptions& options) {
+  host::Config config;
+  for (const std::string& text : options.ip) {
+    const auto prefix = wire::Prefix::parse(text);
+    if (!prefix) {
+      throw Failure{fmt::format("'{}' is no address with a prefix, as in 10.9.0.2/24", text),
+                    kUsage};
+    }
+    config.addresses.push_back(*prefix);
+  }
+  if (!options.tap.empty()) {
+    config.medium = host::Medium::ethernet;
+    config.link = link_of(options, system_random());
+  }
+  config.mtu = options.mtu;
+  if (!options.no_offload) {
+    config.super_segment = host::kMostSuperSegment;
+    config.transmit_checksum = config.verify_checksum = false;  // the link does both
+  }
+  config.settings = tcp::SettingsPtr(settings_of(options));
+  config.trace = options.trace;
+  return config;
+}
+
+std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
+                                             const host::Config& config) {
+  const bool tap = !options.tap.empty();
+  const link::TunOptions how{
+      .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = !options.no_offload};
+  auto device = tap ? opened(link::Tap::open(how), options) : opened(link::Tun::open(how), options);
+  for (const wire::Prefix& peer : peers_of(options, config)) {
+    const auto given = device->give_address(peer);
+    if (!given) throw device_failure(given.error(), options);
+  }
+  if (!options.peer.empty()) {
+    const auto up = device->bring_up();
+    if (!up) throw device_failure(up.error(), options);
+  }
+  return device;
+}
+
+void add_device_options(CLI::App& command, DeviceOptions& options) {
+  add_link_options(command, options);
+  command.add_option("--peer", options.peer, "the address that the kernel's side gets; needs root")
+      ->type_name("ADDRESS");
+  command.add_option("--mtu", options.mtu, "octets of the largest IP packet")
+      ->type_name("OCTETS")
+      ->check(CLI::Range(576, 65535))
+      ->capture_default_str();
+  command.add_option("--profile", options.profile, "how sockets close where systems differ")
+      ->check(CLI::IsMember({"bsd", "linux"}))
+      ->capture_default_str();
+  command.add_option("--msl", options.msl, "TIME_WAIT lasts twice this")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 300.0))
+      ->capture_default_str();
+  command
+      .add_option("--trace", options.trace,
+                  fmt::format("keep this many of the latest events for lastack trace, {} octets "
+                              "each; 0 keeps none",
+                              sizeof(host::TraceEvent)))
+      ->type_name("EVENTS")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  command.add_flag("--no-offload", options.no_offload, "cut segments and sum them here");
+}
+
+}  // namespace lastack::cli

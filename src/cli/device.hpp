@@ -1,0 +1,41 @@
+// The device behind which a subcommand's host sits, and whose addresses it has: the options that
+// serve, connect and relay share, and what is made of them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "host/config.hpp"
+#include "link/tun_device.hpp"
+
+namespace lastack::cli {
+
+struct DeviceOptions {
+  std::string tun;
+  std::string tap;
+  std::string mac;
+  bool automatic = false;
+  std::vector<std::string> ip;
+  std::vector<std::string> gateway;
+  std::vector<std::string> peer;
+  std::uint16_t mtu = 1500;
+  bool no_offload = false;
+  std::string profile = "bsd";
+  double msl = 30;
+  std::size_t trace = 4096;
+};
+
+void add_device_options(CLI::App& command, DeviceOptions& options);
+
+/// What follows throws Failure where an option makes no sense, or where the system says no.
+[[nodiscard]] host::Config config_of(const DeviceOptions& options);
+/// With the kernel's addresses, where any were given.
+[[nodiscard]] std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
+                                                           const host::Config& config);
+[[nodiscard]] Random system_random();
+
+}  // namespace lastack::cli

@@ -1,0 +1,63 @@
+// A host on a device of this machine, and the loop that keeps it going: what serve, connect and
+// relay run. It shows in `lastack ss` for as long as it lives.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cli/device.hpp"
+#include "control/control.hpp"
+#include "host/host.hpp"
+#include "io/host_driver.hpp"
+#include "socket/sockets.hpp"
+
+namespace lastack::cli {
+
+class RealHost {
+ public:
+  /// Throws Failure where there can be no such host.
+  explicit RealHost(const DeviceOptions& options);
+
+  [[nodiscard]] host::Host& host() { return host_; }
+  [[nodiscard]] socket::Sockets& sockets() { return sockets_; }
+  [[nodiscard]] io::EventLoop& loop() { return loop_; }
+  /// Whether it has, or may get, addresses of that family.
+  [[nodiscard]] bool speaks(wire::Family family) const;
+
+  /// Called with each event of the host.
+  std::function<void(const host::HostEvent&, TimePoint now)> on_event;
+
+  /// Until it is known which addresses can be used, or a signal comes. Failure where none is left.
+  void wait_for_addresses();
+  /// Says on stderr why ss will not see the host, where that is so.
+  void tell_if_unseen() const;
+  /// Does what there is to do, then waits for more until `until`. Failure where the device goes.
+  void turn(TimePoint until = kNever);
+  /// Sends what there is to send, and waits for nothing.
+  void flush() { driver_.turn(); }
+  /// What was written before the end still goes out, unless the peers take longer than `most` or
+  /// another signal comes: with this process their TCP goes, too.
+  void deliver(Duration most);
+  /// SIGINT or SIGTERM, the last that has come; 0 for none.
+  [[nodiscard]] int signal() const { return signal_; }
+
+ private:
+  [[nodiscard]] bool addresses_decided() const;
+  [[nodiscard]] bool addresses_left() const;
+  [[nodiscard]] bool waits_for_ack() const;
+  void tell_news();
+  void watch_device(bool on);
+  nlohmann::json answer(const nlohmann::json& request);
+
+  int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
+  host::Config config_;
+  std::unique_ptr<link::TunDevice> device_;
+  host::Host host_;
+  socket::Sockets sockets_;
+  io::EventLoop loop_;
+  io::HostDriver driver_;
+  control::Server control_;
+  int signal_ = 0;
+};
+
+}  // namespace lastack::cli

@@ -1,0 +1,100 @@
+#include "cli/trace_source.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <utility>
+
+#include "cli/command.hpp"
+
+namespace lastack::cli {
+namespace {
+
+constexpr Duration kClockStep = 1ms;  // less is how long it takes to read two clocks
+
+}  // namespace
+
+std::optional<control::TracePage> TraceSource::ask(std::size_t most) {
+  const auto answer = client_.ask({{"ask", "trace"}, {"from", next_}, {"most", most}});
+  if (!answer) {
+    gone_ = true;
+    return std::nullopt;
+  }
+  auto page = control::page_of(*answer);
+  if (!page) {
+    wrong_ = page.error();
+    gone_ = true;
+    return std::nullopt;
+  }
+  keeps_ = page->keeps;
+  begin_ = page->begin;
+  end_ = page->end;
+  // The same for as long as nobody sets the clock, so that times keep their order.
+  const Duration epoch = page->wall - page->now.time_since_epoch();
+  if (!epoch_ || epoch > *epoch_ + kClockStep || epoch < *epoch_ - kClockStep) epoch_ = epoch;
+  return std::move(*page);
+}
+
+std::optional<std::string> TraceSource::look() {
+  (void)ask(0);
+  if (!wrong_.empty()) return wrong_;
+  if (gone_) return "it does not answer";
+  return std::nullopt;
+}
+
+std::uint64_t TraceSource::read(std::vector<TracedEvent>& into) {
+  const auto page = ask(control::kMostTraceEvents);
+  if (!page) return 0;
+  const std::uint64_t lost = page->from > next_ ? page->from - next_ : 0;
+  std::uint64_t number = page->from;
+  for (const host::TraceEvent& event : page->events) {
+    // What a turn of the host's loop sends is told its beginning as the time: a little in the past.
+    last_ = std::max(last_, *epoch_ + event.at.time_since_epoch());
+    into.push_back({event, number++, last_});
+  }
+  next_ = page->next();
+  return lost;
+}
+
+std::vector<TraceSource> trace_sources(int pid) {
+  std::vector<TraceSource> sources;
+  bool any = false;
+  for (const int owner : control::hosts()) {
+    if (pid != 0 && owner != pid) continue;
+    auto client = control::Client::open(owner);
+    if (!client) continue;
+    any = true;
+    TraceSource source(std::move(*client));
+    if (const auto wrong = source.look()) {
+      fmt::print(stderr, "lastack: no trace of process {}: {}\n", owner, *wrong);
+    } else if (source.keeps() == 0) {
+      fmt::print(stderr, "lastack: process {} keeps no trace: serve --trace 0\n", owner);
+    } else {
+      sources.push_back(std::move(source));
+    }
+  }
+  if (!any) {
+    throw Failure{fmt::format("no host runs here\n  looked in {}", control::socket_folder()),
+                  kNothingFound};
+  }
+  if (sources.empty()) {
+    throw Failure{"no host here has a trace to show\n  lastack serve --trace 4096   keeps one",
+                  kNothingFound};
+  }
+  return sources;
+}
+
+std::string clock_text(Duration wall, bool date) {
+  const std::int64_t us = wall.count() % 1'000'000;
+  const auto seconds = static_cast<std::time_t>(wall.count() / 1'000'000);
+  std::tm parts{};
+  ::localtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  const char* format = date ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S";
+  const std::size_t size = std::strftime(text.data(), text.size(), format, &parts);
+  return fmt::format("{}.{:06}", std::string_view(text.data(), size), us);
+}
+
+}  // namespace lastack::cli

@@ -1,0 +1,160 @@
+// Packets in: whether they are for us, whole, and of a protocol that we speak.
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "host/host.hpp"
+#include "wire/extensions.hpp"
+#include "wire/fragment.hpp"
+#include "wire/quote.hpp"
+
+namespace lastack::host {
+namespace {
+
+constexpr wire::IpAddress kAnyV6 = wire::IpAddress::from(std::array<std::byte, 16>{});
+constexpr std::uint32_t kAllOnes = 0xffffffff;
+
+/// Whether an address can be that of one host; from `outside`, of one that is not this one.
+[[gnu::always_inline]] inline bool is_of_one_host(const wire::IpAddress& address, bool outside) {
+  if (!address.is_v4()) {
+    return !address.is_multicast() && address != kAnyV6 && !(outside && address.is_loopback());
+  }
+  const std::uint32_t first = address.last_word() >> 24U;
+  if (first == 127) return !outside;
+  return first != 0 && first >> 4U != 14 && address.last_word() != kAllOnes;
+}
+
+/// The same, with what we know of our own networks.
+[[gnu::always_inline]] inline bool is_of_another(std::span<const ip::UsableAddress> all,
+                                                 const wire::IpAddress& address, bool outside) {
+  if (!is_of_one_host(address, outside)) return false;
+  return std::ranges::none_of(all, [&](const ip::UsableAddress& ours) {
+    return (outside && ours.prefix.address == address) || ours.prefix.is_broadcast(address);
+  });
+}
+
+}  // namespace
+
+void Host::packet_arrives(const Slice& packet, TimePoint now) {
+  ++counters_.packets_in;
+  take(packet, Via::link, now);
+}
+
+/// An ordinary packet asks what parse_ip() asks, and no more: pieces and whatever else is wrong are
+/// read again by those who deal with them. A packet that was put together comes here as well.
+void Host::take(const Slice& packet, Via via, TimePoint now) {
+  const auto ip = wire::parse_ip(packet.bytes());
+  if (!ip) {
+    not_whole(packet, ip.error(), via, now);
+    return;
+  }
+  if (!is_between(ip->header.source, ip->header.destination, via)) return;
+  const bool v4 = ip->header.source.is_v4();
+  if (ip->header.protocol == wire::kProtocolTcp) {
+    tcp_arrives(*ip, packet, now);
+  } else if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
+    icmp_arrives(*ip, now);
+  } else {
+    to_nobody(*ip, packet, via, now);
+  }
+}
+
+void Host::not_whole(const Slice& packet, wire::ParseError error, Via via, TimePoint now) {
+  if (error == wire::ParseError::fragment) {
+    piece_arrives(packet, via, now);
+  } else {
+    refuse(packet, *wire::header_problem(packet.bytes()), via, now);
+  }
+}
+
+/// RFC 1122 §3.2.2.1, §4.1.3.1; RFC 8200 §4, RFC 4443 §3.1: the sender learns that there is nobody.
+void Host::to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via, TimePoint now) {
+  const bool v4 = ip.header.source.is_v4();
+  wire::IcmpMessage message{.kind = wire::IcmpKind::unreachable};
+  if (ip.header.protocol == wire::kProtocolUdp) {
+    ++counters_.no_port;
+    message.code = v4 ? std::uint8_t{wire::icmp4::kPort} : std::uint8_t{wire::icmp6::kPort};
+  } else if (!v4 && ip.header.protocol == wire::kNoNextHeader) {
+    ++counters_.no_payload;
+    return;
+  } else {
+    ++counters_.no_protocol;
+    message.code = wire::icmp4::kProtocol;
+    if (!v4) {
+      message.kind = wire::IcmpKind::parameter_problem;
+      message.code = wire::icmp6::kUnknownNextHeader;
+      const auto quote = wire::parse_quote(packet.bytes());
+      message.pointer = quote ? static_cast<std::uint32_t>(quote->named_at) : 0;
+    }
+  }
+  send_error(message, packet.bytes(), false, via, now);
+}
+
+// --- what is refused
+
+void Host::refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now) {
+  ++counters_.malformed[static_cast<std::size_t>(problem.error)];
+  if (!problem.told) return;
+  const wire::IcmpMessage message{
+      .kind = wire::IcmpKind::parameter_problem, .code = problem.code, .pointer = problem.pointer};
+  send_error(message, packet.bytes(), problem.even_multicast, via, now);
+}
+
+/// From one host to us: nothing else goes on (RFC 9293 MUST-57, MUST-63; RFC 1122 §3.2.1.3).
+bool Host::is_between(const wire::IpAddress& source, const wire::IpAddress& destination, Via via) {
+  const bool ours = is_local(destination);
+  if (ours && is_of_another(addresses_, source, via == Via::link)) [[likely]]
+    return true;
+  const bool to_many = destination.is_multicast() || is_broadcast(destination);
+  ++(ours || to_many ? counters_.bad_address : counters_.not_for_us);
+  return false;
+}
+
+bool Host::may_come_from(const wire::IpAddress& address, Via via) const {
+  return is_of_another(addresses_, address, via == Via::link);
+}
+
+bool Host::is_broadcast(const wire::IpAddress& address) const {
+  return address.is_broadcast() ||
+         std::ranges::any_of(addresses_, [&](const ip::UsableAddress& ours) {
+           return ours.prefix.is_broadcast(address);
+         });
+}
+
+// --- pieces
+
+void Host::piece_arrives(const Slice& packet, Via via, TimePoint now) {
+  const auto piece = wire::parse_fragment(packet.bytes());
+  if (!piece) return refuse(packet, piece.error(), via, now);
+  if (!is_between(piece->source, piece->destination, via)) return;
+  const auto added = reassembly_.add(*piece, packet, now, &pool_);
+  ++counters_.pieces[static_cast<std::size_t>(added.fate)];
+  counters_.reassembly_evicted += added.evicted;
+  if (added.fate == ip::PieceFate::completed) whole_arrives(added.whole, via, now);
+}
+
+/// A link that verifies checksums could not verify this one's: it saw only pieces.
+void Host::whole_arrives(const Slice& packet, Via via, TimePoint now) {
+  const auto ip = wire::parse_ip(packet.bytes());
+  if (ip && !config_.verify_checksum && ip->header.protocol == wire::kProtocolTcp) {
+    const auto& [header, payload] = *ip;
+    if (wire::tcp_sum(header.source, header.destination, payload).checksum() != 0) {
+      ++counters_.tcp_checksum;
+      return;
+    }
+  }
+  take(packet, via, now);
+}
+
+/// Who sent the first piece is told that the others did not come (RFC 792, RFC 4443 §3.3).
+void Host::reassembly_due(TimePoint now) {
+  const wire::IcmpMessage message{.kind = wire::IcmpKind::time_exceeded,
+                                  .code = wire::TimeExceeded::kReassembly};
+  while (const auto over = reassembly_.expire(now)) {
+    ++counters_.reassembly_timed_out;
+    if (!over->first.empty()) send_error(message, over->first.bytes(), false, Via::loop, now);
+  }
+}
+
+}  // namespace lastack::host

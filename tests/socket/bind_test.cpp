@@ -1,0 +1,113 @@
+// bind(): who may have which local endpoint, and what it is called.
+#include "socket/fixture.hpp"
+
+namespace lastack::socket {
+namespace {
+
+class Bind : public SocketTest {
+ protected:
+  Fd fresh(bool reuse = false) {
+    const Fd fd = *a().socket();
+    (void)a().set_reuse_address(fd, reuse);
+    return fd;
+  }
+  [[nodiscard]] host::Endpoint at(std::uint16_t port) const { return {world->address(kA), port}; }
+  [[nodiscard]] host::Endpoint any(std::uint16_t port) const {
+    return {*wire::IpAddress::parse(GetParam() ? "::" : "0.0.0.0"), port};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Family, Bind, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "v6" : "v4"; });
+
+TEST_P(Bind, Port0PicksOneAndSaysWhich) {
+  std::set<std::uint16_t> ports;
+  for (int i = 0; i < 100; ++i) {
+    const Fd fd = fresh();
+    ASSERT_TRUE(a().bind(fd, at(0)));
+    ports.insert(a().local_name(fd)->port);
+  }
+  EXPECT_EQ(ports.size(), 100U);
+  EXPECT_FALSE(ports.contains(0));
+}
+
+TEST_P(Bind, TheSecondIsRefused) {
+  const Fd first = fresh();
+  ASSERT_TRUE(a().bind(first, at(4000)));
+  EXPECT_EQ(a().bind(fresh(), at(4000)).error(), Errno::eaddrinuse);
+  EXPECT_EQ(a().bind(fresh(), any(4000)).error(), Errno::eaddrinuse);
+  EXPECT_EQ(a().bind(fresh(true), at(4000)).error(), Errno::eaddrinuse);
+  EXPECT_TRUE(a().bind(fresh(), at(4001)));
+  EXPECT_EQ(a().bind(first, at(4002)).error(), Errno::einval);
+  const Fd copy = *a().dup(first);
+  ASSERT_TRUE(a().close(first, now()));
+  EXPECT_EQ(a().bind(fresh(), at(4000)).error(), Errno::eaddrinuse);  // the copy still has it
+  ASSERT_TRUE(a().close(copy, now()));
+  EXPECT_TRUE(a().bind(fresh(), any(4000)));
+}
+
+TEST_P(Bind, SharedByThoseWhoSaySoAndNotWithAListener) {
+  const Fd first = fresh(true);
+  const Fd second = fresh(true);
+  ASSERT_TRUE(a().bind(first, at(4000)));
+  ASSERT_TRUE(a().bind(second, at(4000)));
+  ASSERT_TRUE(a().listen(first, 5, now()));
+  EXPECT_EQ(a().listen(second, 5, now()).error(), Errno::eaddrinuse);
+  EXPECT_EQ(a().bind(fresh(true), at(4000)).error(), Errno::eaddrinuse);
+  ASSERT_TRUE(a().close(first, now()));
+  EXPECT_TRUE(a().bind(fresh(true), at(4000)));
+  EXPECT_TRUE(a().listen(second, 5, now()));
+}
+
+TEST_P(Bind, TheSameFourNumbersTwice) {
+  const Fd first = fresh(true);
+  ASSERT_TRUE(a().bind(first, at(4000)));
+  ASSERT_EQ(a().connect(first, remote(), now()).error(), Errno::einprogress);
+  const Fd second = fresh(true);
+  ASSERT_TRUE(a().bind(second, at(4000)));
+  EXPECT_EQ(a().connect(second, remote(), now()).error(), Errno::eaddrinuse);
+  settle();
+  EXPECT_EQ(*a().state(first), State::established);
+  EXPECT_EQ(*a().state(second), State::closed);
+  const host::Endpoint other{world->address(kB), 81};
+  EXPECT_EQ(a().connect(second, other, now()).error(), Errno::einprogress);
+}
+
+/// A server that starts again while connections of its last run are still there.
+TEST_P(Bind, AConnectionKeepsNobodyFromItsPort) {
+  const Fd first = fresh();
+  ASSERT_TRUE(a().bind(first, at(4000)));
+  ASSERT_TRUE(a().listen(first, 5, now()));
+  const Fd client = *b().socket();
+  ASSERT_EQ(b().connect(client, at(4000), now()).error(), Errno::einprogress);
+  settle();
+  const auto connection = a().accept(first);
+  ASSERT_TRUE(connection);
+  ASSERT_TRUE(a().close(first, now()));
+  const Fd again = fresh();
+  EXPECT_TRUE(a().bind(again, at(4000)));
+  EXPECT_TRUE(a().listen(again, 5, now()));
+  EXPECT_EQ(*a().state(*connection), State::established);
+}
+
+TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
+  host::Config config;
+  config.addresses = {{world->address(kA), 24}};
+  config.first_port = 40000;
+  config.last_port = 40003;
+  host::Host host(config, Random(1));
+  Sockets sockets(host);
+  std::vector<Fd> bound;
+  for (int i = 0; i < 3; ++i) {
+    bound.push_back(*sockets.socket());
+    ASSERT_TRUE(sockets.bind(bound.back(), at(0)));
+  }
+  const Fd one = *sockets.socket();
+  EXPECT_EQ(sockets.connect(one, remote(), now()).error(), Errno::einprogress);
+  const Fd none = *sockets.socket();
+  EXPECT_EQ(sockets.connect(none, remote(), now()).error(), Errno::eaddrnotavail);
+  ASSERT_TRUE(sockets.close(bound[1], now()));
+  EXPECT_EQ(sockets.connect(none, remote(), now()).error(), Errno::einprogress);
+}
+
+}  // namespace
+}  // namespace lastack::socket
