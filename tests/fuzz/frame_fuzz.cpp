@@ -53,7 +53,10 @@ void ndp_round_trip(const wire::IpHeader& ip, const wire::NdpFromHost& message) 
 struct RoundTrip {
   const wire::IpHeader& ip;
   void operator()(const wire::RouterSolicitation& m) const { ndp_round_trip(ip, m); }
-  void operator()(const wire::NeighbourSolicitation& m) const { ndp_round_trip(ip, m); }
+  void operator()(const wire::NeighbourSolicitation& m) const {
+    if (m.nonce && *m.nonce >> 48U != 0) return;  // of another length: we would not send it
+    ndp_round_trip(ip, m);
+  }
   void operator()(const wire::NeighbourAdvertisement& m) const { ndp_round_trip(ip, m); }
   void operator()(const wire::RouterAdvertisement& m) const {
     must(m.prefix_count <= m.prefix.size() && m.route_count <= m.route.size(), "its options");
