@@ -1,5 +1,7 @@
 #include "cli/command.hpp"
 
+#include <netdb.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -22,6 +24,12 @@ bool takes_colour() {
   const char* term = std::getenv("TERM");
   const bool dumb = term != nullptr && std::string_view(term) == "dumb";
   return isatty(STDOUT_FILENO) != 0 && (no == nullptr || *no == '\0') && !dumb;
+}
+
+std::optional<std::uint16_t> port_of_service(std::string_view name) {
+  const servent* found = ::getservbyname(std::string(name).c_str(), "tcp");
+  if (found == nullptr) return std::nullopt;
+  return ntohs(static_cast<std::uint16_t>(found->s_port));
 }
 
 }  // namespace lastack::cli

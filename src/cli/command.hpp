@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,9 @@ struct Failure {
 [[nodiscard]] bool speaks_utf8();
 /// Whether standard output is a terminal that takes colours (NO_COLOR unset).
 [[nodiscard]] bool takes_colour();
+
+/// The TCP port that /etc/services has by this name.
+[[nodiscard]] std::optional<std::uint16_t> port_of_service(std::string_view name);
 
 // One file a subcommand; each adds itself.
 void add_ask(CLI::App& app);

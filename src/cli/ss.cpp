@@ -1,7 +1,5 @@
 // lastack ss: the connections of running hosts, in iproute2's columns.
-#include <arpa/inet.h>
 #include <fmt/core.h>
-#include <netdb.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,12 +41,6 @@ struct Wanted {
   SsOptions options;
   Duration interval{};  ///< 0: once
 };
-
-std::optional<std::uint16_t> port_of_service(std::string_view name) {
-  const servent* found = ::getservbyname(std::string(name).c_str(), "tcp");
-  if (found == nullptr) return std::nullopt;
-  return ntohs(static_cast<std::uint16_t>(found->s_port));
-}
 
 /// What may stand behind --watch; no filter starts with a number.
 std::optional<double> seconds_in(const std::string& word) {

@@ -1,6 +1,5 @@
 // lastack trace: what running hosts have seen and done.
 #include <fmt/core.h>
-#include <netdb.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,13 +39,6 @@ struct HeldTrace {
     return all;
   }
 };
-
-std::optional<std::uint16_t> trace_port_of(std::string_view name) {
-  const servent* service = ::getservbyname(std::string(name).c_str(), "tcp");
-  if (service == nullptr) return std::nullopt;
-  const auto port = static_cast<std::uint16_t>(service->s_port);
-  return std::byteswap(port);
-}
 
 /// CLI11 takes "[fd00::1]" for a list of one and hands over what is in it: the brackets come back.
 std::vector<std::string> trace_words(std::vector<std::string> words) {
@@ -153,7 +145,7 @@ void show_trace(const TraceOptions& options) {
         "  lastack trace -w - | tshark -r -",
         kUsage};
   }
-  const auto filter = insight::Filter::parse(trace_words(options.words), trace_port_of);
+  const auto filter = insight::Filter::parse(trace_words(options.words), port_of_service);
   if (!filter) throw Failure{filter.error(), kUsage};
   if (options.follow) {
     follow_traces(options, *filter);
