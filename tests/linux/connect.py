@@ -12,16 +12,15 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-import first_wire
-from first_wire import COMMAND, KERNEL as SPELLED, MIB, check, connect, devices, read_all, run, until
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, check, connect, in_namespace, kernel_states,
+                 read_all, run, until)
 
 DEVICE, RELAY_DEVICE = "lcn0", "lcn1"
-OURS = {4: "10.9.0.2", 6: "fd00:9::2"}
-KERNEL = {4: "10.9.0.1", 6: "fd00:9::1"}
+OURS = {4: V4, 6: V6}
+KERNEL = {4: KERNEL_V4, 6: KERNEL_V6}
 RELAY = {4: "10.9.1.2", 6: "fd00:91::2"}
 BEHIND = {4: "10.9.1.1", 6: "fd00:91::1"}  # the kernel's addresses on the relay's device
 
@@ -91,16 +90,6 @@ def served(family, talk):
         listener.close()
 
 
-def server_states(port):
-    """The kernel's view of connections to its own port: {client port: state}."""
-    found = {}
-    for line in run("ss", "-Htan").stdout.splitlines():
-        state, _, _, local, remote = line.split()[:5]
-        if local.endswith(f":{port}") and state != "LISTEN":
-            found[int(remote.rsplit(":", 1)[1])] = SPELLED.get(state, state.replace("-", "_"))
-    return found
-
-
 def states(text):
     """The states that -v told, in their order."""
     return re.findall(r"^([A-Z_0-9]{6,})  ", text, re.M)
@@ -155,7 +144,7 @@ def half_close_held():
         process.stdin.close()
         process.stdin = None
         ended = sock.recv(10) == b""
-        held = until(lambda: server_states(port).get(address[1]) == "CLOSE_WAIT")
+        held = until(lambda: kernel_states(port, local=True).get(address[:2]) == "CLOSE_WAIT")
         rows = json.loads(run(COMMAND, "ss", "--json", "--pid", str(process.pid)).stdout or "[]")
         sock.sendall(b"still here")
         got = process.stdout.read(10)
@@ -471,27 +460,13 @@ def relay_many():
     check("relay: 50 connections at once", results == [True] * 50, results)
 
 
-def main():
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        if os.geteuid() != 0:
-            print("skip connect: needs root")
-            return 0
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, __file__, *sys.argv[1:]])
-    run("ip", "link", "set", "lo", "up")
-    with tempfile.TemporaryDirectory() as text:
-        folder = pathlib.Path(text)
-        os.environ["XDG_RUNTIME_DIR"] = text
-        before = devices()
-        parts = [both_ways, lambda: files_both_ways(folder), half_close_held, server_closes_first,
-                 without_n, refused_and_reset, silence, unreachable, small_things, held_up,
-                 nobody_reads_output, signals, relay_both_ways, relay_half_close, relay_many]
-        for part in parts:
-            part()
-        check("no device is left", until(lambda: devices() == before))
-        check("no control socket is left", list(folder.glob("lastack/*")) == [])
-    return 1 if first_wire.failures else 0
+def main(folder):
+    parts = [both_ways, lambda: files_both_ways(folder), half_close_held, server_closes_first,
+             without_n, refused_and_reset, silence, unreachable, small_things, held_up,
+             nobody_reads_output, signals, relay_both_ways, relay_half_close, relay_many]
+    for part in parts:
+        part()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main))

@@ -4,9 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-import pathlib
 import pwd
-import re
 import select
 import signal
 import socket
@@ -14,24 +12,21 @@ import stat
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-import first_wire
-from first_wire import COMMAND, MIB, Served, check, connect, pattern, read_all, run, until
+from lab import (COMMAND, ETH_P_ALL, KERNEL_V4, KERNEL_V6, MIB, V4, V6, Served, check, checksum, connect,
+                 in_namespace, pattern, read_all, run, until)
 
 OURS, OTHER = "02:4c:53:00:00:02", "02:4c:53:00:00:77"
-V4, V6 = "10.9.0.2", "fd00:9::2"
-KERNEL4, KERNEL6 = "10.9.0.1", "fd00:9::1"
-ETH_P_ALL, ETH_P_ARP, ETH_P_IPV6 = 3, 0x0806, 0x86dd
+ETH_P_ARP, ETH_P_IPV6 = 0x0806, 0x86dd
 
 
 class OnTap(Served):
     """lastack serve on a TAP device, from when its addresses are decided on."""
 
     def __init__(self, *services, name="la0", mac=OURS, ip=(V4 + "/24", V6 + "/64"),
-                 peer=(KERNEL4, KERNEL6), more=()):
+                 peer=(KERNEL_V4, KERNEL_V6), more=()):
         self.command = [COMMAND, "serve", *services, "--tap", name, "--mac", mac, *more]
         for address in ip:
             self.command += ["--ip", address]
@@ -61,15 +56,6 @@ def link_local_of(device):
             if a["scope"] == "link" and not a.get("tentative"):
                 return a["local"]
     return None
-
-
-def checksum(octets):
-    if len(octets) % 2:
-        octets += b"\0"
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
 
 
 def ping(address, size=56, seconds=2.0):
@@ -106,7 +92,7 @@ def octets_of(mac):
 
 def neighbours(folder):
     with OnTap("echo", "7", "http", f"80={folder}") as served:
-        for address, kernel in ((V4, KERNEL4), (V6, KERNEL6)):
+        for address, kernel in ((V4, KERNEL_V4), (V6, KERNEL_V6)):
             check(f"the kernel pings {address}", until(lambda: ping(address)))
             check(f"the kernel pings {address} with 1400 octets", ping(address, 1400))
             check(f"the kernel finds {address} REACHABLE at our MAC address",
@@ -136,8 +122,8 @@ def ours_asks(served, address, kernel):
 
 def we_ask_the_kernel():
     with OnTap("echo", "7") as served:
-        ours_asks(served, V4, KERNEL4)
-        ours_asks(served, V6, KERNEL6)
+        ours_asks(served, V4, KERNEL_V4)
+        ours_asks(served, V6, KERNEL_V6)
 
 
 def bulk_both_ways():
@@ -158,8 +144,8 @@ def the_kernel_moves(folder):
     size = 64 * MIB
     (folder / "big").write_bytes(pattern(size))
     with OnTap("http", f"80={folder}") as served:
-        for host, kernel, mac in ((f"{V4}", KERNEL4, "02:00:00:00:aa:04"),
-                                  (f"[{V6}]", KERNEL6, "02:00:00:00:aa:06")):
+        for host, kernel, mac in ((f"{V4}", KERNEL_V4, "02:00:00:00:aa:04"),
+                                  (f"[{V6}]", KERNEL_V6, "02:00:00:00:aa:06")):
             curl = subprocess.Popen(["curl", "-sgm", "60", "--limit-rate", "16M",
                                      f"http://{host}/big"], stdout=subprocess.PIPE)
             seen = hashlib.sha256(curl.stdout.read(4 * MIB))
@@ -193,8 +179,8 @@ def prepared(name, *addresses):
 
 
 def ours_is_taken():
-    with prepared("la1", KERNEL4 + "/24", KERNEL6 + "/64"):
-        for address in (KERNEL4 + "/24", KERNEL6 + "/64"):
+    with prepared("la1", KERNEL_V4 + "/24", KERNEL_V6 + "/64"):
+        for address in (KERNEL_V4 + "/24", KERNEL_V6 + "/64"):
             served = OnTap("echo", "7", name="la1", ip=[address], peer=[])
             done = run(*served.command, timeout=30)
             said = f"not using {address.split('/')[0]}: {mac_of('la1')} has it"
@@ -310,8 +296,8 @@ def snooping_switch():
     commands = [["ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "1",
                  "mcast_querier", "1", "mcast_query_response_interval", "100",
                  "mcast_startup_query_interval", "100"],
-                ["ip", "addr", "add", KERNEL4 + "/24", "dev", "br0"],
-                ["ip", "addr", "add", KERNEL6 + "/64", "dev", "br0", "nodad"],
+                ["ip", "addr", "add", KERNEL_V4 + "/24", "dev", "br0"],
+                ["ip", "addr", "add", KERNEL_V6 + "/64", "dev", "br0", "nodad"],
                 ["ip", "link", "set", "br0", "up"]]
     for command in commands:
         done = run(*command)
@@ -405,7 +391,7 @@ def unprivileged(folder):
           done.returncode == 1 and "ip tuntap add dev la4 mode tap user nobody" in done.stderr,
           done.stderr)
     run("ip", "tuntap", "add", "dev", "la4", "mode", "tap", "user", "nobody")
-    run("ip", "addr", "add", KERNEL4 + "/24", "dev", "la4")
+    run("ip", "addr", "add", KERNEL_V4 + "/24", "dev", "la4")
     run("ip", "link", "set", "la4", "up")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                **as_nobody)
@@ -429,33 +415,20 @@ def wrong_usage():
               done.stderr)
 
 
-def main():
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        if os.geteuid() != 0:
-            print("skip ethernet: needs root")
-            return 0
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, __file__])
-    run("ip", "link", "set", "lo", "up")
-    with tempfile.TemporaryDirectory() as text:
-        folder = pathlib.Path(text)
-        os.environ["XDG_RUNTIME_DIR"] = text
-        (folder / "index.html").write_text("hello\n")
-        before = first_wire.devices()
-        neighbours(folder)
-        we_ask_the_kernel()
-        bulk_both_ways()
-        the_kernel_moves(folder)
-        ours_is_taken()
-        the_kernel_wants_ours()
-        autoconfigured()
-        snooping_switch()
-        nothing_malformed(folder)
-        unprivileged(folder)
-        wrong_usage()
-        check("no TAP device is left", until(lambda: first_wire.devices() == before))
-    return 1 if first_wire.failures else 0
+def main(folder):
+    (folder / "index.html").write_text("hello\n")
+    neighbours(folder)
+    we_ask_the_kernel()
+    bulk_both_ways()
+    the_kernel_moves(folder)
+    ours_is_taken()
+    the_kernel_wants_ours()
+    autoconfigured()
+    snooping_switch()
+    nothing_malformed(folder)
+    unprivileged(folder)
+    wrong_usage()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main, "--mount"))

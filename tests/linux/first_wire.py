@@ -1,103 +1,16 @@
 #!/usr/bin/env python3
 """The kernel as the other end, over a TUN device in a network namespace of the test's own."""
 import hashlib
-import json
 import os
-import pathlib
-import re
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
-MIB = 1 << 20
-V4, V6 = "10.9.0.2", "fd00:9::2"
-# How the kernel's ss spells the states.
-KERNEL = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN_RCVD"}
-
-failures = 0
-
-
-def check(name, good, why=""):
-    global failures
-    failures += not good
-    if not good and why:
-        print(why)
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-
-
-def run(*command, **options):
-    return subprocess.run(command, capture_output=True, text=True, **options)
-
-
-class Served:
-    """lastack serve, for as long as the block lasts."""
-
-    def __init__(self, *services, name="la0", more=()):
-        self.command = [COMMAND, "serve", *services, "--tun", name, "--ip", V4 + "/24", "--peer",
-                        "10.9.0.1", "--ip", V6 + "/64", "--peer", "fd00:9::1", *more]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line == "ready\n", f"serve said {line!r}"
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.code = self.process.wait(10)
-
-    def ask(self, what):
-        return run(COMMAND, "ask", what, "--pid", str(self.process.pid))
-
-    def states(self, port):
-        """lastack's view: {client port: state} of connections to a port of its own."""
-        rows = json.loads(run(COMMAND, "ss", "--json", "--pid", str(self.process.pid)).stdout)
-        return {int(r["remote"].rsplit(":", 1)[1]): r["state"] for r in rows
-                if r["local"].endswith(f":{port}") and r["state"] != "LISTEN"}
-
-
-def kernel_states(port):
-    """The kernel's view: {client port: state} of connections to that port."""
-    out = run("ss", "-Htan").stdout
-    found = {}
-    for line in out.splitlines():
-        state, _, _, local, remote = line.split()[:5]
-        if remote.endswith(f":{port}"):
-            found[int(local.rsplit(":", 1)[1])] = KERNEL.get(state, state.replace("-", "_"))
-    return found
-
-
-def until(what, seconds=5.0):
-    """Asks again for a while: what another process does is not done at once."""
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def connect(host, port):
-    return socket.create_connection((host, port), timeout=30)
-
-
-def read_all(sock):
-    digest, size = hashlib.sha256(), 0
-    while chunk := sock.recv(1 << 20):
-        digest.update(chunk)
-        size += len(chunk)
-    return size, digest.hexdigest()
-
-
-def pattern(size):
-    period = bytes(range(251))
-    return (period * (size // 251 + 1))[:size]
+from lab import (COMMAND, MIB, V4, V6, Served, check, connect, end_of, in_namespace, is_refused,
+                 kernel_states, pattern, read_all, run, until)
 
 
 def fetch_a_gibibyte(folder):
@@ -161,10 +74,9 @@ def many_at_once():
                   good and results == [True] * 200, f"{results.count(True)} of 200")
 
 
-def agree(served, name, port, sock, ours, theirs):
+def agree(served, name, port, end, ours, theirs):
     """Both sides' ss say what they should of one connection; the kernel's state may be gone."""
-    mine = sock if isinstance(sock, int) else sock.getsockname()[1]
-    seen = lambda: (served.states(port).get(mine), kernel_states(port).get(mine))
+    seen = lambda: (served.states(port).get(end), kernel_states(port).get(end))
     good = until(lambda: seen() == (ours, theirs))
     check(name, good, f"lastack {seen()[0]}, kernel {seen()[1]}, wanted {ours}, {theirs}")
 
@@ -175,44 +87,38 @@ def states_agree(folder):
     for host in (V4, V6):
         with Served(*services) as served:
             sock = connect(host, 7)
-            agree(served, f"{host}: ESTABLISHED / ESTABLISHED", 7, sock, "ESTABLISHED", "ESTABLISHED")
+            end = end_of(sock)
+            agree(served, f"{host}: ESTABLISHED / ESTABLISHED", 7, end, "ESTABLISHED", "ESTABLISHED")
             sock.close()
-            agree(served, f"{host}: closed / TIME_WAIT", 7, sock_port(sock, served), None, "TIME_WAIT")
+            agree(served, f"{host}: closed / TIME_WAIT", 7, end, None, "TIME_WAIT")
 
             sock = connect(host, 8)
             sock.shutdown(socket.SHUT_WR)
-            agree(served, f"{host}: CLOSE_WAIT / FIN_WAIT_2", 8, sock, "CLOSE_WAIT", "FIN_WAIT_2")
+            agree(served, f"{host}: CLOSE_WAIT / FIN_WAIT_2", 8, end_of(sock), "CLOSE_WAIT", "FIN_WAIT_2")
             sock.close()
 
             sock = connect(host, 80)
             sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert read_all(sock)[0] > 0
-            agree(served, f"{host}: FIN_WAIT_2 / CLOSE_WAIT", 80, sock, "FIN_WAIT_2", "CLOSE_WAIT")
-            port = sock.getsockname()[1]
+            end = end_of(sock)
+            agree(served, f"{host}: FIN_WAIT_2 / CLOSE_WAIT", 80, end, "FIN_WAIT_2", "CLOSE_WAIT")
             served.ask("pause")
             sock.close()
-            agree(served, f"{host}: FIN_WAIT_2 / LAST_ACK, the link paused", 80, port, "FIN_WAIT_2",
+            agree(served, f"{host}: FIN_WAIT_2 / LAST_ACK, the link paused", 80, end, "FIN_WAIT_2",
                   "LAST_ACK")
             served.ask("resume")
-            agree(served, f"{host}: TIME_WAIT / closed, the link resumed", 80, port, "TIME_WAIT", None)
+            agree(served, f"{host}: TIME_WAIT / closed, the link resumed", 80, end, "TIME_WAIT", None)
 
             # The kernel's buffer is full and nobody reads: our FIN stands behind what waits.
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.connect((host, 90))
             sock.shutdown(socket.SHUT_WR)
-            agree(served, f"{host}: LAST_ACK / FIN_WAIT_2", 90, sock, "LAST_ACK", "FIN_WAIT_2")
+            agree(served, f"{host}: LAST_ACK / FIN_WAIT_2", 90, end_of(sock), "LAST_ACK", "FIN_WAIT_2")
             sock.settimeout(30)
             size, _ = read_all(sock)
             check(f"{host}: and what was queued arrives whole before the FIN", size == 3 * MIB)
             sock.close()
-
-
-def sock_port(sock, served):
-    """The port of a socket that is closed already: the only one left in TIME_WAIT."""
-    del sock
-    until(lambda: "TIME_WAIT" in kernel_states(7).values())
-    return next((p for p, s in kernel_states(7).items() if s == "TIME_WAIT"), 0)
 
 
 def nothing_malformed(folder):
@@ -250,17 +156,13 @@ def nothing_malformed(folder):
 def refused():
     """A RST belongs to no connection: the device must not be told to finish what is whole."""
     for more in ([], ["--no-offload"]):
-        with Served("echo", "7", more=more):
+        with Served("echo", "7", more=more) as served:
             for host in (V4, V6):
                 began = time.monotonic()
-                try:
-                    connect(host, 8).close()
-                    answer = "a connection"
-                except OSError as error:
-                    answer = type(error).__name__
+                good = is_refused(host, 8)
                 took = time.monotonic() - began
                 check(f"{host} {' '.join(more) or 'with offload'}: a closed port refuses at once",
-                      answer == "ConnectionRefusedError" and took < 1, f"{answer} in {took:.1f} s")
+                      good and took < 1, f"after {took:.1f} s")
 
 
 def ends_well():
@@ -284,10 +186,6 @@ def ends_well():
         check(f"{host}: and the exit code is 0", served.code == 0, served.code)
 
 
-def devices():
-    return run("ip", "-o", "link").stdout.count("\n")
-
-
 def clear_errors():
     done = run(COMMAND, "serve", "echo", "7", "--tun", "a-name-that-is-too-long", "--ip", V4 + "/24")
     check("a device name that can't be is said clearly",
@@ -299,30 +197,16 @@ def clear_errors():
     check("ss finds nothing: exit code 3", done.returncode == 3, done.stderr)
 
 
-def main():
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        if os.geteuid() != 0:
-            print("skip first_wire: needs root")
-            return 0
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, __file__])
-    run("ip", "link", "set", "lo", "up")
-    with tempfile.TemporaryDirectory() as text:
-        folder = pathlib.Path(text)
-        os.environ["XDG_RUNTIME_DIR"] = text
-        before = devices()
-        fetch_a_gibibyte(folder)
-        half_close()
-        many_at_once()
-        states_agree(folder)
-        nothing_malformed(folder)
-        refused()
-        ends_well()
-        clear_errors()
-        check("no device is left", until(lambda: devices() == before))
-        check("no control socket is left", list(folder.glob("lastack/*")) == [])
-    return 1 if failures else 0
+def main(folder):
+    fetch_a_gibibyte(folder)
+    half_close()
+    many_at_once()
+    states_agree(folder)
+    nothing_malformed(folder)
+    refused()
+    ends_well()
+    clear_errors()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main))

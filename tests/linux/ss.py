@@ -1,67 +1,20 @@
 #!/usr/bin/env python3
 """lastack ss beside the kernel's ss: the same connections seen from both ends of a TUN device, in a
-network namespace of the test's own. LASTACK_COMMAND names another binary to try."""
+network namespace of the test's own."""
 import json
-import os
 import pathlib
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
-DEVICE = "lss0"
-V4, V6, KERNEL_V4, KERNEL_V6 = "10.9.0.2", "fd00:9::2", "10.9.0.1", "fd00:9::1"
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Served, check, in_namespace, run,
+                 syn_from_nobody, until)
+
 # What the kernel is in where lastack is in that: the connections below are made so.
 PEER = {"ESTAB": "ESTAB", "CLOSE-WAIT": "FIN-WAIT-2", "FIN-WAIT-2": "CLOSE-WAIT",
         "LAST-ACK": "FIN-WAIT-2"}
-
-failures = 0
-
-
-def check(name, good, *details):
-    global failures
-    failures += not good
-    if not good:
-        print("\n".join(map(str, details)))
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-
-
-def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-def until(what, seconds=10.0):
-    """Asks again for a while: what another process does is not done at once."""
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-class Served:
-    """lastack serve, for as long as the block lasts."""
-
-    def __init__(self, *services):
-        self.command = [COMMAND, "serve", *services, "--tun", DEVICE, "--ip", V4 + "/24", "--peer",
-                        KERNEL_V4, "--ip", V6 + "/64", "--peer", KERNEL_V6]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line == "ready\n", f"serve said {line!r}"
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
 
 
 # --- both views
@@ -117,24 +70,6 @@ def read(sock, octets=None):
     """So many octets, or all there are up to the FIN."""
     while (octets is None or octets > 0) and (part := sock.recv(65536)):
         octets = octets and octets - len(part)
-
-
-def checksum(octets):
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def syn_from_nobody(port):
-    """A SYN whose sender does not exist: the SYN,ACK is never answered."""
-    source, destination = socket.inet_aton("10.9.0.77"), socket.inet_aton(V4)
-    tcp = struct.pack("!HHIIBBHHH", 7777, port, 1000, 0, 5 << 4, 2, 65535, 0, 0)
-    pseudo = source + destination + struct.pack("!BBH", 0, 6, len(tcp))
-    tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, source, destination)
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
-        sock.sendto(ip + tcp, (V4, 0))
 
 
 def make_connections():
@@ -394,37 +329,27 @@ def check_answers():
               done.returncode == code and said in done.stderr, done.returncode, done.stderr)
 
 
-def main():
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        if os.geteuid() != 0:
-            print("skip ss: needs root")
-            return 0
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, __file__])
-    run("ip", "link", "set", "lo", "up")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder  # hosts of others are not looked at
-        pathlib.Path(folder, "index.html").write_text("hello\n")
-        with Served("echo", "7", "forget", "8", "source", "19", "turn", f"90={3 << 20}", "http",
-                    f"80={folder}") as served:
-            held = make_connections()
-            check("the connections are in the states they were made for",
-                  until(lambda: states_now() == EXPECTED), states_now(), EXPECTED)
-            check_columns()
-            check_queues()
-            check_listeners()
-            check_filters()
-            check_states()
-            check_internals()
-            check_timers()
-            check_summary()
-            check_extended_and_processes(served)
-            check_watch()
-            check_answers()
-            for sock in held:
-                sock.close()
-    return 1 if failures else 0
+def main(folder):
+    (folder / "index.html").write_text("hello\n")
+    with Served("echo", "7", "forget", "8", "source", "19", "turn", f"90={3 << 20}", "http",
+                f"80={folder}") as served:
+        held = make_connections()
+        check("the connections are in the states they were made for",
+              until(lambda: states_now() == EXPECTED), states_now(), EXPECTED)
+        check_columns()
+        check_queues()
+        check_listeners()
+        check_filters()
+        check_states()
+        check_internals()
+        check_timers()
+        check_summary()
+        check_extended_and_processes(served)
+        check_watch()
+        check_answers()
+        for sock in held:
+            sock.close()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main))

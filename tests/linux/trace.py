@@ -1,80 +1,30 @@
 #!/usr/bin/env python3
 """lastack trace of a host that talks to the kernel: ladders, captures that tshark reads, and events as
-they come. In a network namespace of the test's own; LASTACK_COMMAND is the command where it is not the
-release build's."""
+they come. In a network namespace of the test's own."""
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
-V4, V6 = "10.9.0.2", "fd00:9::2"
+import lab
+from lab import (COMMAND, V4, V6, check, connect, end_from, end_of, in_namespace, is_refused, run,
+                 spelled, syn_from_nobody, until)
+
 STATES = re.compile(r"\b(CLOSED|LISTEN|SYN_SENT|SYN_RCVD|ESTABLISHED|FIN_WAIT_1|FIN_WAIT_2|"
                     r"CLOSE_WAIT|CLOSING|LAST_ACK|TIME_WAIT)\b")
 TITLE = re.compile(r"^(\S+) <-> (\S+)  began (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6})$", re.M)
 
-failures = 0
 
-
-def check(name, good, why=""):
-    global failures
-    failures += not good
-    if not good and why:
-        print(why)
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-
-
-def run(*command):
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-def until(what, seconds=10.0):
-    """Asks again for a while: what another process does is not done at once."""
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-class Served:
-    """lastack serve, for as long as the block lasts."""
-
-    def __init__(self, *services, name="ltr0", net=9, more=()):
-        self.command = [COMMAND, "serve", *services, "--tun", name, "--ip", f"10.{net}.0.2/24",
-                        "--peer", f"10.{net}.0.1", "--ip", f"fd00:{net}::2/64", "--peer",
-                        f"fd00:{net}::1", *more]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line == "ready\n", f"serve said {line!r}"
-        self.pid = str(self.process.pid)
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
-
+class Served(lab.Served):
     def trace(self, *arguments):
         return run(COMMAND, "trace", "--pid", self.pid, *arguments)
 
     def events(self, *arguments):
         return json.loads(self.trace("--json", *arguments).stdout)["hosts"][0]["events"]
-
-    def state(self, sock):
-        rows = json.loads(run(COMMAND, "ss", "--json", "--pid", self.pid).stdout or "[]")
-        end = f":{sock if isinstance(sock, int) else sock.getsockname()[1]}"
-        return next((r["state"] for r in rows if r["remote"].endswith(end)), None)
 
 
 class Following:
@@ -98,25 +48,13 @@ class Following:
         return self.output.read_text(errors="replace")
 
 
-def connect(host, port):
-    return socket.create_connection((host, port), timeout=30)
-
-
-def refused(host, port):
-    try:
-        connect(host, port).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 def talk(served, host):
     """Each way to end: the peer's end of a connection, and the states that the host goes through."""
     said = {}
     sock = connect(host, 7)
     sock.sendall(b"hello")
     assert sock.recv(5) == b"hello"
-    mine = sock.getsockname()[1]
+    mine = end_of(sock)
     sock.shutdown(socket.SHUT_WR)
     assert sock.recv(1) == b""
     sock.close()
@@ -125,18 +63,18 @@ def talk(served, host):
 
     half = connect(host, 8)
     half.shutdown(socket.SHUT_WR)
-    assert until(lambda: served.state(half) == "CLOSE_WAIT")
-    said[half.getsockname()[1]] = ["SYN_RCVD", "ESTABLISHED", "CLOSE_WAIT"]
+    assert until(lambda: served.state(end_of(half)) == "CLOSE_WAIT")
+    said[end_of(half)] = ["SYN_RCVD", "ESTABLISHED", "CLOSE_WAIT"]
 
     sock = connect(host, 7)
-    mine = sock.getsockname()[1]
+    mine = end_of(sock)
     assert until(lambda: served.state(mine) == "ESTABLISHED")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
     assert until(lambda: served.state(mine) is None)
     said[mine] = ["SYN_RCVD", "ESTABLISHED", "CLOSED"]
 
-    assert refused(host, 9999)
+    assert is_refused(host, 9999)
     return said, half
 
 
@@ -144,11 +82,7 @@ def sections(text):
     """{(host's end, peer's end): its ladder}"""
     titles = list(TITLE.finditer(text))
     ends = [t.start() for t in titles[1:]] + [len(text)]
-    return {(t[1], t[2]): text[t.end():end] for t, end in zip(titles, ends)}
-
-
-def port_of(end):
-    return int(end.rsplit(":", 1)[1])
+    return {(end_from(t[1]), end_from(t[2])): text[t.end():end] for t, end in zip(titles, ends)}
 
 
 def check_ladders(served, said):
@@ -157,13 +91,13 @@ def check_ladders(served, said):
     check("a ladder for each connection and for each refused try",
           len(ladders) == done.stdout.count(" <-> ") == len(said) + 2, done.stdout + done.stderr)
     wrong = [f"{end}: {STATES.findall(text)}" for (_, end), text in ladders.items()
-             if STATES.findall(text) != said.get(port_of(end), [])]
+             if STATES.findall(text) != said.get(end, [])]
     check("each says the states in the order in which they were", not wrong, "\n".join(wrong))
-    no = [text for (end, _), text in ladders.items() if port_of(end) == 9999]
+    no = [text for (end, _), text in ladders.items() if end[1] == 9999]
     check("a closed port's says why, and the RST", len(no) == 2 and all(
         "(no_connection)" in text and "nobody listens" in text and "RST,ACK seq 1 ack 1" in text
         for text in no), "\n".join(no))
-    echoed = next(text for (end, _), text in ladders.items() if port_of(end) == 7)
+    echoed = next(text for (end, _), text in ladders.items() if end[1] == 7)
     calls = ["recv = 5", "send 5", "close()"]
     check("calls and segments stand in it",
           all(word in echoed for word in [*calls, "SYN,ACK seq 0 ack 1", "1:6 ACK ack 1", "◀", "▶"]),
@@ -173,13 +107,15 @@ def check_ladders(served, said):
 
 
 def check_filters(served, said):
-    def ports(*words):
-        return sorted(port_of(end) for _, end in sections(served.trace(*words).stdout))
-    waiting = sorted(p for p, states in said.items() if states[-1] == "CLOSE_WAIT")
-    check("state close-wait: those whose latest state it is", ports("state", "close-wait") == waiting)
-    check("dport: one", ports("dport", "=", f":{waiting[0]}") == waiting[:1])
+    def peers(*words):
+        return sorted(end for _, end in sections(served.trace(*words).stdout))
+    waiting = sorted(end for end, states in said.items() if states[-1] == "CLOSE_WAIT")
+    check("state close-wait: those whose latest state it is", peers("state", "close-wait") == waiting)
+    check("dst: one", peers("dst", spelled(waiting[0])) == waiting[:1])
+    check("dport: those", peers("dport", "=", f":{waiting[0][1]}") ==
+          sorted(end for end in said if end[1] == waiting[0][1]))
     only = [end for end, _ in sections(served.trace("src", V4, "and", "sport", "=", ":9999").stdout)]
-    check("src and sport: one", only == [f"{V4}:9999"], only)
+    check("src and sport: one", only == [(V4, 9999)], only)
     prefix = sections(served.trace("src", "[fd00:9::/32]", "and", "not", "dst", f"[{V6}]").stdout)
     check("an IPv6 network, in brackets", len(prefix) == 4, list(prefix))
     check("nothing matches: exit code 3", served.trace("sport", "=", ":1").returncode == 3)
@@ -202,7 +138,8 @@ def check_capture(served, folder, said):
     segments = [e for e in events if e["kind"] in ("arrived", "sent")]
     check("-w says how many packets", done.stdout.startswith(f"{len(segments)} packets: "),
           done.stdout + done.stderr)
-    packets = fields(capture, "tcp.stream", "frame.time_epoch", "tcp.len", "frame.packet_flags_direction")
+    packets = fields(capture, "tcp.stream", "frame.time_epoch", "tcp.len",
+                     "frame.packet_flags_direction")
     check("tshark reads as many packets as there are segments", len(packets) == len(segments),
           f"{len(packets)} of {len(segments)}")
     # Each answer lays the two clocks against each other anew.
@@ -234,7 +171,7 @@ def check_capture(served, folder, said):
 
 def say_something(host=V4):
     with connect(host, 7) as sock:
-        mine = sock.getsockname()[1]
+        mine = end_of(sock)
         sock.sendall(b"x")
         sock.recv(1)
     return mine
@@ -242,30 +179,26 @@ def say_something(host=V4):
 
 def say_until_seen(seen, host=V4):
     """When a trace begins to be followed is not to be seen from here: something happens until it says
-    so. The port of what was seen; 0 for nothing."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        mine = say_something(host)
-        if until(lambda: seen(mine), 2):
-            return mine
-    return 0
+    so."""
+    return until(lambda: (end := say_something(host)) and until(lambda: seen(end), 2))
 
 
 def check_follow(served, folder, said):
     old = len(served.events())
     with Following(served, folder) as following:
-        mine = say_until_seen(lambda port: f":{port} " in following.text())
-        whole = until(lambda: f":{mine}  LAST_ACK --acks_fin--> CLOSED" in following.text())
+        seen = say_until_seen(lambda end: f" {spelled(end)}  " in following.text())
+        mine = spelled(say_something())  # the first may be seen from its middle
+        whole = until(lambda: f" {mine}  LAST_ACK --acks_fin--> CLOSED" in following.text())
         text = following.text()
-    check("--follow shows events as they come", mine and whole, text)
-    lines = [line for line in text.splitlines() if f":{mine} " in line]
-    pattern = re.compile(rf"\d\d:\d\d:\d\d\.\d{{6}} {V4}:7 10\.9\.0\.1:{mine}  \S.*")
+    check("--follow shows events as they come", seen and whole, text)
+    lines = [line for line in text.splitlines() if f" {mine}  " in line]
+    pattern = re.compile(rf"\d\d:\d\d:\d\d\.\d{{6}} {V4}:7 {re.escape(mine)}  \S.*")
     check("each with its time and both ends", lines and all(pattern.fullmatch(l) for l in lines), text)
     wanted = ["<- SYN seq 0", "LISTEN --syn--> SYN_RCVD", "-> SYN,ACK seq 0 ack 1", "<- ACK ack 1",
               "SYN_RCVD --acks_syn--> ESTABLISHED", "<- 1:2 ACK ack 1", "recv = 1", "send 1"]
     told = [line.split("  ", 1)[1] for line in lines]
     check("in the order in which they were", [t for t in told if t in wanted] == wanted, told)
-    check("from now on", not any(f":{port} " in text for port in said), text)
+    check("from now on", not any(f" {spelled(end)} " in text for end in said), text)
     check("a signal ends it with 0", following.code == 0, following.code)
     with Following(served, folder, "--all", "--json") as following:
         seen = until(lambda: following.text().count("\n") >= old)
@@ -277,17 +210,18 @@ def check_follow(served, folder, said):
 def check_follow_capture(served, folder):
     capture = folder / "live.pcapng"
     with Following(served, folder, "-w", str(capture)) as following:
-        mine = say_until_seen(lambda port: [str(port)] in fields(capture, "tcp.srcport"), V6)
-        whole = until(lambda: len(fields(capture, "frame.number", show=f"tcp.port == {mine} && "
-                                         "tcp.flags.fin == 1")) == 2, 20)
-    check("-f -w writes packets as they come", mine and whole, following.text())
+        seen = say_until_seen(lambda end: [str(end[1])] in fields(capture, "tcp.srcport"), V6)
+        port = say_something(V6)[1]
+        whole = until(lambda: len(fields(capture, "frame.number", show=f"tcp.port == {port} && "
+                                         "tcp.flags.fin == 1")) == 2)
+    check("-f -w writes packets as they come", seen and whole, following.text())
     check("and a signal ends it with 0", following.code == 0, following.text())
 
 
 def check_lost(folder):
     with Served("echo", "7", more=["--trace", "16"]) as served:
         with Following(served, folder) as following:
-            say_until_seen(lambda port: f":{port} " in following.text())
+            say_until_seen(lambda end: f" {spelled(end)}  " in following.text())
             following.process.send_signal(signal.SIGSTOP)
             for _ in range(5):
                 say_something()
@@ -305,27 +239,9 @@ def check_lost(folder):
               "keeps no trace" in done.stderr, done.stderr)
 
 
-def sum_of(octets):
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def syn_from_nobody():
-    """A SYN from an address that nobody has: what answers it gets no further."""
-    source, target = socket.inet_aton("10.9.0.77"), socket.inet_aton(V4)
-    tcp = struct.pack("!HHIIBBHHH", 7777, 7, 1000, 0, 5 << 4, 2, 64000, 0, 0)
-    check_sum = sum_of(source + target + struct.pack("!HH", 6, len(tcp)) + tcp)
-    tcp = tcp[:16] + struct.pack("!H", check_sum) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, source, target)
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
-        sock.sendto(ip + tcp, (V4, 0))
-
-
 def check_retransmission(folder):
     with Served("echo", "7") as served:
-        syn_from_nobody()
+        syn_from_nobody(7)
         only = ["dport", "=", ":7777"]
         ladder = lambda: served.trace(*only).stdout
         check("a retransmission says which it is, of how many, and after how long",
@@ -351,36 +267,25 @@ def check_several(folder):
               and "10.8.0.2:7 <->" in two.trace().stdout)
 
 
-def main():
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        if os.geteuid() != 0:
-            print("skip trace: needs root")
-            return 0
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, __file__])
-    run("ip", "link", "set", "lo", "up")
+def main(folder):
     os.environ.update(LANG="C.UTF-8", LC_ALL="C.UTF-8", TERM="dumb")
-    with tempfile.TemporaryDirectory() as text:
-        folder = pathlib.Path(text)
-        os.environ["XDG_RUNTIME_DIR"] = text
-        with Served("echo", "7", "forget", "8") as served:
-            said, halves = {}, []
-            for host in (V4, V6):
-                more, half = talk(served, host)
-                said.update(more)
-                halves.append(half)
-            check_ladders(served, said)
-            check_filters(served, said)
-            check_capture(served, folder, said)
-            check_follow(served, folder, said)
-            check_follow_capture(served, folder)
-            for half in halves:
-                half.close()
-        check_lost(folder)
-        check_retransmission(folder)
-        check_several(folder)
-    return 1 if failures else 0
+    with Served("echo", "7", "forget", "8") as served:
+        said, halves = {}, []
+        for host in (V4, V6):
+            more, half = talk(served, host)
+            said.update(more)
+            halves.append(half)
+        check_ladders(served, said)
+        check_filters(served, said)
+        check_capture(served, folder, said)
+        check_follow(served, folder, said)
+        check_follow_capture(served, folder)
+        for half in halves:
+            half.close()
+    check_lost(folder)
+    check_retransmission(folder)
+    check_several(folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main))

@@ -1,0 +1,201 @@
+"""What the tests against the kernel share: a namespace of their own, checks, a host that serves, and
+the kernel's view of its connections. LASTACK_COMMAND names another command than the release build's."""
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+V4, V6 = "10.9.0.2", "fd00:9::2"  # lastack's end of the wire
+KERNEL_V4, KERNEL_V6 = "10.9.0.1", "fd00:9::1"
+ETH_P_ALL = 3
+
+failures = 0
+
+
+def check(name, good, *details):
+    """One line for a thing checked; the details only where it is not so."""
+    global failures
+    failures += not good
+    if not good:
+        print("\n".join(str(detail) for detail in details if detail != ""))
+    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
+    return good
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def must(*command):
+    """Its output; a step that the test stands on has to work."""
+    done = run(*command)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout
+
+
+def until(what, seconds=20.0):
+    """Asks again for a while: what another process does is not done at once. Only where a test fails is
+    it waited for to the end: it may be long."""
+    end = time.monotonic() + seconds
+    while not (answer := what()):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return answer
+
+
+def in_namespace(main, *namespaces):
+    """Runs main(folder) in a network namespace of its own and says how it went: 0 or 1. The folder is
+    for files, and where hosts put their control sockets; nothing of ours is left behind."""
+    script = pathlib.Path(sys.argv[0])
+    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
+        if os.geteuid() != 0:
+            print(f"skip {script.stem}: needs root")
+            return 0
+        os.environ["LASTACK_IN_NAMESPACE"] = "1"
+        os.execvp("unshare", ["unshare", "--net", *namespaces, "--", sys.executable, *sys.argv])
+    must("ip", "link", "set", "lo", "up")
+    with tempfile.TemporaryDirectory() as text:
+        folder = pathlib.Path(text)
+        os.environ["XDG_RUNTIME_DIR"] = text
+        before = devices()
+        main(folder)
+        check("no device is left", until(lambda: devices() == before))
+        check("no control socket is left", list(folder.glob("lastack/*")) == [])
+    return 1 if failures else 0
+
+
+def devices():
+    return run("ip", "-o", "link").stdout.count("\n")
+
+
+# --- lastack's end
+
+class Served:
+    """lastack serve on a TUN device, for as long as the block lasts. Its second network, if there has to
+    be one, is told apart by `net`."""
+
+    def __init__(self, *services, name="la0", net=9, more=()):
+        self.command = [COMMAND, "serve", *services, "--tun", name,
+                        "--ip", f"10.{net}.0.2/24", "--peer", f"10.{net}.0.1",
+                        "--ip", f"fd00:{net}::2/64", "--peer", f"fd00:{net}::1", *more]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line == "ready\n", f"serve said {line!r}"
+        self.pid = str(self.process.pid)
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.code = self.process.wait(30)
+
+    def ask(self, what):
+        return run(COMMAND, "ask", what, "--pid", self.pid)
+
+    def counters(self):
+        return json.loads(self.ask("counters").stdout)
+
+    def rows(self):
+        return json.loads(run(COMMAND, "ss", "--json", "--pid", self.pid).stdout or "[]")
+
+    def states(self, port):
+        """{client's end: state} of the connections to a port of its own."""
+        return {end_from(r["remote"]): r["state"] for r in self.rows()
+                if r["local"].endswith(f":{port}") and r["state"] != "LISTEN"}
+
+    def state(self, end):
+        return next((r["state"] for r in self.rows() if end_from(r["remote"]) == end), None)
+
+
+# --- the kernel's end
+
+def connect(host, port):
+    return socket.create_connection((host, port), timeout=60)
+
+
+def is_refused(host, port):
+    try:
+        connect(host, port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def end_from(text):
+    """"10.9.0.1:41000" or "[fd00:9::1]:41000" as (address, port)."""
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), int(port) if port.isdigit() else 0
+
+
+def end_of(sock):
+    """This end of a socket, as end_from() has it."""
+    return sock.getsockname()[:2]
+
+
+def spelled(end):
+    """As lastack and the kernel's ss write an end."""
+    address, port = end
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def kernel_states(port, local=False):
+    """The kernel's view: {client's end: state} of connections to that port, of lastack's or (local) of
+    its own. Both families: the same port number can be in use in each."""
+    found = {}
+    for line in run("ss", "-Htan").stdout.splitlines():
+        state, _, _, ours, theirs = line.split()[:5]
+        server, client = (ours, theirs) if local else (theirs, ours)
+        if end_from(server)[1] == port and state != "LISTEN":
+            state = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN_RCVD"}.get(state, state)
+            found[end_from(client)] = state.replace("-", "_")
+    return found
+
+
+# --- octets
+
+def read_all(sock):
+    """(octets, SHA-256) of what comes until the FIN."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := sock.recv(MIB):
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def pattern(size):
+    """What `serve source` and `serve turn` send."""
+    period = bytes(range(251))
+    return (period * (size // 251 + 1))[:size]
+
+
+def checksum(octets):
+    """RFC 1071."""
+    octets += b"\0" * (len(octets) % 2)
+    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def syn_from_nobody(port):
+    """A SYN from an address that nobody has: the SYN,ACK is never answered."""
+    source, destination = socket.inet_aton("10.9.0.77"), socket.inet_aton(V4)
+    tcp = struct.pack("!HHIIBBHHH", 7777, port, 1000, 0, 5 << 4, 2, 65535, 0, 0)
+    pseudo = source + destination + struct.pack("!BBH", 0, 6, len(tcp))
+    tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, source, destination)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+        sock.sendto(ip + tcp, (V4, 0))
