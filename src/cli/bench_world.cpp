@@ -4,6 +4,8 @@
 #include <ctime>
 
 #include "cli/command.hpp"
+#include "wire/ethernet.hpp"
+#include "wire/splitter.hpp"
 
 namespace lastack::cli {
 namespace {
@@ -35,7 +37,7 @@ host::Config BenchWorld::config(bool b) const {
   host::Config config;
   config.addresses = {{address(b), static_cast<std::uint8_t>(wire_.v6 ? 64 : 8)}};
   config.mtu = wire_.mtu;
-  config.super_segment = wire_.super_segments ? host::kMostSuperSegment : 0;
+  config.super_segment = host::kMostSuperSegment;  // cut by the wire, where it takes less
   config.transmit_checksum = config.verify_checksum = wire_.checksums;
   config.settings = tcp::SettingsPtr(settings);
   if (wire_.ethernet) {
@@ -48,22 +50,39 @@ host::Config BenchWorld::config(bool b) const {
   return config;
 }
 
-std::size_t BenchWorld::carry(Side& from, Side& to) {
-  batch_.clear();
-  while (batch_.size() < kBatch && from.host.transmit(out_, now_)) {
-    Slice packet = Slice::allocate(out_.size(), &to.host.pool());
+/// The wire's one copy, into packets of the receiver's: of the largest size that the wire takes.
+void BenchWorld::carry_copy(Side& to) {
+  BufferPool* const pool = &to.host.pool();
+  if (out_.segment_size == 0 || wire_.super_segments) {
+    Slice packet = Slice::allocate(out_.size(), pool);
     packet.grow(out_.copy_to(packet.tail_room()));
     batch_.push_back(std::move(packet));
+    return;
   }
+  wire::Splitter splitter({.header = out_.header_bytes(),
+                           .payload = out_.payload,
+                           .payload_size = out_.payload_size,
+                           .ip_at = wire_.ethernet ? wire::kEthernetHeader : 0,
+                           .tcp_at = out_.tcp_at,
+                           .segment_size = out_.segment_size,
+                           .checksums = wire_.checksums});
+  while (!splitter.done()) {
+    Slice packet = Slice::allocate(splitter.next_size(), pool);
+    packet.grow(splitter.next(packet.tail_room()));
+    batch_.push_back(std::move(packet));
+  }
+}
+
+std::size_t BenchWorld::carry(Side& from, Side& to) {
+  batch_.clear();
+  while (batch_.size() < kBatch && from.host.transmit(out_, now_)) carry_copy(to);
   if (batch_.empty()) return 0;
   now_ += kOnTheWay;
   if (to.host.next_deadline() <= now_) to.host.advance(now_);
-  for (const Slice& packet : batch_) {
-    if (wire_.ethernet) {
-      to.host.frame_arrives(packet, now_);
-    } else {
-      to.host.packet_arrives(packet, now_);
-    }
+  if (wire_.ethernet) {
+    for (const Slice& frame : batch_) to.host.frame_arrives(frame, now_);
+  } else {
+    to.host.packets_arrive(batch_, now_);
   }
   packets_ += batch_.size();
   host::HostEvent event;

@@ -59,6 +59,7 @@ class BenchWorld {
   [[nodiscard]] wire::IpAddress address(bool b) const;
   [[nodiscard]] host::Config config(bool b) const;
   std::size_t carry(Side& from, Side& to);
+  void carry_copy(Side& to);
   void advance();
 
   BenchWire wire_;

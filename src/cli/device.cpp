@@ -140,10 +140,8 @@ host::Config config_of(const DeviceOptions& options) {
     config.link = link_of(options, system_random());
   }
   config.mtu = options.mtu;
-  if (!options.no_offload) {
-    config.super_segment = host::kMostSuperSegment;
-    config.transmit_checksum = config.verify_checksum = false;  // the link does both
-  }
+  config.super_segment = host::kMostSuperSegment;  // cut by the driver, where the device does not
+  config.transmit_checksum = config.verify_checksum = options.no_offload;
   config.settings = tcp::SettingsPtr(settings_of(options));
   config.trace = options.trace;
   return config;

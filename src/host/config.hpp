@@ -22,7 +22,8 @@ inline constexpr std::uint32_t kMostSuperSegment = 65535 - 60 - 60;
 struct Config {
   std::vector<wire::Prefix> addresses;  ///< ours, and the networks they are on
   std::uint16_t mtu = 1500;             ///< octets of an IP packet that the link takes
-  /// The link cuts segments itself: the most octets of payload it takes at once; 0 for none.
+  /// The link, or who stands before it (wire::Splitter), cuts segments: the most octets of payload
+  /// that a segment may have before it is cut; 0 where nobody does.
   std::uint32_t super_segment = 0;
   bool transmit_checksum = true;  ///< we sum; false where the link does
   bool verify_checksum = true;    ///< we verify; false where the link has

@@ -75,8 +75,10 @@ class Host {
 
   // --- The link's side.
 
-  /// An IP packet came. After a batch of them pull with transmit().
-  void packet_arrives(const Slice& packet, TimePoint now);
+  /// IP packets came, in this order. Those that continue each other are taken as one segment. After
+  /// a batch of them pull with transmit().
+  void packets_arrive(std::span<const Slice> packets, TimePoint now);
+  void packet_arrives(const Slice& packet, TimePoint now) { packets_arrive({&packet, 1}, now); }
   /// The same for a frame, where the medium is Ethernet.
   void frame_arrives(const Slice& frame, TimePoint now);
   /// The next packet to send, or the next frame; false when there is none. Pull until then after
@@ -174,11 +176,18 @@ class Host {
   [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
  private:
+  /// A segment in one packet or, where several continue each other, in as many.
+  struct Run {
+    std::span<const Slice> packets;
+    std::size_t payload_at = 0;  ///< where in each of them its octets begin
+    std::size_t payload = 0;     ///< octets in all of them
+  };
+  static Run run_of(const wire::ParsedTcp& tcp, const Slice& packet);
   /// How a packet came: what comes from outside can't have an address of ours.
   enum class Via : std::uint8_t { link, loop };
 
   // host_ip.cpp
-  void take(const Slice& packet, Via via, TimePoint now);
+  std::size_t take(std::span<const Slice> packets, Via via, TimePoint now);
   [[gnu::noinline]] void not_whole(const Slice& packet, wire::ParseError error, Via via,
                                    TimePoint now);
   void piece_arrives(const Slice& packet, Via via, TimePoint now);
@@ -205,9 +214,13 @@ class Host {
                   TimePoint now);
 
   // host_input.cpp
-  void tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now);
-  void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
+  std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, TimePoint now);
+  std::size_t run_to_connection(std::uint32_t index, const wire::ParsedIp& ip,
+                                const wire::ParsedTcp& tcp, std::span<const Slice> packets,
+                                TimePoint now);
+  void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
                      TimePoint now);
+  void keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx);
   void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                    TimePoint now);
   void to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,

@@ -1,29 +1,30 @@
 // Segments in: whose they are, and the door they go through.
+#include <algorithm>
 #include <utility>
 
 #include "host/host.hpp"
+#include "wire/merger.hpp"
 
 namespace lastack::host {
-namespace {
-
-/// `part` of the octets of `whole`, as a slice of it.
-Slice slice_of(const Slice& whole, wire::Bytes part) {
-  if (part.empty()) return {};
-  return whole.sub(static_cast<std::size_t>(part.data() - whole.bytes().data()), part.size());
+Host::Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
+  if (tcp.payload.empty()) return {{&packet, 1}, packet.size(), 0};
+  const auto at = static_cast<std::size_t>(tcp.payload.data() - packet.bytes().data());
+  return {{&packet, 1}, at, tcp.payload.size()};
 }
 
-}  // namespace
-
-void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now) {
+/// Takes the segment in the first of `packets`, and those that continue it; returns how many.
+std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets,
+                              TimePoint now) {
+  const Slice& packet = packets[0];
   if (config_.verify_checksum &&
       wire::tcp_sum(ip.header.source, ip.header.destination, ip.payload).checksum() != 0) {
     ++counters_.tcp_checksum;
-    return;
+    return 1;
   }
   const auto tcp = wire::parse_tcp(ip.payload);
   if (!tcp) {
     ++counters_.malformed[static_cast<std::size_t>(tcp.error())];
-    return;
+    return 1;
   }
   const Flow flow{{ip.header.destination, tcp->header.destination_port},
                   {ip.header.source, tcp->header.source_port}};
@@ -31,28 +32,71 @@ void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint 
   const auto handle = living(flow);
   if (!handle) {
     to_listener(flow, *tcp, packet, now);
-    return;
+    return 1;
   }
   switch (handle->kind) {
-    case Handle::Kind::connection: to_connection(handle->index, *tcp, packet, now); break;
+    case Handle::Kind::connection: return run_to_connection(handle->index, ip, *tcp, packets, now);
     case Handle::Kind::syn_rcvd: to_syn_rcvd(handle->index, *tcp, packet, now); break;
     case Handle::Kind::time_wait: to_time_wait(handle->index, flow, *tcp, packet, now); break;
   }
+  return 1;
 }
 
-void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
+/// Most of what arrives are runs of segments that continue each other: one look at the connection
+/// does for all of them.
+std::size_t Host::run_to_connection(std::uint32_t index, const wire::ParsedIp& ip,
+                                    const wire::ParsedTcp& tcp, std::span<const Slice> packets,
+                                    TimePoint now) {
+  Run run = run_of(tcp, packets[0]);
+  if (packets.size() > 1) {
+    wire::Merger merger(packets[0].bytes(), ip, tcp, config_.verify_checksum);
+    std::size_t count = 1;
+    while (count < packets.size() && merger.takes(packets[count].bytes())) {
+      if (trace_.on()) {
+        const wire::Bytes segment =
+            packets[count].bytes().last(packets[count].size() - merger.ip_size());
+        trace_arrival(connections_[index].flow, segment, segment.size() - merger.tcp_size(), now);
+      }
+      ++count;
+    }
+    run.packets = packets.first(count);
+    run.payload = merger.payload();
+  }
+  to_connection(index, tcp, run, now);
+  return run.packets.size();
+}
+
+/// Puts what was accepted of a run where it waits to be read; it stays in the packets it came in.
+void Host::keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx) {
+  std::size_t skip = fx.accepted_from;
+  Offset at = fx.accepted.begin;
+  for (const Slice& packet : run.packets) {
+    const bool alone = run.packets.size() == 1;  // there may be padding behind it
+    const std::size_t held = alone ? run.payload : packet.size() - run.payload_at;
+    if (skip >= held) {
+      skip -= held;
+      continue;
+    }
+    const std::size_t octets =
+        std::min(held - skip, static_cast<std::size_t>(fx.accepted.end - at));
+    if (octets == 0) return;
+    entry.in.insert(at, packet.sub(run.payload_at + skip, octets), &pool_);
+    at += static_cast<Offset>(octets);
+    skip = 0;
+  }
+}
+
+void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
                          TimePoint now) {
   ConnectionEntry& entry = connections_[index];
-  const auto size = static_cast<std::uint32_t>(tcp.payload.size());
+  const auto size = static_cast<std::uint32_t>(run.payload);
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local).has_value();
   const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now, listened);
   if (!fx.accepted.empty()) {
-    const auto octets = static_cast<std::size_t>(fx.accepted.size());
-    counters_.octets_in += octets;
-    entry.in.insert(fx.accepted.begin,
-                    slice_of(packet, tcp.payload.subspan(fx.accepted_from, octets)), &pool_);
+    counters_.octets_in += static_cast<std::size_t>(fx.accepted.size());
+    keep(entry, run, fx);
   }
   apply(index, fx, now);
   const bool over = fx.taken_count > 0 && fx.transitions().back().event == tcp::Event::reuse;
@@ -62,7 +106,7 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   const tcp::Tcb& t = entry.connection.tcb();
   const Seq snd_nxt = t.iss + 1 + static_cast<std::uint32_t>(t.snd.max);
   remove_from_table(entry, index);
-  to_listener(flow, tcp, packet, now, snd_nxt);
+  to_listener(flow, tcp, run.packets[0], now, snd_nxt);
 }
 
 /// Where no more may wait to be accepted, the ACK counts as lost: the peer's next segment asks
@@ -115,7 +159,7 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owne
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
   listeners_[owner].accept_queue.push_back(grown);
-  to_connection(grown, tcp, packet, now);
+  to_connection(grown, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell({.at = now, .flow = {}, .listener = {owner, listeners_.generation(owner)}, .effects = {}});
 }

@@ -36,28 +36,30 @@ constexpr std::uint32_t kAllOnes = 0xffffffff;
 
 }  // namespace
 
-void Host::packet_arrives(const Slice& packet, TimePoint now) {
-  ++counters_.packets_in;
-  take(packet, Via::link, now);
+void Host::packets_arrive(std::span<const Slice> packets, TimePoint now) {
+  counters_.packets_in += packets.size();
+  while (!packets.empty()) packets = packets.subspan(take(packets, Via::link, now));
 }
 
-/// An ordinary packet asks what parse_ip() asks, and no more: pieces and whatever else is wrong are
-/// read again by those who deal with them. A packet that was put together comes here as well.
-void Host::take(const Slice& packet, Via via, TimePoint now) {
+/// Takes the first of `packets`, and those that continue it; returns how many. An ordinary packet
+/// asks what parse_ip() asks, and no more: pieces and whatever else is wrong are read again by
+/// those who deal with them. A packet that was put together comes here as well.
+std::size_t Host::take(std::span<const Slice> packets, Via via, TimePoint now) {
+  const Slice& packet = packets[0];
   const auto ip = wire::parse_ip(packet.bytes());
   if (!ip) {
     not_whole(packet, ip.error(), via, now);
-    return;
+    return 1;
   }
-  if (!is_between(ip->header.source, ip->header.destination, via)) return;
+  if (!is_between(ip->header.source, ip->header.destination, via)) return 1;
+  if (ip->header.protocol == wire::kProtocolTcp) return tcp_arrives(*ip, packets, now);
   const bool v4 = ip->header.source.is_v4();
-  if (ip->header.protocol == wire::kProtocolTcp) {
-    tcp_arrives(*ip, packet, now);
-  } else if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
+  if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
     icmp_arrives(*ip, now);
   } else {
     to_nobody(*ip, packet, via, now);
   }
+  return 1;
 }
 
 void Host::not_whole(const Slice& packet, wire::ParseError error, Via via, TimePoint now) {
@@ -144,7 +146,7 @@ void Host::whole_arrives(const Slice& packet, Via via, TimePoint now) {
       return;
     }
   }
-  take(packet, via, now);
+  take({&packet, 1}, via, now);
 }
 
 /// Who sent the first piece is told that the others did not come (RFC 792, RFC 4443 §3.3).

@@ -19,7 +19,8 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
       ++counters_.packets_in;
-      take(looped_.pop_front(), Via::loop, now);
+      const Slice packet = looped_.pop_front();
+      take({&packet, 1}, Via::loop, now);
       continue;
     }
     out.clear();
@@ -136,19 +137,23 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
     ++counters_.retransmissions;
     if (segment.why == tcp::Why::fast_retransmit) ++counters_.fast_retransmissions;
   }
-  if (out.payload_size > segment.mss) out.segment_size = segment.mss;
+  const bool cut = out.payload_size > segment.mss;
+  if (cut) out.segment_size = segment.mss;
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
-                          .identification = identification_++,
+                          .identification = identification_,
                           .dont_fragment = !may_be_cut};
+  identification_ = static_cast<std::uint16_t>(
+      identification_ + (cut ? (out.payload_size - 1) / segment.mss : 0) + 1);
   const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
   const std::size_t tcp_size = wire::emit_tcp(header, room.subspan(ip_size));
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
-  out.checksum_partial = !config_.transmit_checksum && !is_local(flow.remote.address);
+  // Whoever cuts it has to sum the parts.
+  out.checksum_partial = (cut || !config_.transmit_checksum) && !is_local(flow.remote.address);
   finish_checksum(flow, out);
 }
 

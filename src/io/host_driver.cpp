@@ -1,6 +1,11 @@
 #include "io/host_driver.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "io/packet_ref.hpp"
+#include "wire/ethernet.hpp"
+#include "wire/splitter.hpp"
 
 namespace lastack::io {
 
@@ -9,15 +14,14 @@ void HostDriver::receive() {
   const TimePoint now = monotonic_now();
   batch_.clear();
   link_->receive(batch_, now);
-  const bool frames = host_->config().medium == host::Medium::ethernet;
-  for (const link::Packet& packet : batch_) {
-    if (frames) {
-      host_->frame_arrives(packet.octets, now);
-    } else {
-      host_->packet_arrives(packet.octets, now);
-    }
+  octets_.clear();
+  for (link::Packet& packet : batch_) octets_.push_back(std::move(packet.octets));
+  if (host_->config().medium == host::Medium::ethernet) {
+    for (const Slice& frame : octets_) host_->frame_arrives(frame, now);
+  } else {
+    host_->packets_arrive(octets_, now);
   }
-  batch_.clear();
+  octets_.clear();
 }
 
 void HostDriver::tell() {
@@ -46,13 +50,27 @@ void HostDriver::turn() {
 
 void HostDriver::send(TimePoint now) {
   while (host_->transmit(out_, now)) {
-    link_->send({.header = out_.header_bytes(),
-                 .payload = out_.payload,
-                 .segment_size = out_.segment_size,
-                 .checksum_partial = out_.checksum_partial,
-                 .tcp_at = out_.tcp_at},
-                now);
+    if (out_.segment_size > 0 && !link_->takes_super_segments()) {
+      send_cut(now);
+    } else {
+      link_->send(ref_to(out_), now);
+    }
     tell();
+  }
+}
+
+void HostDriver::send_cut(TimePoint now) {
+  const bool frames = host_->config().medium == host::Medium::ethernet;
+  wire::Splitter splitter({.header = out_.header_bytes(),
+                           .payload = out_.payload,
+                           .payload_size = out_.payload_size,
+                           .ip_at = frames ? wire::kEthernetHeader : 0,
+                           .tcp_at = out_.tcp_at,
+                           .segment_size = out_.segment_size});
+  while (!splitter.done()) {
+    cut_.resize(std::max(cut_.size(), splitter.next_size()));
+    const std::size_t octets = splitter.next(cut_);
+    link_->send({.header = std::span(cut_).first(octets), .payload = {}}, now);
   }
 }
 

@@ -32,10 +32,13 @@ class HostDriver {
 
   void tell();
   void send(TimePoint now);
+  void send_cut(TimePoint now);
 
   host::Host* host_;
   link::Link* link_;
   std::vector<link::Packet> batch_;
+  std::vector<Slice> octets_;   ///< of the batch
+  std::vector<std::byte> cut_;  ///< where the parts of a super-segment are written
   host::PacketOut out_;
   bool paused_ = false;
 };

@@ -1,6 +1,5 @@
 #include "link/link.hpp"
 
-#include "wire/checksum.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::link {
@@ -18,9 +17,7 @@ Packet copy_of(const PacketRef& packet, TimePoint now) {
   copy.octets.extend(packet.header);
   for (const Slice& part : packet.payload) copy.octets.extend(part.bytes());
   if (packet.checksum_partial && packet.tcp_at < room.size()) {
-    wire::Sum sum;  // with the pseudo-header's, which stands where the checksum will
-    sum.add(room.subspan(packet.tcp_at));
-    wire::set_tcp_checksum(room.subspan(packet.tcp_at), sum.checksum());
+    wire::finish_tcp_checksum(room.subspan(packet.tcp_at));
   }
   return copy;
 }

@@ -63,6 +63,8 @@ class Link {
   virtual void advance(TimePoint) {}
   /// Octets of the largest IP packet it takes, a super-segment aside.
   [[nodiscard]] virtual std::uint16_t mtu() const = 0;
+  /// Whether it takes super-segments; where not, they are cut before they come here.
+  [[nodiscard]] virtual bool takes_super_segments() const { return true; }
 };
 
 /// A link around another, which must outlive it: everything goes straight through unless
@@ -79,6 +81,9 @@ class Wrapper : public Link {
   [[nodiscard]] TimePoint next_deadline() const override { return inner_->next_deadline(); }
   void advance(TimePoint now) override { inner_->advance(now); }
   [[nodiscard]] std::uint16_t mtu() const override { return inner_->mtu(); }
+  [[nodiscard]] bool takes_super_segments() const override {
+    return inner_->takes_super_segments();
+  }
 
  protected:
   [[nodiscard]] Link& inner() { return *inner_; }

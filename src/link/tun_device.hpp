@@ -59,6 +59,7 @@ class TunDevice : public Link {
   void pass_on(Packet packet, TimePoint now) override;
   std::size_t receive(std::vector<Packet>& into, TimePoint now) override;
   [[nodiscard]] std::uint16_t mtu() const override { return mtu_; }
+  [[nodiscard]] bool takes_super_segments() const override { return offload_; }
 
  protected:
   /// Whether the device carries IP packets, or frames around them.

@@ -53,6 +53,9 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   for (const Slice& part : packet.payload) {
     flat_.insert(flat_.end(), part.bytes().begin(), part.bytes().end());
   }
+  if (packet.checksum_partial) {
+    wire::finish_tcp_checksum(std::span(flat_).subspan(packet.tcp_at));
+  }
   const auto parsed = parse(flat_);
   if (!parsed) {
     if (is_icmp_error(flat_)) return;

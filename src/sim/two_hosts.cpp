@@ -4,6 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "io/packet_ref.hpp"
+#include "link/link.hpp"
+
 namespace lastack::sim {
 
 TwoHosts::TwoHosts(TwoHostsConfig config) : config_(std::move(config)) {
@@ -44,10 +47,8 @@ void TwoHosts::flush() {
                     .lost = config_.drop.contains(sent_),
                     .why = out_.why,
                     .attempt = out_.attempt,
-                    .packet = {}};
-      // A block of its own: the receiver must not keep blocks of the sender's pool.
-      flight.packet = Slice::allocate(out_.size());
-      flight.packet.grow(out_.copy_to(flight.packet.tail_room()));
+                    // A block of its own: the receiver must not keep blocks of the sender's pool.
+                    .packet = link::copy_of(io::ref_to(out_), now_).octets};
       if (on_sent) on_sent(flight);
       if (!flight.lost) wire_.push_back(std::move(flight));
     }

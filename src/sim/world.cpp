@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/packet_ref.hpp"
 #include "wire/ip.hpp"
 
 namespace lastack::sim {
@@ -134,11 +135,7 @@ void World::send_packets(std::size_t i) {
     ++packets_;
     Port* port = port_for(place, out_);
     if (port == nullptr) continue;  // no wire leads there
-    const link::PacketRef packet{.header = out_.header_bytes(),
-                                 .payload = out_.payload,
-                                 .segment_size = out_.segment_size,
-                                 .checksum_partial = out_.checksum_partial,
-                                 .tcp_at = out_.tcp_at};
+    const link::PacketRef packet = io::ref_to(out_);
     trace(i, true, packet.header);
     for (const Slice& part : packet.payload) trace(i, true, part.bytes());
     if (watcher_ != nullptr) watcher_->sent(i, packet, now_);

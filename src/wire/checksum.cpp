@@ -1,6 +1,5 @@
 #include "wire/checksum.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 namespace lastack::wire {
@@ -39,8 +38,10 @@ using Vector = std::uint64_t __attribute__((vector_size(32)));  // GCC's and Cla
 constexpr std::size_t kPair = 2 * sizeof(Vector);
 
 /// Inlined into functions for different machines. Sums of the lower and of the upper halves grow
-/// side by side: an addition need not wait for the one before.
-[[gnu::always_inline]] inline std::uint64_t vector_sum(Bytes octets) {
+/// side by side: an addition need not wait for the one before. What is loaded is also stored at
+/// `to`, unless that is null.
+template <bool kCopy>
+[[gnu::always_inline]] inline std::uint64_t vector_sum(Bytes octets, std::byte* to) {
   const std::byte* at = octets.data();
   std::size_t left = octets.size();
   Vector low{};
@@ -52,42 +53,59 @@ constexpr std::size_t kPair = 2 * sizeof(Vector);
     Vector second;
     std::memcpy(&first, at, sizeof first);
     std::memcpy(&second, at + sizeof first, sizeof second);
+    if constexpr (kCopy) {
+      std::memcpy(to, &first, sizeof first);
+      std::memcpy(to + sizeof first, &second, sizeof second);
+      to += kPair;
+    }
     low += first & 0xffffffffU;
     high += first >> 32U;
     low2 += second & 0xffffffffU;
     high2 += second >> 32U;
   }
   const Vector all = (low + low2) + (high + high2);
+  if constexpr (kCopy) std::memcpy(to, at, left);
   return halves(all[0]) + halves(all[1]) + halves(all[2]) + halves(all[3]) +
          plain_sum(octets.last(left));
 }
 
-std::uint64_t any_machine_sum(Bytes octets) { return vector_sum(octets); }
+template <bool kCopy>
+std::uint64_t any_machine_sum(Bytes octets, std::byte* to) {
+  return vector_sum<kCopy>(octets, to);
+}
 
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] std::uint64_t avx2_sum(Bytes octets) { return vector_sum(octets); }
+template <bool kCopy>
+[[gnu::target("avx2")]] std::uint64_t avx2_sum(Bytes octets, std::byte* to) {
+  return vector_sum<kCopy>(octets, to);
+}
 const auto has_avx2 = [] { return __builtin_cpu_supports("avx2") != 0; };
 #endif
-
-constexpr std::size_t kBlock = 4096;  // summed while still in the nearest cache
 
 }  // namespace
 
 std::uint64_t Sum::sum_of(Bytes octets) {
   if (octets.size() < 2 * kPair) return plain_sum(octets);
 #if defined(__x86_64__)
-  if (has_avx2()) return avx2_sum(octets);
+  if (has_avx2()) return avx2_sum<false>(octets, nullptr);
 #endif
-  return any_machine_sum(octets);
+  return any_machine_sum<false>(octets, nullptr);
 }
 
 Sum copy_and_sum(Bytes from, MutableBytes to) {
   Sum sum;
-  for (std::size_t at = 0; at < from.size(); at += kBlock) {
-    const Bytes block = from.subspan(at, std::min(kBlock, from.size() - at));
-    std::memcpy(to.data() + at, block.data(), block.size());
-    sum.add(block);
+  if (from.size() < 2 * kPair) {
+    if (!from.empty()) std::memcpy(to.data(), from.data(), from.size());
+    sum.value_ = plain_sum(from);
+    return sum;
   }
+#if defined(__x86_64__)
+  if (has_avx2()) {
+    sum.value_ = avx2_sum<true>(from, to.data());
+    return sum;
+  }
+#endif
+  sum.value_ = any_machine_sum<true>(from, to.data());
   return sum;
 }
 

@@ -43,6 +43,7 @@ class Sum {
   }
 
  private:
+  friend Sum copy_and_sum(Bytes from, MutableBytes to);
   [[nodiscard]] static std::uint64_t sum_of(Bytes octets);
   [[nodiscard]] constexpr std::uint16_t folded_native() const {
     std::uint64_t v = (value_ >> 32U) + (value_ & 0xffffffffU);

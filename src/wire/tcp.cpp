@@ -177,6 +177,12 @@ void set_tcp_checksum(MutableBytes segment, std::uint16_t checksum) {
   out.u16(checksum);
 }
 
+void finish_tcp_checksum(MutableBytes segment) {
+  Sum sum;
+  sum.add(segment);
+  set_tcp_checksum(segment, sum.checksum());
+}
+
 Sum tcp_sum(const IpAddress& source, const IpAddress& destination, Bytes segment) {
   Sum sum =
       pseudo_header(source, destination, kProtocolTcp, static_cast<std::uint32_t>(segment.size()));

@@ -36,6 +36,10 @@ std::size_t emit_tcp(const TcpHeader& header, MutableBytes into);
 /// Puts `checksum` into the header at the front of `segment`.
 void set_tcp_checksum(MutableBytes segment, std::uint16_t checksum);
 
+/// Finishes a checksum that was left to the link: where it will stand there is the pseudo-header's
+/// sum. `segment` is whole.
+void finish_tcp_checksum(MutableBytes segment);
+
 /// The sum over pseudo-header and `segment` as it stands: checksum() of it is 0 where the segment's
 /// own checksum is right, and what belongs into the field where that is zero.
 [[nodiscard]] Sum tcp_sum(const IpAddress& source, const IpAddress& destination, Bytes segment);

@@ -75,6 +75,7 @@ void Side::pull(const Sent& sent) {
     must(i < kMostPackets, "a host that never stops sending");
     flat_.resize(out_.size());
     must(out_.copy_to(flat_) == flat_.size(), "the size of a packet");
+    if (out_.checksum_partial) wire::finish_tcp_checksum(std::span(flat_).subspan(out_.tcp_at));
     look_at(flat_, out_);
     sent(flat_, out_.segment_size);
     checks.events();

@@ -15,6 +15,7 @@ using lastack_test::octets;
 using lastack_test::operator+;
 using lastack_test::Octets;
 using lastack_test::options_header;
+using lastack_test::told;
 using lastack_test::v4;
 using lastack_test::v6;
 
@@ -30,9 +31,6 @@ std::string_view said(const Octets& packet) {
 /// What the sender of a refused packet is told.
 HeaderProblem refusal(const Octets& packet) { return header_problem(packet).value(); }
 
-HeaderProblem told(ParseError error, std::uint8_t code, std::uint32_t pointer) {
-  return {.error = error, .told = true, .code = code, .pointer = pointer};
-}
 HeaderProblem dropped(ParseError error) { return {.error = error}; }
 
 // --- IPv4's options

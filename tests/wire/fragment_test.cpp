@@ -16,6 +16,7 @@ using lastack_test::Octets;
 using lastack_test::options_header;
 using lastack_test::piece_v4;
 using lastack_test::piece_v6;
+using lastack_test::told;
 using lastack_test::v6;
 
 constexpr std::uint8_t kUdp = 17;

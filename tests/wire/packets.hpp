@@ -8,6 +8,7 @@
 
 #include "wire/checksum.hpp"
 #include "wire/extensions.hpp"
+#include "wire/header_problem.hpp"
 #include "wire/icmp.hpp"
 #include "wire/ip.hpp"
 #include "wire/octets.hpp"
@@ -37,6 +38,12 @@ inline Octets summed(Octets packet) {
   sum.add(Bytes(packet).first(header));
   lastack::wire::Writer(std::span(packet).subspan(10, 2)).u16(sum.checksum());
   return packet;
+}
+
+/// A problem that the sender is told of.
+inline lastack::wire::HeaderProblem told(lastack::wire::ParseError error, std::uint8_t code,
+                                         std::uint32_t pointer) {
+  return {.error = error, .told = true, .code = code, .pointer = pointer};
 }
 
 /// 10.0.0.1 to 10.0.0.2, with `options` (a multiple of four octets) in the header.
