@@ -10,19 +10,26 @@
 namespace lastack::cli {
 namespace {
 
-constexpr std::size_t kBatch = 64;           // packets that a link hands over at once
 constexpr Duration kOnTheWay = Duration(1);  // a microsecond for each batch
 
 }  // namespace
 
 BenchWorld::BenchWorld(const BenchWire& wire)
     : wire_(wire), a_(config(false), 1), b_(config(true), 2) {
-  batch_.reserve(kBatch);
+  batch_.reserve(kBenchBatch);
   advance();
-  listener_ = *b().socket();
-  const bool listening = b().bind(listener_, server()).has_value() &&
-                         b().listen(listener_, wire_.listeners_backlog, now_).has_value();
+}
+
+host::Endpoint BenchWorld::server(std::size_t nth) const {
+  return {address(true), static_cast<std::uint16_t>(kFirstServer + nth)};
+}
+
+void BenchWorld::listen() {
+  const auto fd = b().socket();
+  const bool listening = fd && b().bind(*fd, server(listeners_.size())).has_value() &&
+                         b().listen(*fd, wire_.listeners_backlog, now_).has_value();
   if (!listening) throw Failure{"the server can't listen", kFailed};
+  listeners_.push_back(*fd);
 }
 
 wire::IpAddress BenchWorld::address(bool b) const {
@@ -75,7 +82,7 @@ void BenchWorld::carry_copy(Side& to) {
 
 std::size_t BenchWorld::carry(Side& from, Side& to) {
   batch_.clear();
-  while (batch_.size() < kBatch && from.host.transmit(out_, now_)) carry_copy(to);
+  while (batch_.size() < kBenchBatch && from.host.transmit(out_, now_)) carry_copy(to);
   if (batch_.empty()) return 0;
   now_ += kOnTheWay;
   if (to.host.next_deadline() <= now_) to.host.advance(now_);
@@ -113,12 +120,14 @@ void BenchWorld::pass(Duration span) {
   now_ = std::max(now_, until);
 }
 
-BenchWorld::Pair BenchWorld::connect() {
+BenchWorld::Pair BenchWorld::connect(std::size_t nth) {
+  const std::size_t where = nth / kClientsPerServer;
+  while (listeners_.size() <= where) listen();
   const auto client = a().socket();
   if (!client) throw Failure{"no descriptors left", kFailed};
-  (void)a().connect(*client, server(), now_);
+  (void)a().connect(*client, server(where), now_);
   exchange();
-  const auto accepted = b().accept(listener_);
+  const auto accepted = b().accept(listeners_[where]);
   if (!accepted || *a().state(*client) != tcp::State::established) {
     throw Failure{"a connection was not established: no port left, or too many in TIME_WAIT",
                   kFailed};

@@ -12,6 +12,8 @@
 
 namespace lastack::cli {
 
+inline constexpr std::size_t kBenchBatch = 64;  ///< packets that the wire carries at once
+
 struct BenchWire {
   bool v6 = false;
   bool ethernet = false;               ///< frames around the packets, neighbours to be found
@@ -30,8 +32,9 @@ class BenchWorld {
   explicit BenchWorld(const BenchWire& wire);
 
   using Pair = std::pair<socket::Fd, socket::Fd>;
-  /// A client's descriptor at A and its server's at B, established.
-  Pair connect();
+  /// A client's descriptor at A and its server's at B, established: the `nth` of those that stay
+  /// open. There may be any number: where a port has all the clients it can have, the next listens.
+  Pair connect(std::size_t nth = 0);
   /// Packets both ways until there are none.
   void exchange();
   /// A batch from one to the other, on its way for a microsecond; packets carried.
@@ -46,8 +49,6 @@ class BenchWorld {
   [[nodiscard]] host::Host& host_b() { return b_.host; }
   [[nodiscard]] TimePoint now() const { return now_; }
   [[nodiscard]] std::uint64_t packets() const { return packets_; }
-  [[nodiscard]] socket::Fd listener() const { return listener_; }
-  [[nodiscard]] host::Endpoint server() const { return {address(true), 80}; }
 
  private:
   struct Side {
@@ -60,13 +61,17 @@ class BenchWorld {
   [[nodiscard]] host::Config config(bool b) const;
   std::size_t carry(Side& from, Side& to);
   void carry_copy(Side& to);
+  [[nodiscard]] host::Endpoint server(std::size_t nth) const;
+  void listen();
   void advance();
 
   BenchWire wire_;
   TimePoint now_{std::chrono::seconds(1000)};
   Side a_;
   Side b_;
-  socket::Fd listener_ = -1;
+  static constexpr std::uint16_t kFirstServer = 80;
+  static constexpr std::size_t kClientsPerServer = 60'000;
+  std::vector<socket::Fd> listeners_;  ///< on kFirstServer and the ports behind it
   host::PacketOut out_;
   std::vector<Slice> batch_;
   std::uint64_t packets_ = 0;

@@ -58,7 +58,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
     case Handle::Kind::connection: {
       ConnectionEntry& entry = connections_[i];
       const std::uint32_t most =
-          config_.super_segment > 0 ? config_.super_segment : entry.connection.tcb().snd.mss;
+          std::max<std::uint32_t>(config_.super_segment, entry.connection.tcb().snd.mss);
       if (const auto segment = entry.connection.transmit(now, most)) {
         if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
         build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);

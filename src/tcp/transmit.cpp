@@ -107,7 +107,7 @@ std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const Offset pending = snd.end - snd.nxt;
   const Offset octets = std::min({pending, edge - snd.nxt, Offset{most}});
   if (octets <= 0) return 0;
-  const Offset mss = payload_limit();
+  const Offset mss = std::min(payload_limit(), most);  // the link may take less than the peer
   const Offset whole = octets - octets % mss;
   const bool all = octets == pending || (again && snd.nxt + octets >= snd.max);
   const bool idle = snd.nxt == snd.una && whole == 0;

@@ -63,6 +63,13 @@ TEST(Send, ASuperSegmentIsAWholeNumberOfSegments) {
 }
 
 // The MSS counts options (§3.7.1, MUST-16): 1455 octets and a timestamp are more than one segment.
+TEST(Send, ALinkThatTakesLessThanThePeerIsNoReasonToWait) {
+  Script s;
+  s.establish().send(5000).pull(1000);
+  ASSERT_EQ(s.out.size(), 5U) << s.log;
+  for (const Outgoing& segment : s.out) EXPECT_EQ(segment.payload.size(), 1000);
+}
+
 TEST(Send, NoSegmentIsLargerThanThePathTakesOptionsIncluded) {
   Settings settings = Script::plain();
   settings.timestamps = true;
