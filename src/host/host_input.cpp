@@ -4,25 +4,19 @@
 #include "host/host.hpp"
 
 namespace lastack::host {
-namespace {
 
-/// `part` of the octets of `whole`, as a slice of it.
-Slice slice_of(const Slice& whole, wire::Bytes part) {
-  if (part.empty()) return {};
-  return whole.sub(static_cast<std::size_t>(part.data() - whole.bytes().data()), part.size());
-}
-
-}  // namespace
-
-void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now) {
-  if (config_.verify_checksum &&
+void Host::tcp_arrives(const wire::ParsedIp& ip, const Slice& packet, bool verify, TimePoint now) {
+  ++counters_.tcp.in_segments;
+  if (verify &&
       wire::tcp_sum(ip.header.source, ip.header.destination, ip.payload).checksum() != 0) {
     ++counters_.tcp_checksum;
+    ++counters_.tcp.in_errors;
     return;
   }
   const auto tcp = wire::parse_tcp(ip.payload);
   if (!tcp) {
     ++counters_.malformed[static_cast<std::size_t>(tcp.error())];
+    ++counters_.tcp.in_errors;
     return;
   }
   const Flow flow{{ip.header.destination, tcp->header.destination_port},
@@ -110,6 +104,7 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
 /// The handshake is complete: what was kept of it becomes a connection that waits to be accepted.
 void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
                 const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
+  ++counters_.tcp.passive_opens;
   tcp::Connection connection(record, listeners_[owner].settings, now);
   const std::uint32_t grown = make_connection(flow, std::move(connection));
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
