@@ -1,8 +1,4 @@
 // UDP at a host (RFC 768, RFC 1122 §4.1): datagrams in and out, the user's side, what ICMP says.
-//
-// Datagrams to a broadcast or multicast address are taken by nobody and answered by nobody: not
-// even with an ICMP error (RFC 1122 §3.2.2); Counters::bad_address counts them. None are sent
-// there.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -10,6 +6,10 @@
 #include "host/host.hpp"
 #include "wire/quote.hpp"
 #include "wire/udp.hpp"
+
+// DEVIATES: RFC 1122 §3.2.1.3, §3.3.6: datagrams to a broadcast or multicast address are taken by
+// nobody. They are counted (Counters::bad_address) and never answered, not even with an ICMP error.
+// None are sent there.
 
 namespace lastack::host {
 namespace {
