@@ -199,6 +199,8 @@ void add_own(const Counters& c, NamedCounters& to) {
                        {"LastackIpNoProtocol", c.no_protocol},
                        {"LastackIpNoPayload", c.no_payload},
                        {"LastackIpReasmEvicted", c.reassembly_evicted},
+                       {"LastackIpReasmTimedOut", c.reassembly_timed_out},
+                       {"LastackUdpNoPort", c.no_port},
                        {"LastackTcpSynQueueFull", c.syn_queue_full},
                        {"LastackTooMany", c.too_many},
                        {"LastackRepliesDropped", c.replies_dropped},
