@@ -39,6 +39,7 @@ void add_demo(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_explore(CLI::App& app);
 void add_man(CLI::App& app);
+void add_nstat(CLI::App& app);
 void add_relay(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_states(CLI::App& app);

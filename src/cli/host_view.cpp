@@ -150,18 +150,34 @@ nlohmann::json internals_of(const host::ConnectionEntry& entry, const host::Host
   return out;
 }
 
-/// A listener's remote end is any of its own family.
+/// The remote end of one that has none is any of its own family.
+host::Endpoint anybody(const host::Endpoint& local) {
+  const bool v6 = local.address.family() == wire::Family::v6;
+  return {v6 ? wire::IpAddress::from(std::array<std::byte, 16>{}) : wire::IpAddress{}, 0};
+}
+
 host::Flow shown_flow(const host::View& view) {
   host::Flow flow = view.flow;
-  const bool v6 = flow.local.address.family() == wire::Family::v6;
-  const std::array<std::byte, 16> any{};
-  if (view.state == tcp::State::listen && v6) flow.remote.address = wire::IpAddress::from(any);
+  if (view.state == tcp::State::listen) flow.remote = anybody(flow.local);
   return flow;
+}
+
+nlohmann::json row_of(const host::UdpEntry& entry, TimePoint now) {
+  const udp::UdpEndpoint& e = entry.endpoint;
+  const tcp::State state = e.connected() ? tcp::State::established : tcp::State::closed;
+  return {{"protocol", "udp"},
+          {"state", to_string(state)},
+          {"local", endpoint_text(e.local())},
+          {"remote", endpoint_text(e.connected() ? e.remote() : anybody(e.local()))},
+          {"recv_q", e.held()},
+          {"send_q", 0},
+          {"since_ms", (now - entry.since) / 1ms}};
 }
 
 nlohmann::json row_of(const host::View& view, const host::Host& host, TimePoint now) {
   const host::Flow flow = shown_flow(view);
-  nlohmann::json row{{"state", to_string(view.state)},
+  nlohmann::json row{{"protocol", "tcp"},
+                     {"state", to_string(view.state)},
                      {"local", endpoint_text(flow.local)},
                      {"remote", endpoint_text(flow.remote)},
                      {"recv_q", view.receive_queue},
@@ -191,6 +207,8 @@ std::string endpoint_text(const host::Endpoint& endpoint) {
 nlohmann::json view_of(const host::Host& host, TimePoint now) {
   nlohmann::json rows = nlohmann::json::array();
   host.each([&](const host::View& view) { rows.push_back(row_of(view, host, now)); });
+  host.udp_endpoints().each(
+      [&](const host::UdpEntry& entry) { rows.push_back(row_of(entry, now)); });
   return rows;
 }
 

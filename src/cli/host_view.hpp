@@ -2,10 +2,14 @@
 //
 // A row of view_of() has these; what is not known, or not so, is left out:
 //
-//   state     the classic name
+//   protocol  "tcp" or "udp"
+//   state     the classic name; of UDP ESTABLISHED where it is connected, else CLOSED, as the
+//   kernel
+//             has it
 //   local     "10.0.0.1:80", "[fd00::1]:80"; a listener's remote end has port "*"
 //   remote
-//   recv_q    octets not read; of a listener, connections that wait to be accepted. Linux counts a
+//   recv_q    octets not read, of UDP with the memory they cost, as Linux counts; of a listener,
+//   connections that wait to be accepted. Linux counts a
 //             FIN that nobody has read yet as one more; here nobody can tell whether it was
 //   send_q    octets not acknowledged, our SYN and our FIN counted as Linux does; of a listener,
 //   the
@@ -38,7 +42,7 @@
 
 namespace lastack::cli {
 
-/// The rows of all connections, records and listeners.
+/// The rows of all connections, records, listeners and UDP endpoints.
 [[nodiscard]] nlohmann::json view_of(const host::Host& host, TimePoint now);
 [[nodiscard]] nlohmann::json counters_of(const host::Host& host);
 [[nodiscard]] nlohmann::json counters_of(const link::TunTally& tally);

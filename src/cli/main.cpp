@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
   add_connect(app);
   add_relay(app);
   add_ss(app);
+  add_nstat(app);
   add_trace(app);
   add_ask(app);
   add_doctor(app);

@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/host_view.hpp"
 #include "cli/link_view.hpp"
+#include "cli/nstat_names.hpp"
 #include "control/trace_events.hpp"
 
 namespace lastack::cli {
@@ -101,6 +102,14 @@ void RealHost::watch_device(bool on) {
   }
 }
 
+Counted RealHost::counted() const {
+  Counted counted{.started = started_, .at = io::monotonic_now(), .counters = {}};
+  counted.counters = named_counters(host_.counters());
+  if (host_.link() != nullptr) add_named(host_.link()->counters(), counted.counters);
+  add_named(device_->tally(), counted.counters);
+  return counted;
+}
+
 nlohmann::json RealHost::answer(const nlohmann::json& request) {
   const std::string what = request.value("ask", "");
   if (what == "ss") return view_of(host_, io::monotonic_now());
@@ -112,6 +121,7 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
     counters["device"] = counters_of(device_->tally());
     return counters;
   }
+  if (what == "nstat") return counted().json();
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
   if (what == "pause" || what == "resume") {
     const bool pause = what == "pause";

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/device.hpp"
+#include "cli/nstat_history.hpp"
 #include "control/control.hpp"
 #include "host/host.hpp"
 #include "io/host_driver.hpp"
@@ -48,6 +49,7 @@ class RealHost {
   void tell_news();
   void watch_device(bool on);
   nlohmann::json answer(const nlohmann::json& request);
+  [[nodiscard]] Counted counted() const;
 
   int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
   host::Config config_;
@@ -58,6 +60,7 @@ class RealHost {
   io::HostDriver driver_;
   control::Server control_;
   int signal_ = 0;
+  TimePoint started_ = io::monotonic_now();
 };
 
 }  // namespace lastack::cli

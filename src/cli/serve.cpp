@@ -7,6 +7,7 @@
 #include "cli/manual.hpp"
 #include "cli/real_host.hpp"
 #include "cli/services.hpp"
+#include "cli/udp_services.hpp"
 
 namespace lastack::cli {
 namespace {
@@ -18,13 +19,17 @@ struct ServeOptions {
   DeviceOptions device;
 };
 
-void start_services(Services& services, const RealHost& host, const ServeOptions& options) {
+void start_services(Services& services, UdpServices& udp, const RealHost& host,
+                    const ServeOptions& options) {
   const auto parsed = parse_services(options.words);
   if (!parsed.error.empty())
     throw Failure{parsed.error + "\n  lastack serve --help   names them", kUsage};
   for (const ServiceSpec& spec : parsed.services) {
-    const auto error = services.add(spec, host.speaks(wire::Family::v4),
-                                    host.speaks(wire::Family::v6), io::monotonic_now());
+    const bool v4 = host.speaks(wire::Family::v4);
+    const bool v6 = host.speaks(wire::Family::v6);
+    const TimePoint now = io::monotonic_now();
+    const auto error =
+        speaks_udp(spec) ? udp.add(spec, v4, v6, now) : services.add(spec, v4, v6, now);
     if (error) throw Failure{*error, kFailed};
   }
 }
@@ -32,9 +37,14 @@ void start_services(Services& services, const RealHost& host, const ServeOptions
 void serve(const ServeOptions& options) {
   RealHost host(options.device);
   Services services(host.sockets());
-  start_services(services, host, options);
-  host.on_event = [&services](const host::HostEvent& event, TimePoint now) {
-    services.on_event(event, now);
+  UdpServices udp(host.host());
+  start_services(services, udp, host, options);
+  host.on_event = [&](const host::HostEvent& event, TimePoint now) {
+    if (event.udp != host::UdpId{}) {
+      udp.on_event(event, now);
+    } else {
+      services.on_event(event, now);
+    }
   };
   host.wait_for_addresses();
   fmt::print("ready\n");
@@ -65,6 +75,8 @@ Manual serve_manual() {
                     "an echo server; in another terminal: nc 10.9.0.2 7"},
                    {"lastack serve http 80=. forget 9 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
                     "files of this folder, and a server that never closes"},
+                   {"lastack serve udp-echo 7 echo 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
+                    "over UDP as well: nc -u 10.9.0.2 7"},
                    {"lastack serve echo 7 --tap la1 --ip 10.9.1.2/24 --peer 10.9.1.1",
                     "on an Ethernet"},
                    {"lastack serve sink 9 --tun la0 --ip fd09::2/64 --peer fd09::1 --profile linux",

@@ -139,7 +139,9 @@ std::vector<std::pair<std::string, std::string>> service_kinds() {
           {"source PORT", "sends without end, also after the peer's FIN, until a reset"},
           {"turn PORT=OCTETS", "reads to the peer's FIN, then sends OCTETS, then closes"},
           {"forget PORT", "reads to the peer's FIN and never closes"},
-          {"http PORT=FOLDER", "files of FOLDER"}};
+          {"http PORT=FOLDER", "files of FOLDER"},
+          {"udp-echo PORT", "sends each datagram back to where it came from"},
+          {"udp-discard PORT", "reads datagrams and forgets them"}};
 }
 
 ParsedServices parse_services(const std::vector<std::string>& words) {

@@ -112,14 +112,19 @@ constexpr std::array kFiguresAtLast{
 
 /// The cells of a row: iproute2 aligns an address at its colon.
 struct Cells {
-  std::array<std::string, 7> columns;  ///< State Recv-Q Send-Q Local: Port Peer: Port
+  /// Netid State Recv-Q Send-Q Local: Port Peer: Port
+  std::array<std::string, 8> columns;
   std::string rest;
 };
 
-constexpr std::size_t kStateColumn = 0;
-constexpr bool right_aligned(std::size_t column) { return column == 3 || column == 5; }
+constexpr std::size_t kNetidColumn = 0;
+constexpr std::size_t kStateColumn = 1;
+constexpr bool right_aligned(std::size_t column) { return column == 4 || column == 6; }
 /// What stands before a column: an address and its port touch.
-constexpr bool apart(std::size_t column) { return column != 4 && column != 6; }
+constexpr bool apart(std::size_t column) { return column != 5 && column != 7; }
+constexpr bool is_shown(std::size_t column, const Columns& shown) {
+  return (column != kNetidColumn || shown.netid) && (column != kStateColumn || shown.state);
+}
 
 void put_endpoint(const std::string& text, std::string& address, std::string& port) {
   const std::size_t colon = text.rfind(':');
@@ -128,9 +133,11 @@ void put_endpoint(const std::string& text, std::string& address, std::string& po
 }
 
 Cells cells_of(const SocketRow& row, const Columns& shown) {
-  Cells cells{{spelled(row.state), std::to_string(row.recv_q), std::to_string(row.send_q)}, {}};
-  put_endpoint(row_word(row.all, "local"), cells.columns[3], cells.columns[4]);
-  put_endpoint(row_word(row.all, "remote"), cells.columns[5], cells.columns[6]);
+  Cells cells{{row.udp ? "udp" : "tcp", spelled(row.state), std::to_string(row.recv_q),
+               std::to_string(row.send_q)},
+              {}};
+  put_endpoint(row_word(row.all, "local"), cells.columns[4], cells.columns[5]);
+  put_endpoint(row_word(row.all, "remote"), cells.columns[6], cells.columns[7]);
   if (!row.process.empty()) {
     cells.rest = fmt::format("users:((\"{}\",pid={:.0f}))", row.process,
                              row_number(row.all, "pid").value_or(0));
@@ -141,9 +148,11 @@ Cells cells_of(const SocketRow& row, const Columns& shown) {
   return cells;
 }
 
-std::string line_of(const Cells& cells, const std::array<std::size_t, 7>& widths, bool state) {
+std::string line_of(const Cells& cells, const std::array<std::size_t, 8>& widths,
+                    const Columns& shown) {
   std::string line;
-  for (std::size_t i = state ? kStateColumn : 1; i < widths.size(); ++i) {
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (!is_shown(i, shown)) continue;
     if (!line.empty() && apart(i)) line += ' ';
     line += right_aligned(i) ? fmt::format("{:>{}}", cells.columns[i], widths[i])
                              : fmt::format("{:<{}}", cells.columns[i], widths[i]);
@@ -174,7 +183,8 @@ std::optional<SocketRow> row_from(const Json& answer, int pid) {
   if (!state || !local || !remote || !recv_q || !send_q || *recv_q < 0 || *send_q < 0) {
     return std::nullopt;
   }
-  SocketRow row{.state = *state,
+  SocketRow row{.udp = row_word(answer, "protocol") == "udp",
+                .state = *state,
                 .flow = {*local, *remote},
                 .recv_q = answer["recv_q"].get<std::uint64_t>(),
                 .send_q = answer["send_q"].get<std::uint64_t>(),
@@ -242,11 +252,12 @@ std::string extended_text(const Json& row) {
 
 std::string socket_table(const std::vector<SocketRow>& rows, const Columns& shown) {
   const Cells header{
-      {"State", "Recv-Q", "Send-Q", "Local Address:", "Port", "Peer Address:", "Port"}, "Process"};
+      {"Netid", "State", "Recv-Q", "Send-Q", "Local Address:", "Port", "Peer Address:", "Port"},
+      "Process"};
   std::vector<Cells> all;
   all.reserve(rows.size());
   for (const SocketRow& row : rows) all.push_back(cells_of(row, shown));
-  std::array<std::size_t, 7> widths{};
+  std::array<std::size_t, 8> widths{};
   const auto widen = [&widths](const Cells& cells) {
     for (std::size_t i = 0; i < widths.size(); ++i) {
       widths[i] = std::max(widths[i], cells.columns[i].size());
@@ -255,9 +266,9 @@ std::string socket_table(const std::vector<SocketRow>& rows, const Columns& show
   if (shown.header) widen(header);
   for (const Cells& cells : all) widen(cells);
 
-  std::string text = shown.header ? line_of(header, widths, shown.state) : "";
+  std::string text = shown.header ? line_of(header, widths, shown) : "";
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    text += line_of(all[i], widths, shown.state);
+    text += line_of(all[i], widths, shown);
     if (shown.internals) {
       const std::string internals = internals_text(rows[i].all, shown.numeric);
       if (!internals.empty()) text += "\t " + internals + "\n";
@@ -274,7 +285,12 @@ std::string socket_summary(const std::vector<SocketRow>& rows) {
   };
   std::array<Count, tcp::kStateCount> counts{};
   std::size_t orphaned = 0;
+  std::size_t endpoints = 0;
   for (const SocketRow& row : rows) {
+    if (row.udp) {
+      ++endpoints;
+      continue;
+    }
     Count& count = counts[static_cast<std::size_t>(row.state)];
     ++(row.flow.local.address.is_v4() ? count.v4 : count.v6);
     orphaned += row_flag(row.all, "orphan") ? 1 : 0;
@@ -284,9 +300,12 @@ std::string socket_summary(const std::vector<SocketRow>& rows) {
     return count.v4 + count.v6;
   };
   // RFC 4022's tcpCurrEstab, as iproute2 shows it: CLOSE_WAIT is among them.
-  std::string text = fmt::format("TCP:   {} (estab {}, orphaned {}, timewait {})\n\n", rows.size(),
-                                 total(tcp::State::established) + total(tcp::State::close_wait),
-                                 orphaned, total(tcp::State::time_wait));
+  std::string text =
+      fmt::format("TCP:   {} (estab {}, orphaned {}, timewait {})\n", rows.size() - endpoints,
+                  total(tcp::State::established) + total(tcp::State::close_wait), orphaned,
+                  total(tcp::State::time_wait));
+  if (endpoints > 0) text += fmt::format("UDP:   {}\n", endpoints);
+  text += '\n';
   const auto line = [&text](const auto&... cells) {
     std::string one = fmt::format("{:<11} {:<9} {:<9} {}", cells...);
     text += one + "\n";

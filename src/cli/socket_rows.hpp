@@ -13,6 +13,7 @@
 namespace lastack::cli {
 
 struct SocketRow {
+  bool udp = false;
   tcp::State state = tcp::State::closed;
   host::Flow flow;
   std::uint64_t recv_q = 0;
@@ -27,6 +28,7 @@ struct SocketRow {
 /// What is shown of each.
 struct Columns {
   bool header = true;
+  bool netid = false;      ///< "tcp" or "udp": where both were asked for
   bool state = true;       ///< iproute2 leaves it out where only one state was asked for
   bool timer = false;      ///< -o
   bool extended = false;   ///< -e

@@ -24,6 +24,7 @@ struct SsOptions {
   bool listening = false;
   bool all = false;
   bool tcp = false;
+  bool udp = false;
   bool no_header = false;
   bool processes = false;
   bool summary = false;
@@ -82,6 +83,7 @@ bool by_default(tcp::State state, const SsOptions& options) {
 
 bool passes(const SocketRow& row, const Wanted& wanted) {
   const SsOptions& options = wanted.options;
+  if (row.udp ? !options.udp : options.udp && !options.tcp) return false;
   const bool is_v4 = row.flow.local.address.is_v4();
   if (options.v4 != options.v6 && is_v4 != options.v4) return false;
   const bool state = wanted.filter.names_states() ? wanted.filter.allows(row.state)
@@ -133,6 +135,7 @@ std::string text_of(const std::vector<SocketRow>& rows, const Wanted& wanted) {
   if (options.summary) return socket_summary(rows);
   Columns columns = options.columns;
   columns.header = !options.no_header;
+  columns.netid = options.tcp && options.udp;
   columns.state = !only_one_state(wanted.filter);
   return socket_table(rows, columns);
 }
@@ -184,7 +187,8 @@ Manual ss_manual() {
           "and prints them in the columns of iproute2's ss, with its options, filters and names "
           "of states: connections by default, but not those in TIME-WAIT or SYN-RECV; with -l "
           "listeners, with -a all. Send-Q holds what was not acknowledged; of a listener, Recv-Q "
-          "are the connections that wait to be accepted and Send-Q the most that may.\n\n"
+          "are the connections that wait to be accepted and Send-Q the most that may. Of a UDP "
+          "endpoint Recv-Q is the memory that waiting datagrams take.\n\n"
           "A filter is first states, then an expression. A state is established, syn-sent, "
           "syn-recv, fin-wait-1, fin-wait-2, time-wait, closed, close-wait, last-ack, listening, "
           "closing, its classic name such as CLOSE_WAIT, or a group: all, connected, "
@@ -205,6 +209,7 @@ Manual ss_manual() {
                 {"dst HOST", "the peer's address"}},
       .examples = {{"lastack ss -e", "connections, since when, and why"},
                    {"lastack ss -ltn", "listeners"},
+                   {"lastack ss -tuan", "all of TCP and UDP"},
                    {"lastack ss -tio state established", "timers and what TCP knows of each"},
                    {"lastack ss '( sport = :7 or sport = :80 )' and dst 10.0.0.0/8",
                     "those of two services with peers in a network"},
@@ -248,7 +253,9 @@ void add_ss(CLI::App& app) {
       ->type_name("WORD");
   ss->add_flag("-l,--listening", options->listening, "listeners only");
   ss->add_flag("-a,--all", options->all, "in all states, listeners too");
-  ss->add_flag("-t,--tcp", options->tcp, "TCP: there is nothing else yet");
+  ss->add_flag("-t,--tcp", options->tcp, "TCP; without -t and -u it is this");
+  ss->add_flag("-u,--udp", options->udp,
+               "UDP endpoints: with -a, or -l for those that are not connected");
   ss->add_flag("-4,--ipv4", options->v4, "over IPv4 only");
   ss->add_flag("-6,--ipv6", options->v6, "over IPv6 only");
   ss->add_flag("-n,--numeric", columns.numeric, "rates as numbers; ports are always");

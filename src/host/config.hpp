@@ -9,6 +9,7 @@
 #include "ip/link_layer.hpp"
 #include "ip/reassembly.hpp"
 #include "tcp/settings.hpp"
+#include "udp/endpoint.hpp"
 #include "wire/address.hpp"
 
 namespace lastack::host {
@@ -39,6 +40,11 @@ struct Config {
   std::size_t most_time_wait = 1U << 18U;  ///< records; of more the oldest end before their time
   /// Answers that belong to no connection and wait to be sent: resets, echoes, ICMP errors.
   std::size_t most_replies = 4096;
+  std::size_t most_udp_endpoints = 1U << 16U;
+  std::size_t udp_receive_buffer = udp::UdpEndpoint::kReceiveBuffer;  ///< octets, of one endpoint
+  /// Octets of memory that datagrams may keep which nobody has read, in all.
+  std::size_t most_udp_unread = std::size_t{64} << 20U;
+  std::size_t most_udp_unsent = std::size_t{4} << 20U;  ///< octets of datagrams that wait to go out
   ip::ReassemblyLimits reassembly{};
   /// ICMP errors that we send, at most (RFC 4443 §2.4(f)).
   std::uint32_t icmp_errors_per_second = 100;

@@ -9,6 +9,8 @@
 #include "ip/icmp_errors.hpp"
 #include "ip/reassembly.hpp"
 #include "tcp/effects.hpp"
+#include "wire/address.hpp"
+#include "wire/icmp.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::host {
@@ -24,8 +26,77 @@ enum class IcmpDrop : std::uint8_t {
 inline constexpr std::size_t kIcmpDropCount = 5;
 [[nodiscard]] std::string_view to_string(IcmpDrop drop);
 
-/// Only ever grow. Every packet that goes no further is counted once, under its reason.
+/// Of one family, as RFC 4293 means them: what comes in pieces counts as many.
+struct IpCounters {
+  std::uint64_t in_receives = 0;
+  std::uint64_t in_octets = 0;
+  std::uint64_t in_header_errors = 0;
+  std::uint64_t in_checksum_errors = 0;  ///< of them, IPv4's header checksum
+  std::uint64_t in_address_errors = 0;   ///< not for us, or from or to where nobody can be
+  std::uint64_t in_unknown_protocols = 0;
+  std::uint64_t in_delivers = 0;   ///< to TCP, UDP or ICMP, whole
+  std::uint64_t out_requests = 0;  ///< whole, before they are cut
+  std::uint64_t out_octets = 0;
+  std::uint64_t out_no_routes = 0;
+  std::uint64_t reassembly_requests = 0;  ///< pieces
+  std::uint64_t reassembly_successes = 0;
+  std::uint64_t reassembly_failures = 0;  ///< pieces that ended a packet, or came for such a one
+  std::uint64_t reassembly_overlaps = 0;  ///< of them, those that overlapped another
+  std::uint64_t reassembly_timeouts = 0;
+  std::uint64_t fragmented = 0;  ///< packets that were cut
+  std::uint64_t fragments_created = 0;
+};
+
+/// Of one family; neighbour discovery is the link's.
+struct IcmpCounters {
+  std::uint64_t in_messages = 0;
+  std::uint64_t in_errors = 0;  ///< malformed, badly summed, or an error about nothing of ours
+  std::uint64_t in_checksum_errors = 0;
+  std::uint64_t out_rate_limited = 0;
+  std::array<std::uint64_t, wire::kIcmpKindCount> in{};
+  std::array<std::uint64_t, wire::kIcmpKindCount> out{};
+};
+
+/// Of one family. What goes no further counts under its reason and under in_errors.
+struct UdpCounters {
+  std::uint64_t in_datagrams = 0;
+  std::uint64_t out_datagrams = 0;
+  std::uint64_t no_ports = 0;  ///< no endpoint takes it
+  std::uint64_t in_errors = 0;
+  std::uint64_t in_checksum_errors = 0;
+  std::uint64_t receive_buffer_errors = 0;  ///< against Config::udp_receive_buffer
+  std::uint64_t memory_errors = 0;          ///< against Config::most_udp_unread
+  std::uint64_t send_buffer_errors = 0;     ///< calls, against Config::most_udp_unsent
+};
+
+struct TcpCounters {
+  std::uint64_t in_segments = 0;
+  std::uint64_t in_errors = 0;     ///< malformed or badly summed
+  std::uint64_t out_segments = 0;  ///< without those that are sent again
+  std::uint64_t passive_opens = 0;
+  std::uint64_t timeouts = 0;  ///< of the retransmission timer
+  std::uint64_t syn_retransmissions = 0;
+  std::uint64_t window_probes = 0;
+  std::uint64_t keepalives = 0;
+  std::uint64_t abort_on_close = 0;    ///< closed with octets unread
+  std::uint64_t abort_on_timeout = 0;  ///< given up, since nobody answered
+};
+
+/// Only ever grow. Every packet that goes no further is counted once, under its reason; the groups
+/// at the end say the same by family and layer.
 struct Counters {
+  /// Where a family's counters stand.
+  [[nodiscard]] static constexpr std::size_t of(const wire::IpAddress& address) {
+    return address.is_v4() ? 0 : 1;
+  }
+  [[nodiscard]] static constexpr std::size_t of(wire::Family family) {
+    return family == wire::Family::v4 ? 0 : 1;
+  }
+  /// By the version that a packet names; IPv4's where it names none.
+  [[nodiscard]] static constexpr std::size_t of_packet(wire::Bytes packet) {
+    return !packet.empty() && std::to_integer<unsigned>(packet[0]) >> 4U == 6 ? 1 : 0;
+  }
+
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t octets_in = 0;   ///< of payload, accepted
@@ -63,6 +134,10 @@ struct Counters {
   std::array<std::uint64_t, wire::kParseErrorCount> malformed{};
   std::array<std::uint64_t, tcp::kDropCount> dropped{};
   std::array<std::uint64_t, tcp::kTable.size()> transitions{};
+  std::array<IpCounters, 2> ip{};
+  std::array<IcmpCounters, 2> icmp{};
+  std::array<UdpCounters, 2> udp{};
+  TcpCounters tcp;
 };
 
 }  // namespace lastack::host

@@ -37,4 +37,11 @@ struct ListenerId {
   friend constexpr bool operator==(const ListenerId&, const ListenerId&) = default;
 };
 
+/// Names a UDP endpoint of a host until it is closed.
+struct UdpId {
+  std::uint32_t index = UINT32_MAX;
+  std::uint32_t generation = 0;
+  friend constexpr bool operator==(const UdpId&, const UdpId&) = default;
+};
+
 }  // namespace lastack::host

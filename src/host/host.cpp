@@ -29,6 +29,7 @@ Host::Host(Config config, Random random)
       iss_key_(draw_key(random_)),
       port_key_(draw_key(random_)),
       cookies_(draw_key(random_)),
+      udp_(table_key_),
       reassembly_(config_.reassembly),
       path_mtu_(draw_key(random_)),
       identifications_(draw_key(random_)),
@@ -270,9 +271,7 @@ void Host::advance(TimePoint now) {
     const std::uint32_t i = handle.index;
     switch (handle.kind) {
       case Handle::Kind::connection:
-        while (connections_[i].connection.next_deadline() <= now) {
-          apply(i, connections_[i].connection.timer_expired(now), now);
-        }
+        while (connections_[i].connection.next_deadline() <= now) connection_due(i, now);
         mark(handle);
         break;
       case Handle::Kind::syn_rcvd: {
@@ -285,6 +284,21 @@ void Host::advance(TimePoint now) {
       case Handle::Kind::time_wait: time_wait_due(i, now); break;
     }
   }
+}
+
+void Host::connection_due(std::uint32_t index, TimePoint now) {
+  tcp::Connection& connection = connections_[index].connection;
+  const tcp::Timers before = connection.tcb().timers;
+  const tcp::Effects fx = connection.timer_expired(now);
+  const tcp::Timers& after = connection.tcb().timers;
+  TcpCounters& counts = counters_.tcp;
+  if (after.unanswered > before.unanswered) {
+    ++(before.mode == tcp::Retransmission::persist ? counts.window_probes : counts.timeouts);
+  }
+  counts.keepalives += after.keepalives > before.keepalives ? 1 : 0;
+  const bool gave_up = fx.taken_count > 0 && fx.transitions().back().event == tcp::Event::gave_up;
+  counts.abort_on_timeout += gave_up ? 1 : 0;
+  apply(index, fx, now);
 }
 
 /// What is over is over now, not when somebody asks for packets: the port is free.
@@ -303,6 +317,7 @@ bool Host::next_event(HostEvent& event) {
   event = events_.pop_front();
   if (ConnectionEntry* entry = get(event.flow)) entry->told = false;
   if (ListenerEntry* listener = find_listener(event.listener)) listener->told = false;
+  if (UdpEntry* entry = udp_.find(event.udp)) entry->told = false;
   return true;
 }
 

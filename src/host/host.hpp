@@ -24,12 +24,14 @@
 #include "host/entries.hpp"
 #include "host/flow.hpp"
 #include "host/flow_table.hpp"
+#include "host/outbox.hpp"
 #include "host/packet.hpp"
 #include "host/port_index.hpp"
+#include "host/refusal.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
 #include "host/trace.hpp"
-#include "ip/fragmenter.hpp"
+#include "host/udp_endpoints.hpp"
 #include "ip/icmp_meaning.hpp"
 #include "ip/identification.hpp"
 #include "ip/link_layer.hpp"
@@ -47,23 +49,16 @@ using wire::Family;
 
 struct LinkSide;
 
-/// What a caller of the user's side did wrong, or asked for in vain.
-enum class Refusal : std::uint8_t {
-  address_in_use,         ///< another listener, or the very same flow (TIME_WAIT too)
-  address_not_available,  ///< not ours, or no ephemeral port is free
-  unreachable,            ///< no address of ours has the remote one's family
-  bad_address,            ///< port 0, a broadcast or multicast address (MUST-57, MUST-46)
-  too_many,
-};
-
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
-/// accept. Pulled with next_event(). It asks to look, and speaks for all that happens until it is
-/// pulled: no other event follows it before that but those that bring transitions.
+/// accept, or a UDP endpoint has something to read, an error to tell or room to send again. Pulled
+/// with next_event(). It asks to look, and speaks for all that happens until it is pulled: no other
+/// event follows it before that but those that bring transitions.
 struct HostEvent {
   TimePoint at{};
-  FlowId flow;          ///< invalid where `listener` is meant
+  FlowId flow;          ///< invalid where `listener` or `udp` is meant
   ListenerId listener;  ///< the listener with a connection to accept, or the child's
   tcp::Effects effects;
+  UdpId udp{};
 };
 
 class Host {
@@ -142,6 +137,31 @@ class Host {
   void orphan(FlowId id, TimePoint now);
   void set_settings(FlowId id, SettingsPtr settings, TimePoint now);
 
+  // --- UDP. A stale id answers as an endpoint that was closed.
+
+  /// An endpoint at an address of ours, or all of its family where that is unspecified; port 0
+  /// picks one. Those who say `shared` may have the same one: the last of them hears.
+  std::expected<UdpId, Refusal> udp_open(const Endpoint& local, bool shared, TimePoint now);
+  /// Hears only `remote` from now on, sends there where nobody else is named, and learns of ICMP
+  /// errors. Another connect() replaces the first.
+  std::expected<void, Refusal> udp_connect(UdpId id, const Endpoint& remote);
+  void udp_disconnect(UdpId id) { udp_.disconnect(id); }
+  /// Octets taken: all of them, as one datagram, which may be empty. Without `to`, to whom it is
+  /// connected; `from` is an address of ours for where it has none. would_block where too much
+  /// waits to be sent: an event follows.
+  std::expected<std::size_t, udp::Error> udp_send_to(UdpId id, std::optional<Endpoint> to,
+                                                     std::span<const std::byte> octets,
+                                                     TimePoint now,
+                                                     std::optional<wire::IpAddress> from = {});
+  /// The datagram that has waited longest.
+  std::expected<udp::Datagram, udp::Error> udp_receive(UdpId id);
+  /// The error that is due; the next call does not tell it again.
+  udp::Error udp_take_error(UdpId id);
+  /// What waits to be read goes, what waits to be sent is sent.
+  void udp_close(UdpId id) { udp_.close(id); }
+  [[nodiscard]] const UdpEntry* udp(UdpId id) const { return udp_.find(id); }
+  [[nodiscard]] const UdpEndpoints& udp_endpoints() const { return udp_; }
+
   // --- Looking in.
   [[nodiscard]] const ConnectionEntry* find(FlowId id) const;
   [[nodiscard]] const tcp::Connection* connection(FlowId id) const;
@@ -187,7 +207,8 @@ class Host {
   enum class Via : std::uint8_t { link, loop };
 
   // host_ip.cpp
-  std::size_t take(std::span<const Slice> packets, Via via, TimePoint now);
+  void arrive(std::span<const Slice> packets, Via via, TimePoint now);
+  std::size_t take(std::span<const Slice> packets, Via via, bool verify, TimePoint now);
   [[gnu::noinline]] void not_whole(const Slice& packet, wire::ParseError error, Via via,
                                    TimePoint now);
   void piece_arrives(const Slice& packet, Via via, TimePoint now);
@@ -205,6 +226,7 @@ class Host {
   [[gnu::noinline]] void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
   void answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp);
   void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now);
+  void drop_icmp(IcmpDrop drop, Family family);
   void icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, std::uint16_t mtu,
                           TimePoint now);
   void icmp_to_syn_rcvd(std::uint32_t index, const tcp::IcmpError& error, TimePoint now);
@@ -213,8 +235,23 @@ class Host {
   void send_error(const wire::IcmpMessage& message, wire::Bytes about, bool even_multicast, Via via,
                   TimePoint now);
 
+  // host_udp.cpp
+  void udp_arrives(const wire::ParsedIp& ip, const Slice& packet, Via via, bool verify,
+                   TimePoint now);
+  void to_endpoint(std::uint32_t index, const Flow& flow, Slice payload, TimePoint now);
+  void tell_udp(std::uint32_t index, TimePoint now);
+  void icmp_to_udp(const Flow& flow, const ip::Meaning& meaning, TimePoint now);
+  void no_way_for_udp(wire::Bytes packet, TimePoint now);
+  [[nodiscard]] bool is_one_receiver(const Endpoint& remote) const;
+  [[nodiscard]] std::expected<Flow, udp::Error> udp_flow(
+      const udp::UdpEndpoint& endpoint, const std::optional<Endpoint>& to,
+      const std::optional<wire::IpAddress>& from) const;
+  Slice datagram(const Flow& flow, std::span<const std::byte> octets, TimePoint now);
+  void transmit_udp(PacketOut& out, TimePoint now);
+
   // host_input.cpp
-  std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, TimePoint now);
+  std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
+                          TimePoint now);
   std::size_t run_to_connection(std::uint32_t index, const wire::ParsedIp& ip,
                                 const wire::ParsedTcp& tcp, std::span<const Slice> packets,
                                 TimePoint now);
@@ -263,7 +300,10 @@ class Host {
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
   void reply(Slice packet);
   [[gnu::noinline]] void transmit_reply(PacketOut& out, TimePoint now);
-  void cut_reply(TimePoint now);
+  [[gnu::noinline]] void transmit_whole(Outbox& box, PacketOut& out, TimePoint now);
+  void cut_first(Outbox& box, TimePoint now);
+  void count_out(const wire::IpAddress& from, std::size_t octets);
+  void count_segment(const tcp::Outgoing& segment, const PacketOut& out);
 
   // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not
   [[nodiscard, gnu::noinline]] TimePoint link_deadline() const;
@@ -304,6 +344,7 @@ class Host {
   void end_syn_rcvd(std::uint32_t index);
   void end_time_wait(std::uint32_t index);
   void make_room_in_time_wait();
+  void connection_due(std::uint32_t index, TimePoint now);
   void time_wait_due(std::uint32_t index, TimePoint now);
   void minds_deadline(TimerId timer, TimePoint deadline);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
@@ -330,9 +371,10 @@ class Host {
   BoundPorts bound_;
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
-  Ring<Slice> replies_;   ///< whole packets that belong to no connection
-  std::optional<ip::Fragmenter> cutting_;  ///< of the first of them, while it goes out in pieces
-  Ring<Slice> looped_;                     ///< packets to an address of our own
+  Outbox replies_;        ///< whole packets that belong to no connection and no endpoint
+  UdpEndpoints udp_;
+  bool udp_went_ = false;  ///< the last packet was a datagram: it is TCP's turn
+  Ring<Slice> looped_;     ///< packets to an address of our own
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   ip::Reassembly reassembly_;

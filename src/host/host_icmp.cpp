@@ -14,10 +14,6 @@ using Meaning = ip::Meaning;
 
 constexpr std::uint32_t kMostJitter = 3;  // tokens that an error may cost besides its own
 
-std::uint64_t& count_of(Counters& counters, IcmpDrop drop) {
-  return counters.icmp_dropped[static_cast<std::size_t>(drop)];
-}
-
 /// Octets of a segment in a packet of `mtu`.
 std::uint16_t mss_for(std::uint16_t mtu, wire::Family family) {
   return static_cast<std::uint16_t>(mtu - wire::ip_header_size(family) - wire::kTcpHeader);
@@ -38,17 +34,34 @@ void Host::icmp_arrives(const wire::ParsedIp& ip, TimePoint now) {
   const auto& [header, message] = ip;
   const wire::Family family = header.source.family();
   const auto icmp = wire::parse_icmp(family, message);
+  IcmpCounters& counts = counters_.icmp[Counters::of(family)];
+  ++counts.in_messages;
   if (!icmp) {
     ++counters_.malformed[static_cast<std::size_t>(icmp.error())];
-  } else if (wire::icmp_sum(header.source, header.destination, message).checksum() != 0) {
+    ++counts.in_errors;
+    return;
+  }
+  if (wire::icmp_sum(header.source, header.destination, message).checksum() != 0) {
     ++counters_.malformed[static_cast<std::size_t>(wire::ParseError::bad_checksum)];
-  } else if (icmp->message.kind == wire::IcmpKind::echo_request) {
+    ++counts.in_errors;
+    ++counts.in_checksum_errors;
+    return;
+  }
+  ++counts.in[static_cast<std::size_t>(icmp->message.kind)];
+  if (icmp->message.kind == wire::IcmpKind::echo_request) {
     answer_echo(ip, *icmp);
   } else if (icmp->message.is_error()) {
     icmp_error_arrives(*icmp, family, now);
   } else {
-    ++count_of(counters_, IcmpDrop::unspoken);
+    drop_icmp(IcmpDrop::unspoken, family);
   }
+}
+
+/// Counts why an ICMP message goes no further; an error about nothing of ours is wrong, too.
+void Host::drop_icmp(IcmpDrop drop, wire::Family family) {
+  ++counters_.icmp_dropped[static_cast<std::size_t>(drop)];
+  const bool wrong = drop == IcmpDrop::unquoted || drop == IcmpDrop::no_connection;
+  if (wrong) ++counters_.icmp[Counters::of(family)].in_errors;
 }
 
 /// RFC 1122 §3.2.2.6, RFC 4443 §4.2. The answer may be as long as the question, which may have come
@@ -74,6 +87,8 @@ void Host::answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp) {
   wire::set_icmp_checksum(message, sum.checksum());
   answer.grow(front + size);
   ++counters_.echo_replies;
+  ++counters_.icmp[Counters::of(family)].out[static_cast<std::size_t>(reply_message.kind)];
+  count_out(header.source, answer.size());
   reply(std::move(answer));
 }
 
@@ -84,21 +99,21 @@ void Host::answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp) {
 void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now) {
   const auto about = wire::parse_quote(icmp.body);
   if (!about || about->source.family() != family || !about->has_transport) {
-    ++count_of(counters_, IcmpDrop::unquoted);
+    drop_icmp(IcmpDrop::unquoted, family);
     return;
   }
   const Meaning meaning = ip::meaning_of(icmp.message, *about);
   if (meaning.kind == Meaning::Kind::none || meaning.kind == Meaning::Kind::unbelievable) {
     const bool none = meaning.kind == Meaning::Kind::none;
-    ++count_of(counters_, none ? IcmpDrop::meaningless : IcmpDrop::unbelievable);
+    drop_icmp(none ? IcmpDrop::meaningless : IcmpDrop::unbelievable, family);
     return;
   }
-  const bool tcp = about->protocol == wire::kProtocolTcp;
   const Flow flow{{about->source, about->source_port},
                   {about->destination, about->destination_port}};
-  const auto handle = tcp ? living(flow) : std::nullopt;
+  if (about->protocol == wire::kProtocolUdp) return icmp_to_udp(flow, meaning, now);
+  const auto handle = living(flow);
   if (!handle || handle->kind == Handle::Kind::time_wait) {
-    ++count_of(counters_, IcmpDrop::no_connection);
+    drop_icmp(IcmpDrop::no_connection, family);
     return;
   }
   tcp::IcmpError error{.kind = tcp::IcmpError::Kind::soft,
@@ -168,16 +183,20 @@ void Host::send_error(const wire::IcmpMessage& message, wire::Bytes about, bool 
   }
   if (!error_budget_.take(now, random_.below(kMostJitter))) {
     ++counters_.icmp_errors_limited;
+    ++counters_.icmp[Counters::of(quote->source)].out_rate_limited;
     return;
   }
   ++counters_.icmp_errors_out;
+  ++counters_.icmp[Counters::of(quote->source)].out[static_cast<std::size_t>(message.kind)];
   const wire::IpHeader header{
       .source = quote->destination,
       .destination = quote->source,
       .identification = identification_for(quote->destination, quote->source),
       .dont_fragment = false,
   };
-  reply(ip::error_about(message, header, about, &pool_));
+  Slice error = ip::error_about(message, header, about, &pool_);
+  count_out(header.source, error.size());
+  reply(std::move(error));
 }
 
 }  // namespace lastack::host

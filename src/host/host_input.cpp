@@ -13,17 +13,20 @@ Host::Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
 }
 
 /// Takes the segment in the first of `packets`, and those that continue it; returns how many.
-std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets,
+std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
                               TimePoint now) {
   const Slice& packet = packets[0];
-  if (config_.verify_checksum &&
+  ++counters_.tcp.in_segments;
+  if (verify &&
       wire::tcp_sum(ip.header.source, ip.header.destination, ip.payload).checksum() != 0) {
     ++counters_.tcp_checksum;
+    ++counters_.tcp.in_errors;
     return 1;
   }
   const auto tcp = wire::parse_tcp(ip.payload);
   if (!tcp) {
     ++counters_.malformed[static_cast<std::size_t>(tcp.error())];
+    ++counters_.tcp.in_errors;
     return 1;
   }
   const Flow flow{{ip.header.destination, tcp->header.destination_port},
@@ -59,6 +62,7 @@ std::size_t Host::run_to_connection(std::uint32_t index, const wire::ParsedIp& i
       }
       ++count;
     }
+    counters_.tcp.in_segments += count - 1;
     run.packets = packets.first(count);
     run.payload = merger.payload();
   }
@@ -154,6 +158,7 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
 /// The handshake is complete: what was kept of it becomes a connection that waits to be accepted.
 void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
                 const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
+  ++counters_.tcp.passive_opens;
   tcp::Connection connection(record, listeners_[owner].settings, now);
   const std::uint32_t grown = make_connection(flow, std::move(connection));
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);

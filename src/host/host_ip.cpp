@@ -37,14 +37,25 @@ constexpr std::uint32_t kAllOnes = 0xffffffff;
 }  // namespace
 
 void Host::packets_arrive(std::span<const Slice> packets, TimePoint now) {
+  arrive(packets, Via::link, now);
+}
+
+void Host::arrive(std::span<const Slice> packets, Via via, TimePoint now) {
   counters_.packets_in += packets.size();
-  while (!packets.empty()) packets = packets.subspan(take(packets, Via::link, now));
+  for (const Slice& packet : packets) {
+    IpCounters& counts = counters_.ip[Counters::of_packet(packet.bytes())];
+    ++counts.in_receives;
+    counts.in_octets += packet.size();
+  }
+  while (!packets.empty()) {
+    packets = packets.subspan(take(packets, via, config_.verify_checksum, now));
+  }
 }
 
 /// Takes the first of `packets`, and those that continue it; returns how many. An ordinary packet
 /// asks what parse_ip() asks, and no more: pieces and whatever else is wrong are read again by
 /// those who deal with them. A packet that was put together comes here as well.
-std::size_t Host::take(std::span<const Slice> packets, Via via, TimePoint now) {
+std::size_t Host::take(std::span<const Slice> packets, Via via, bool verify, TimePoint now) {
   const Slice& packet = packets[0];
   const auto ip = wire::parse_ip(packet.bytes());
   if (!ip) {
@@ -52,11 +63,20 @@ std::size_t Host::take(std::span<const Slice> packets, Via via, TimePoint now) {
     return 1;
   }
   if (!is_between(ip->header.source, ip->header.destination, via)) return 1;
-  if (ip->header.protocol == wire::kProtocolTcp) return tcp_arrives(*ip, packets, now);
   const bool v4 = ip->header.source.is_v4();
-  if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
+  IpCounters& counts = counters_.ip[v4 ? 0 : 1];
+  ++counts.in_delivers;
+  if (ip->header.protocol == wire::kProtocolTcp) {
+    const std::size_t taken = tcp_arrives(*ip, packets, verify, now);
+    counts.in_delivers += taken - 1;
+    return taken;
+  }
+  if (ip->header.protocol == wire::kProtocolUdp) {
+    udp_arrives(*ip, packet, via, verify, now);
+  } else if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
     icmp_arrives(*ip, now);
   } else {
+    --counts.in_delivers;
     to_nobody(*ip, packet, via, now);
   }
   return 1;
@@ -82,6 +102,7 @@ void Host::to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via, Tim
     return;
   } else {
     ++counters_.no_protocol;
+    ++counters_.ip[v4 ? 0 : 1].in_unknown_protocols;
     message.code = wire::icmp4::kProtocol;
     if (!v4) {
       message.kind = wire::IcmpKind::parameter_problem;
@@ -97,6 +118,9 @@ void Host::to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via, Tim
 
 void Host::refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now) {
   ++counters_.malformed[static_cast<std::size_t>(problem.error)];
+  IpCounters& counts = counters_.ip[Counters::of_packet(packet.bytes())];
+  ++counts.in_header_errors;
+  if (problem.error == wire::ParseError::bad_checksum) ++counts.in_checksum_errors;
   if (!problem.told) return;
   const wire::IcmpMessage message{
       .kind = wire::IcmpKind::parameter_problem, .code = problem.code, .pointer = problem.pointer};
@@ -110,6 +134,7 @@ bool Host::is_between(const wire::IpAddress& source, const wire::IpAddress& dest
     return true;
   const bool to_many = destination.is_multicast() || is_broadcast(destination);
   ++(ours || to_many ? counters_.bad_address : counters_.not_for_us);
+  ++counters_.ip[Counters::of(destination)].in_address_errors;
   return false;
 }
 
@@ -132,21 +157,18 @@ void Host::piece_arrives(const Slice& packet, Via via, TimePoint now) {
   if (!is_between(piece->source, piece->destination, via)) return;
   const auto added = reassembly_.add(*piece, packet, now, &pool_);
   ++counters_.pieces[static_cast<std::size_t>(added.fate)];
+  IpCounters& counts = counters_.ip[Counters::of(piece->source)];
+  ++counts.reassembly_requests;
+  counts.reassembly_successes += added.fate == ip::PieceFate::completed ? 1 : 0;
+  counts.reassembly_failures += added.fate > ip::PieceFate::duplicate ? 1 : 0;
+  counts.reassembly_overlaps += added.fate == ip::PieceFate::overlap ? 1 : 0;
   counters_.reassembly_evicted += added.evicted;
   if (added.fate == ip::PieceFate::completed) whole_arrives(added.whole, via, now);
 }
 
 /// A link that verifies checksums could not verify this one's: it saw only pieces.
 void Host::whole_arrives(const Slice& packet, Via via, TimePoint now) {
-  const auto ip = wire::parse_ip(packet.bytes());
-  if (ip && !config_.verify_checksum && ip->header.protocol == wire::kProtocolTcp) {
-    const auto& [header, payload] = *ip;
-    if (wire::tcp_sum(header.source, header.destination, payload).checksum() != 0) {
-      ++counters_.tcp_checksum;
-      return;
-    }
-  }
-  take({&packet, 1}, via, now);
+  take({&packet, 1}, via, true, now);
 }
 
 /// Who sent the first piece is told that the others did not come (RFC 792, RFC 4443 §3.3).
@@ -155,6 +177,7 @@ void Host::reassembly_due(TimePoint now) {
                                   .code = wire::TimeExceeded::kReassembly};
   while (const auto over = reassembly_.expire(now)) {
     ++counters_.reassembly_timed_out;
+    ++counters_.ip[Counters::of(over->family)].reassembly_timeouts;
     if (!over->first.empty()) send_error(message, over->first.bytes(), false, Via::loop, now);
   }
 }

@@ -25,7 +25,6 @@ struct Quoted {
 
 /// Whose segment a packet of ours holds; nothing where it is none.
 std::optional<Quoted> quoted(const PacketOut& packet) {
-  if (packet.header_size == 0) return std::nullopt;  // it belongs to no connection
   wire::Reader in(packet.header_bytes());
   const bool v4 = packet.destination().is_v4();
   in.skip(v4 ? 12 : 8);
@@ -106,6 +105,7 @@ bool Host::next_link_event(ip::LinkNews& event) {
 /// The connection learns that nobody is there; it goes on trying, and says so if it gives up
 /// (RFC 1122 §4.2.3.9: a soft error).
 void Host::no_way_for(const PacketOut& packet, TimePoint now) {
+  if (packet.header_size == 0) return no_way_for_udp(packet.payload[0].bytes(), now);
   const auto of = quoted(packet);
   const auto handle = of ? lookup(of->flow) : std::nullopt;
   if (!handle || handle->kind != Handle::Kind::connection) return;
@@ -158,6 +158,7 @@ bool Host::find_way(PacketOut& out, TimePoint now) {
     case Kind::none: break;
   }
   layer.counters().drop(ip::LinkDrop::no_route);
+  ++counters_.ip[Counters::of(destination)].out_no_routes;
   no_way_for(out, now);
   return false;
 }

@@ -18,20 +18,23 @@ bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
-      ++counters_.packets_in;
       const Slice packet = looped_.pop_front();
-      take({&packet, 1}, Via::loop, now);
+      arrive({&packet, 1}, Via::loop, now);
       continue;
     }
     out.clear();
     if (!replies_.empty()) {
       transmit_reply(out, now);
+    } else if (!udp_.outbox.empty() && (dirty_.empty() || !udp_went_)) {
+      udp_went_ = true;
+      transmit_udp(out, now);
     } else if (dirty_.empty()) {
       return false;
     } else if (!is_dirty(dirty_.front())) {
       dirty_.pop_front();  // it ended while it stood in the queue
       continue;
     } else if (transmit_from(dirty_.front(), out, now)) {
+      udp_went_ = false;
       take_turns(out.size());
     } else {
       continue;
@@ -133,12 +136,9 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
     out.payload_size = static_cast<std::size_t>(segment.payload.size());
     counters_.octets_out += out.payload_size;
   }
-  if (segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit) {
-    ++counters_.retransmissions;
-    if (segment.why == tcp::Why::fast_retransmit) ++counters_.fast_retransmissions;
-  }
   const bool cut = out.payload_size > segment.mss;
   if (cut) out.segment_size = segment.mss;
+  count_segment(segment, out);
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
@@ -152,9 +152,30 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
+  count_out(ip.source, out.size());
   // Whoever cuts it has to sum the parts.
   out.checksum_partial = (cut || !config_.transmit_checksum) && !is_local(flow.remote.address);
   finish_checksum(flow, out);
+}
+
+/// What is sent again is no segment sent to RFC 4022, and to Linux.
+void Host::count_segment(const tcp::Outgoing& segment, const PacketOut& out) {
+  const bool again = segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
+  if (!again) {
+    counters_.tcp.out_segments +=
+        out.segment_size > 0 ? (out.payload_size - 1) / out.segment_size + 1 : 1;
+    return;
+  }
+  ++counters_.retransmissions;
+  if (segment.why == tcp::Why::fast_retransmit) ++counters_.fast_retransmissions;
+  if (segment.header.flags.has(wire::Flag::syn)) ++counters_.tcp.syn_retransmissions;
+}
+
+/// A packet that we send, whole.
+void Host::count_out(const wire::IpAddress& from, std::size_t octets) {
+  IpCounters& counts = counters_.ip[Counters::of(from)];
+  ++counts.out_requests;
+  counts.out_octets += octets;
 }
 
 /// Sums header and octets; or where the link will, only the pseudo-header, as offloads want it.
@@ -219,38 +240,34 @@ void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
 }
 
 void Host::reply(Slice packet) {
-  if (may_reply()) replies_.push_back(std::move(packet));
+  if (may_reply()) replies_.push(std::move(packet));
 }
 
-/// The first reply; or the next piece of it, where the way to its receiver takes less at once.
 void Host::transmit_reply(PacketOut& out, TimePoint now) {
-  if (trace_.on() && !cutting_) trace_reply(replies_.front(), now);
-  if (!cutting_) cut_reply(now);
-  if (!cutting_) {
-    out.become(replies_.pop_front());
-    return;
-  }
-  const Slice& packet = replies_.front();
-  const auto piece = cutting_->next(out.header_room());
-  out.header_size = piece.header_size;
-  out.payload.push_back(packet.sub(packet.size() - cutting_->payload() + piece.at, piece.size));
-  out.payload_size = piece.size;
-  if (!cutting_->done()) return;
-  cutting_.reset();
-  replies_.pop_front();
+  if (trace_.on() && !replies_.cutting()) trace_reply(replies_.front(), now);
+  transmit_whole(replies_, out, now);
 }
 
-void Host::cut_reply(TimePoint now) {
-  const Slice& packet = replies_.front();
-  if (packet.size() <= std::min<std::size_t>(config_.mtu, ip::kLeastMtuV6)) return;
+/// The first packet; or the next piece of it, where the way to its receiver takes less at once.
+void Host::transmit_whole(Outbox& box, PacketOut& out, TimePoint now) {
+  if (!box.cutting()) cut_first(box, now);
+  if (box.cutting()) ++counters_.ip[Counters::of_packet(box.front().bytes())].fragments_created;
+  box.next(out);
+}
+
+void Host::cut_first(Outbox& box, TimePoint now) {
+  const Slice& packet = box.front();
+  if (packet.size() <= ip::kSmallestCut && packet.size() <= config_.mtu) return;
   const auto ip = wire::parse_ip(packet.bytes());
   if (!ip || is_local(ip->header.destination)) return;
   const wire::IpAddress& to = ip->header.destination;
   const std::uint16_t mtu = mtu_for(to.family());
-  const std::size_t most = std::min(mtu, path_mtu_.of(to, now).value_or(mtu));
+  const std::uint16_t path = std::max(path_mtu_.of(to, now).value_or(mtu), ip::kSmallestCut);
+  const std::size_t most = std::min(mtu, path);
   if (packet.size() <= most) return;
   const std::uint32_t identification = identifications_.next(ip->header.source, to);
-  cutting_.emplace(ip->header, identification, ip->payload.size(), most);
+  box.cut(ip::Fragmenter(ip->header, identification, ip->payload.size(), most));
+  ++counters_.ip[Counters::of(to)].fragmented;
 }
 
 std::size_t PacketOut::copy_to(std::span<std::byte> into) const {

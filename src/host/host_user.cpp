@@ -305,7 +305,9 @@ void Host::orphan(FlowId id, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
   trace_call(entry->flow, TraceEvent::Call::orphan, 0, now);
-  apply(id.index, entry->connection.orphan(now), now);
+  const tcp::Effects fx = entry->connection.orphan(now);
+  counters_.tcp.abort_on_close += fx.reset.wanted ? 1 : 0;
+  apply(id.index, fx, now);
   entry->held = false;
   connections_.forget_ids(id.index);
   if (entry->connection.state() == tcp::State::closed) return;

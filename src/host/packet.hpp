@@ -51,4 +51,10 @@ struct PacketOut {
   void clear();
 };
 
+/// `part` of the octets of `whole`, as a slice of it.
+[[nodiscard]] inline Slice slice_of(const Slice& whole, std::span<const std::byte> part) {
+  if (part.empty()) return {};
+  return whole.sub(static_cast<std::size_t>(part.data() - whole.bytes().data()), part.size());
+}
+
 }  // namespace lastack::host

@@ -134,7 +134,8 @@ std::uint32_t Reassembly::make_room(std::uint32_t but) {
 std::optional<Reassembly::TimedOut> Reassembly::expire(TimePoint now) {
   if (now < deadline_) return std::nullopt;
   const std::uint32_t index = oldest(kNone);
-  TimedOut out{.first = std::move(places_[index].first)};
+  TimedOut out{.first = std::move(places_[index].first),
+               .family = places_[index].key.source.family()};
   drop(index);
   return out;
 }

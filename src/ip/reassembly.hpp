@@ -63,6 +63,7 @@ class Reassembly {
     /// The packet that brought the first piece, for the ICMP error about it; empty where it never
     /// came, or where the packet was ended before (RFC 1122 §3.3.2, RFC 8200 §4.5).
     Slice first;
+    wire::Family family{};
   };
   /// The next packet whose time is over; call until there is none.
   std::optional<TimedOut> expire(TimePoint now);

@@ -21,6 +21,7 @@
 #include "wire/ethernet.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::link {
 namespace {
@@ -75,8 +76,14 @@ bool checksum_is_right(const VnetHeader& header, wire::Bytes frame, std::size_t 
   if ((header.flags & (kNeedsChecksum | kDataValid)) != 0) return true;
   if (frame.size() < frame_header) return true;
   const auto ip = wire::parse_ip(frame.subspan(frame_header));
-  if (!ip || ip->header.protocol != wire::kProtocolTcp) return true;  // the host will see
-  return wire::tcp_sum(ip->header.source, ip->header.destination, ip->payload).checksum() == 0;
+  if (!ip) return true;  // the host will see
+  const auto& [h, payload] = *ip;
+  if (h.protocol == wire::kProtocolUdp) {
+    const auto udp = wire::parse_udp(payload);
+    return !udp || wire::udp_sum_is_right(h.source, h.destination, *udp);
+  }
+  if (h.protocol != wire::kProtocolTcp) return true;
+  return wire::tcp_sum(h.source, h.destination, payload).checksum() == 0;
 }
 
 /// The first octet of the IP header says which version it is of.
@@ -254,7 +261,7 @@ bool TunDevice::receive_one(std::vector<Packet>& into, TimePoint now) {
   }
   if (offload_) std::memcpy(&header, room.data(), sizeof header);
   const auto packet = room.subspan(prefix, size - prefix);
-  if (!checksum_is_right(header, packet, frame_header_)) {
+  if (offload_ && !checksum_is_right(header, packet, frame_header_)) {  // else the host verifies
     ++tally_.bad_checksum;
     return true;
   }

@@ -26,6 +26,7 @@ enum class IcmpKind : std::uint8_t {
   echo_reply,
   other,
 };
+inline constexpr std::size_t kIcmpKindCount = 8;
 
 /// Codes of IPv4's destination unreachable (RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1).
 namespace icmp4 {

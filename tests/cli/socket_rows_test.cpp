@@ -35,6 +35,32 @@ TEST(SocketRows, ARowOfAHost) {
   EXPECT_EQ(row(listener_row("[::]:80", "[::]:*")).flow.remote.to_string(), "[::]:0");
 }
 
+Json endpoint_row(const std::string& state, const std::string& remote) {
+  return {{"protocol", "udp"}, {"state", state}, {"local", "10.9.0.2:53"}, {"remote", remote},
+          {"recv_q", 328},     {"send_q", 0},    {"since_ms", 1}};
+}
+
+TEST(SocketRows, UdpEndpoints) {
+  const std::vector rows{row(endpoint_row("CLOSED", "0.0.0.0:*")),
+                         row(endpoint_row("ESTABLISHED", "10.9.0.1:53"))};
+  EXPECT_TRUE(rows[0].udp);
+  EXPECT_FALSE(row(plain_row()).udp);
+  EXPECT_EQ(socket_table(rows, {}),
+            "State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n"
+            "UNCONN 328    0           10.9.0.2:53        0.0.0.0:*\n"
+            "ESTAB  328    0           10.9.0.2:53       10.9.0.1:53\n");
+}
+
+TEST(SocketRows, BothProtocolsHaveAColumnMore) {
+  const std::vector rows{row(plain_row()), row(endpoint_row("CLOSED", "0.0.0.0:*"))};
+  EXPECT_EQ(socket_table(rows, {.netid = true}),
+            "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port  Process\n"
+            "tcp   ESTAB  3      14          10.9.0.2:80       10.9.0.1:40001\n"
+            "udp   UNCONN 328    0           10.9.0.2:53        0.0.0.0:*\n");
+  EXPECT_TRUE(
+      socket_summary(rows).starts_with("TCP:   1 (estab 1, orphaned 0, timewait 0)\nUDP:   1\n\n"));
+}
+
 TEST(SocketRows, WhatAnotherVersionMayAnswerIsPassedOver) {
   EXPECT_FALSE(row_from(Json(5), 1));
   EXPECT_FALSE(row_from(Json::array(), 1));

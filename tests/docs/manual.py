@@ -142,7 +142,7 @@ def check_examples(place, tree):
     start_echo_server()
     serving, *others = examples.pop("lastack serve")
     run_serving(place, serving, examples.pop("lastack ss") + examples.pop("lastack trace") +
-                examples.pop("lastack ask"))
+                examples.pop("lastack ask") + examples.pop("lastack nstat"))
     for command in others + examples.pop("lastack relay"):
         run_serving(place, command, [])
     for command in sorted({c for commands in examples.values() for c in commands}):
@@ -162,7 +162,8 @@ def check_exit_codes(place, tree):
                             "lastack serve --config nowhere.toml": 2,
                             "lastack serve echo 7": 2, "lastack connect 10.9.0.1 7": 2,
                             "lastack ss": 3, "lastack ss --json": 3,
-                            "lastack ask counters": 3, "lastack trace": 3, "lastack trace -f": 3,
+                            "lastack ask counters": 3, "lastack nstat": 3,
+                            "lastack trace": 3, "lastack trace -f": 3,
                             "lastack trace sport": 2, "lastack trace --all": 2}.items():
         code, output = place.run(command)
         check(code == wanted, f"{command} ends with {wanted}", code, output)

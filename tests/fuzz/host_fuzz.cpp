@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "fuzz/peers.hpp"
 #include "fuzz/stage.hpp"
@@ -44,7 +45,13 @@ class World {
  public:
   explicit World(const Step& step)
       : side_(config(step), step[5], places(), nullptr),
-        peers_({kHostV4, kHostV6}, {kPeerV4, kPeerV6}) {}
+        peers_({kHostV4, kHostV6}, {kPeerV4, kPeerV6}),
+        reads_((step[7] & kReads) != 0) {
+    for (const char* any : {"0.0.0.0", "::"}) {
+      const Endpoint at{*wire::IpAddress::parse(any), Peers::kUdpPort};
+      echoes_.push_back(*side_.host.udp_open(at, false, side_.now));
+    }
+  }
 
   void run(Steps& steps) {
     while (const auto step = steps.next()) {
@@ -59,6 +66,7 @@ class World {
 
  private:
   static constexpr int kFlood = 200;
+  static constexpr std::uint8_t kReads = 0x20;
 
   static host::Config config(const Step& step) {
     host::Config config = config_of(step);
@@ -90,6 +98,7 @@ class World {
 
   void packet(const Step& step) {
     if (step.what() == kWait - 1) return flood(step);
+    if (step.what() == kWait - 2) return side_.arrives(peers_.datagram(step));
     switch (step.what() % 8) {
       case 0: return side_.arrives(peers_.echo(step));
       case 1: return side_.arrives(peers_.icmp_error(step));
@@ -120,12 +129,25 @@ class World {
   }
 
   void rest() {
+    if (reads_) answer();
     side_.pull([this](std::span<const std::byte> packet, std::uint16_t) { peers_.heard(packet); });
+  }
+
+  /// Each datagram goes back to where it came from, if anything can go there.
+  void answer() {
+    for (const host::UdpId id : echoes_) {
+      while (const auto datagram = side_.host.udp_receive(id)) {
+        const auto octets = datagram->payload.bytes();
+        (void)side_.host.udp_send_to(id, datagram->from, octets, side_.now, datagram->to);
+      }
+    }
   }
 
   /// The programs end, and nobody answers any more.
   void end() {
     side_.user.close_all(side_.now);
+    for (const host::UdpId id : echoes_) side_.host.udp_close(id);
+    echoes_.clear();
     rest();
     side_.let_time_run([this] { rest(); });
     side_.checks.step(side_.now, true);
@@ -135,6 +157,8 @@ class World {
 
   Side side_;
   Peers peers_;
+  std::vector<host::UdpId> echoes_;
+  bool reads_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "fuzz/must.hpp"
 #include "ip/fragmenter.hpp"
 #include "wire/fragment.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::fuzz {
 namespace {
@@ -294,6 +295,26 @@ std::vector<Octets> Peers::pieces(const Step& step, TimePoint now) {
     default: break;
   }
   return all;
+}
+
+Octets Peers::datagram(const Step& step) const {
+  const std::size_t family = step[1] % 2;
+  const wire::IpAddress& from = peers_[family % peers_.size()];
+  const wire::IpAddress& to = hosts_[family % hosts_.size()];
+  const std::size_t payload = step.amount() % 1400U;
+  const std::size_t padding = (step[3] & kPadded) != 0 ? 5 : 0;
+  Octets octets;
+  const std::size_t at =
+      begin_packet(octets, from, to, wire::kProtocolUdp, wire::kUdpHeader + payload + padding);
+  const std::span<std::byte> all = std::span(octets).subspan(at);
+  const auto udp = all.first(wire::kUdpHeader + payload);
+  const auto port = static_cast<std::uint16_t>(kUdpPort + step[2] % 3U);
+  wire::emit_udp({static_cast<std::uint16_t>(kFirstPort + step[4] % 8U), port}, payload, udp);
+  wire::set_udp_checksum(from, to, udp);
+  if ((step[3] & kBadSum) != 0) udp[6] ^= std::byte{1};
+  if ((step[3] & kNoSum) != 0) udp[6] = udp[7] = std::byte{0};
+  if ((step[3] & kBadLength) != 0) udp[4] = std::byte{step[5]};
+  return octets;
 }
 
 Octets Peers::other(const Step& step) const {

@@ -51,6 +51,14 @@ enum Option : std::uint8_t {
   kMoreSack = 0x80,
 };
 
+/// What is wrong with a datagram, in its step. (seeds.py reads these.)
+enum Wrong : std::uint8_t {
+  kBadSum = 0x01,
+  kNoSum = 0x02,
+  kBadLength = 0x04,
+  kPadded = 0x08,
+};
+
 class Peers {
  public:
   /// `hosts` are the addresses of the host, `peers` those of others, the family as the index says.
@@ -71,8 +79,12 @@ class Peers {
   [[nodiscard]] Octets wrapped(const Step& step, TimePoint now);
   /// A segment in pieces, of which one may be missing or come twice.
   [[nodiscard]] std::vector<Octets> pieces(const Step& step, TimePoint now);
+  /// A datagram of step.amount() octets, to a port as step[2] says; step[3] what is wrong with it.
+  [[nodiscard]] Octets datagram(const Step& step) const;
   /// A packet of another protocol: step[2].
   [[nodiscard]] Octets other(const Step& step) const;
+
+  static constexpr std::uint16_t kUdpPort = 7;  ///< where a host of a fuzzer answers
 
  private:
   static constexpr std::size_t kMostFlows = 24;

@@ -26,6 +26,7 @@ def enum(file, name):
 
 WHAT, CALL = enum("steps.hpp", "What"), enum("user.hpp", "Call")
 SEQ, ACK_AT, OPTION = enum("peers.hpp", "SeqAt"), enum("peers.hpp", "AckAt"), enum("peers.hpp", "Option")
+WRONG = enum("peers.hpp", "Wrong")
 FATE = enum("pair_fuzz.cpp", "Fate")
 ALL_OPTIONS = OPTION["kMss"] | OPTION["kScale"] | OPTION["kSackOk"]
 
@@ -50,6 +51,10 @@ def segment(flags, flow=0, seq=0, ack=0, options=0, length=0, window=0, amount=0
 
 def packet(kind, *octets, amount=0):
     return step(WHAT["kPacket"] + kind, *octets, amount=amount)
+
+
+def datagram(family=0, port=0, wrong=0, source=0, octet=0, amount=0):
+    return packet(14, family, port, wrong, source, octet, amount=amount)
 
 
 def seconds(n):
@@ -152,6 +157,11 @@ HOST = {
                   5 | 2 << 4, amount=0x0102), packet(5, 0, ACK, 0, 0, 5), seconds(61), call("drain", 1)],
     "other-protocols": [settings(), packet(6, 0, 17, amount=20), packet(6, 1, 17, amount=20),
                         packet(6, 0, 99), packet(6, 1, 59), packet(7, 0, SYN)],
+    "datagrams": [settings(other_buffers=0x20), datagram(amount=100), datagram(1, amount=1000),
+                  datagram(0, 1), datagram(1, 2), datagram(0, amount=5, wrong=WRONG["kNoSum"]),
+                  datagram(1, amount=5, wrong=WRONG["kNoSum"]), datagram(wrong=WRONG["kBadSum"]),
+                  datagram(1, wrong=WRONG["kBadLength"], octet=9), datagram(wrong=WRONG["kPadded"])],
+    "datagrams-that-nobody-reads": [settings(), *[datagram(i, amount=1300) for i in range(60)]],
     "a-full-syn-queue": [settings(limits=0), call("listen_at", 0, 3),
                          *[segment(SYN, flow=2 * i, options=ALL_OPTIONS, amount=i) for i in range(4)],
                          segment(ACK, flow=3), segment(ACK, flow=1), call("accept", 0)],
@@ -270,6 +280,8 @@ WIRE = {
     "too-big": [MENDED, icmp4(3, 4, bytes([0, 0, 2, 64]), v4(6, tcp(ACK)))],
     "a-parameter-problem": [MENDED, icmp4(12, 0, bytes([20, 0, 0, 0]), v4(6, tcp(ACK)))],
     "too-big-v6": [PACKET, v6(58, bytes([2, 0, 0, 0, 0, 0, 5, 0]) + v6(6, tcp(ACK)))],
+    "a-datagram": [MENDED, v4(17, bytes([4, 210, 0, 53, 0, 12, 0, 0]) + b"data")],
+    "a-datagram-v6": [PACKET, v6(17, bytes([4, 210, 0, 53, 0, 10, 190, 239]) + b"data")],
     "sack": [SEGMENT, tcp(ACK, STAMP, bytes([1, 1]), sack(3))],
     "sack-alone": [SEGMENT, tcp(ACK, bytes([1, 1]), sack(4))],
     "sack-twice": [SEGMENT, tcp(ACK, sack(2), sack(1), payload=b"data")],

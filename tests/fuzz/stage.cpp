@@ -8,6 +8,7 @@
 #include "wire/fragment.hpp"
 #include "wire/ip.hpp"
 #include "wire/tcp.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::fuzz {
 namespace {
@@ -96,6 +97,13 @@ void Side::look_at(std::span<const std::byte> packet, const host::PacketOut& out
   }
   must(host.is_local(ip->header.source), "a packet from an address that is not ours");
   must(!host.is_local(ip->header.destination), "a packet to ourselves on the link");
+  if (ip->header.protocol == wire::kProtocolUdp) {
+    const auto udp = wire::parse_udp(ip->payload);
+    must(udp && udp->summed, "a datagram that does not parse was sent");
+    must(wire::udp_sum_is_right(ip->header.source, ip->header.destination, *udp),
+         "a datagram with a wrong checksum was sent");
+    return must(packet.size() <= most, "a datagram larger than the link takes");
+  }
   if (ip->header.protocol != wire::kProtocolTcp) return;
   const auto sum = wire::tcp_sum(ip->header.source, ip->header.destination, ip->payload);
   must(sum.checksum() == 0, "a wrong checksum was sent");

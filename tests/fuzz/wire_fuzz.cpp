@@ -15,6 +15,7 @@
 #include "wire/ip.hpp"
 #include "wire/quote.hpp"
 #include "wire/tcp.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::fuzz {
 namespace {
@@ -86,6 +87,24 @@ void segment(Bytes octets) {
   const auto checksum = wire::tcp_sum(a, a, room.bytes()).checksum();
   wire::set_tcp_checksum(room.bytes(), checksum);
   must(wire::tcp_sum(a, a, room.bytes()).checksum() == 0, "a checksum that is not right");
+}
+
+void datagram(const wire::IpHeader& ip, Bytes octets) {
+  const auto parsed = wire::parse_udp(octets);
+  if (!parsed) return;
+  must(parsed->datagram.data() == octets.data(), "where a datagram begins");
+  must(parsed->datagram.size() <= octets.size(), "a datagram beyond its packet");
+  must(parsed->payload.size() + wire::kUdpHeader == parsed->datagram.size(), "its payload");
+  (void)wire::udp_sum_is_right(ip.source, ip.destination, *parsed);
+  Room room(parsed->datagram.size());
+  must(wire::emit_udp(parsed->header, parsed->payload.size(), room.bytes()) == wire::kUdpHeader,
+       "emit_udp()");
+  std::ranges::copy(parsed->payload, room.bytes().begin() + wire::kUdpHeader);
+  wire::set_udp_checksum(ip.source, ip.destination, room.bytes());
+  const auto again = wire::parse_udp(room.bytes());
+  must(again && again->header == parsed->header, "a UDP header came back another");
+  must(again->summed, "a datagram without a checksum was written");
+  must(wire::udp_sum_is_right(ip.source, ip.destination, *again), "the checksum of a datagram");
 }
 
 void icmp(const wire::IpHeader& ip, Bytes octets) {
@@ -184,6 +203,7 @@ void packet(Bytes octets) {
   Room small(size - 1);
   must(wire::emit_ip(header, parsed->payload.size(), small.bytes()) == 0, "without room");
   segment(parsed->payload);
+  datagram(header, parsed->payload);
   icmp(header, parsed->payload);
 }
 

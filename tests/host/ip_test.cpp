@@ -151,12 +151,12 @@ TEST_P(Ip, AFloodOfPiecesDoesNotKeepAnEchoAway) {
 // --- packets for nobody
 
 TEST_P(Ip, UdpFindsNoPort) {
-  const Octets datagram = packet(17, octets({0x30, 0x39, 0, 9, 0, 8, 0, 0}));
-  arrives(datagram);
+  const Octets closed = packet(17, datagram({}, 9));
+  arrives(closed);
   const IcmpSeen seen = sent_icmp();
   EXPECT_EQ(seen.message.kind, IcmpKind::unreachable);
   EXPECT_EQ(seen.message.code, v6() ? 4 : 3);
-  EXPECT_EQ(seen.body, datagram);
+  EXPECT_EQ(seen.body, closed);
   EXPECT_EQ(counters().no_port, 1U);
 }
 
@@ -220,14 +220,14 @@ TEST_P(Ipv6, NotEvenAboutItsHeaders) {
 }
 
 TEST_P(Ip, NotTooManyErrors) {
-  for (int i = 0; i < 1000; ++i) arrives(packet(17, octets({0x30, 0x39, 0, 9, 0, 8, 0, 0})));
+  for (int i = 0; i < 1000; ++i) arrives(packet(17, datagram({}, 9)));
   const std::size_t burst = sent().size();
   EXPECT_LE(burst, config().icmp_error_burst);
   EXPECT_GE(burst, config().icmp_error_burst / 4);
   EXPECT_EQ(counters().icmp_errors_out, burst);
   EXPECT_EQ(counters().icmp_errors_limited, 1000 - burst);
   now += 1s;
-  arrives(packet(17, octets({0x30, 0x39, 0, 9, 0, 8, 0, 0})));
+  arrives(packet(17, datagram({}, 9)));
   EXPECT_EQ(sent().size(), 1U);
 }
 

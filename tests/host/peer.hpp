@@ -9,6 +9,7 @@
 #include "host/host.hpp"
 #include "wire/packets.hpp"
 #include "wire/quote.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack_test {
 
@@ -78,6 +79,14 @@ class Peer : public testing::TestWithParam<bool> {
     wire::emit_tcp(header, octets);
     octets.insert(octets.end(), text.begin(), text.end());
     wire::set_tcp_checksum(octets, wire::tcp_sum(them(), us(), octets).checksum());
+    return octets;
+  }
+  /// A datagram of the peer's port 5555 to our port `to`, with its checksum.
+  static Octets datagram(const Octets& payload, std::uint16_t to = 53, std::uint16_t from = 5555) {
+    Octets octets(wire::kUdpHeader);
+    wire::emit_udp({from, to}, payload.size(), octets);
+    octets.insert(octets.end(), payload.begin(), payload.end());
+    wire::set_udp_checksum(them(), us(), octets);
     return octets;
   }
   /// An ICMP message with its checksum.

@@ -1,0 +1,97 @@
+#include "host/udp_endpoints.hpp"
+
+#include <utility>
+
+namespace lastack::host {
+namespace {
+
+/// The table is for connections, which are of more than one kind.
+Handle udp_handle(std::uint32_t index) { return {Handle::Kind::connection, index}; }
+
+}  // namespace
+
+std::expected<UdpId, Refusal> UdpEndpoints::open(Endpoint local, bool shared, Ports ports,
+                                                 Random& random, std::size_t receive_buffer,
+                                                 TimePoint now) {
+  const bool any_port = local.port == 0;
+  const std::uint32_t range = any_port ? ports.last - ports.first + 1U : 1U;
+  const std::uint32_t start = any_port ? random.below(range) : 0;
+  for (std::uint32_t i = 0; i < range; ++i) {
+    if (any_port) local.port = static_cast<std::uint16_t>(ports.first + (start + i) % range);
+    if (!bound_.take(local, shared && !any_port)) continue;
+    UdpEntry entry;
+    entry.endpoint = udp::UdpEndpoint(local, receive_buffer);
+    entry.bound = local;
+    entry.since = now;
+    const std::uint32_t index = entries_.make(std::move(entry));
+    open_.add(local.port, index);
+    return id_of(index);
+  }
+  return std::unexpected(any_port ? Refusal::address_not_available : Refusal::address_in_use);
+}
+
+UdpEntry* UdpEndpoints::find(UdpId id) {
+  return const_cast<UdpEntry*>(std::as_const(*this).find(id));
+}
+
+const UdpEntry* UdpEndpoints::find(UdpId id) const {
+  const bool fresh = entries_.has(id.index) && entries_.generation(id.index) == id.generation;
+  return fresh ? &entries_[id.index] : nullptr;
+}
+
+void UdpEndpoints::close(UdpId id) {
+  UdpEntry* entry = find(id);
+  if (entry == nullptr) return;
+  disconnect(id);
+  open_.remove(entry->bound.port, id.index);
+  bound_.give_back(entry->bound);
+  unread -= entry->endpoint.held();
+  blocked -= entry->blocked ? 1 : 0;
+  entries_.drop(id.index);
+}
+
+bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remote) {
+  const Flow flow{local, remote};
+  const auto other = connected(flow);
+  if (other) return other->index == id.index;
+  disconnect(id);
+  UdpEntry& entry = entries_[id.index];
+  open_.remove(entry.bound.port, id.index);
+  connected_.insert(hash_of(flow, key_), udp_handle(id.index));
+  entry.endpoint.connect(local, remote);
+  return true;
+}
+
+void UdpEndpoints::disconnect(UdpId id) {
+  UdpEntry* entry = find(id);
+  if (entry == nullptr || !entry->endpoint.connected()) return;
+  const Flow flow{entry->endpoint.local(), entry->endpoint.remote()};
+  connected_.erase(hash_of(flow, key_), udp_handle(id.index));
+  open_.add(entry->bound.port, id.index);
+  entry->endpoint.disconnect();
+}
+
+std::optional<Handle> UdpEndpoints::connected(const Flow& flow) const {
+  if (connected_.size() == 0) return std::nullopt;
+  return connected_.find(hash_of(flow, key_), [&](Handle handle) {
+    const udp::UdpEndpoint& e = entries_[handle.index].endpoint;
+    return e.local() == flow.local && e.remote() == flow.remote;
+  });
+}
+
+std::optional<std::uint32_t> UdpEndpoints::taker(const Flow& flow) const {
+  if (const auto one = connected(flow)) return one->index;
+  std::optional<std::uint32_t> at_address;
+  std::optional<std::uint32_t> at_any;
+  for (const std::uint32_t i : open_.at(flow.local.port)) {
+    const wire::IpAddress& address = entries_[i].bound.address;
+    if (address == flow.local.address) {
+      at_address = i;
+    } else if (address.is_unspecified() && address.family() == flow.local.address.family()) {
+      at_any = i;
+    }
+  }
+  return at_address ? at_address : at_any;
+}
+
+}  // namespace lastack::host

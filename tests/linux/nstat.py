@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""lastack nstat beside the kernel's nstat: both ends of the same talk, in a network namespace of the
+test's own. LASTACK_COMMAND names another binary to try."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
+DEVICE = "lns0"
+V4, V6, KERNEL_V4, KERNEL_V6 = "10.9.0.2", "fd00:9::2", "10.9.0.1", "fd00:9::1"
+# Names that older kernels do not have.
+NEW = {"TcpExtBeyondWindow", "IcmpOutRateLimitHost", "Icmp6OutRateLimitHost", "UdpMemErrors",
+       "Udp6MemErrors", "IpExtReasmOverlaps"}
+
+# --- helpers (tests/linux/lab.py is to take these over)
+
+failures = 0
+
+
+def check(name, good, *details):
+    global failures
+    failures += not good
+    if not good:
+        print("\n".join(map(str, details)))
+    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def until(what, seconds=30.0):
+    """Asks again for a while: what another process does is not done at once."""
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Served:
+    """lastack serve, for as long as the block lasts."""
+
+    def __init__(self, *services, more=()):
+        self.command = [COMMAND, "serve", *services, "--tun", DEVICE, "--ip", V4 + "/24", "--peer",
+                        KERNEL_V4, "--ip", V6 + "/64", "--peer", KERNEL_V6, *more]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line == "ready\n", f"serve said {line!r}"
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0
+
+
+def connect(host, port):
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.settimeout(30)
+    sock.connect((host, port))
+    return sock
+
+
+# --- both views
+
+def ours():
+    answer = json.loads(run(COMMAND, "nstat", "-asz", "--json").stdout)
+    return answer["hosts"][0]["counters"]
+
+
+def theirs():
+    return json.loads(run("nstat", "-asz", "--json").stdout)["kernel"]
+
+
+class Both:
+    """What both ends have counted since this was made."""
+
+    def __init__(self):
+        self.before = (ours(), theirs())
+
+    def now(self):
+        after = (ours(), theirs())
+        return [{key: value - old.get(key, 0) for key, value in new.items()}
+                for old, new in zip(self.before, after)]
+
+    def same(self, name, ours_name, theirs_name, least=1):
+        """Our counter comes to what theirs says; waited for, since the last ACK may be under way."""
+        def equal():
+            a, b = self.now()
+            return a[ours_name] == b[theirs_name] >= least
+        good = until(equal)
+        a, b = self.now()
+        check(f"{name}: our {ours_name} is the kernel's {theirs_name}", good,
+              f"ours {a[ours_name]}, theirs {b[theirs_name]}")
+
+    def ours_is(self, name, **expected):
+        good = until(lambda: all(self.now()[0][key] == value for key, value in expected.items()))
+        check(f"{name}: " + ", ".join(f"{k} {v}" for k, v in expected.items()), good,
+              {key: self.now()[0][key] for key in expected})
+
+
+def names():
+    with Served("echo", "7"):
+        known, mine = set(theirs()), set(ours())
+        strange = {name for name in mine if not name.startswith("Lastack")} - known - NEW
+        check("every name without Lastack is one of the kernel's", mine and not strange, strange)
+        shown = run(COMMAND, "nstat", "-asz").stdout.splitlines()
+        check("as a table: a heading, then name, value and rate",
+              shown[0] == "#lastack" and len(shown) == len(mine) + 1
+              and all(len(line.split()) == 3 for line in shown[1:]), shown[:5])
+
+
+def scripted_talk():
+    """Connections opened, data both ways, closed. Without offloads a segment is a packet."""
+    with Served("echo", "7", more=("--no-offload",)):
+        both = Both()
+        for host in (V4, V6):
+            for i in range(5):
+                with connect(host, 7) as sock:
+                    data = os.urandom(5000 * (i + 1))
+                    sock.sendall(data)
+                    sock.shutdown(socket.SHUT_WR)
+                    got = b""
+                    while part := sock.recv(65536):
+                        got += part
+                    assert got == data
+        both.same("a talk", "TcpPassiveOpens", "TcpActiveOpens", 10)
+        both.ours_is("a talk", TcpPassiveOpens=10, TcpActiveOpens=0, TcpAttemptFails=0,
+                     TcpEstabResets=0, TcpInErrs=0, TcpOutRsts=0)
+
+        def on_the_wire():
+            a, b = both.now()
+            return (a["TcpInSegs"] == b["TcpOutSegs"] + b["TcpRetransSegs"]
+                    and b["TcpInSegs"] == a["TcpOutSegs"] + a["TcpRetransSegs"] and a["TcpInSegs"] > 50)
+        check("a talk: each segment that one has sent, the other has received, both ways",
+              until(on_the_wire), *both.now())
+
+
+def to_closed_ports():
+    with Served("echo", "7", more=("--no-offload",)):
+        both = Both()
+        for host in (V4, V6):
+            try:
+                connect(host, 8)
+            except ConnectionRefusedError:
+                pass
+        both.same("closed ports", "TcpOutRsts", "TcpAttemptFails", 2)
+        both.ours_is("closed ports", TcpOutRsts=2, LastackTcpDropNoConnection=2)
+
+
+def resets():
+    with Served("echo", "7", more=("--no-offload",)):
+        both = Both()
+        sock = connect(V4, 7)
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()
+        both.ours_is("a reset", TcpEstabResets=1, TcpOutRsts=0)
+        both.same("a reset", "TcpEstabResets", "TcpOutRsts")
+
+
+def datagrams():
+    with Served("udp-echo", "7", "udp-discard", "9"):
+        both = Both()
+        for host, family in ((V4, socket.AF_INET), (V6, socket.AF_INET6)):
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(30)
+                sock.connect((host, 7))
+                for size in (10, 5000):
+                    sock.send(b"x" * size)
+                    sock.recv(70000)
+            udp = "Udp6" if ":" in host else "Udp"
+            ip = "Ip6" if ":" in host else "Ip"
+            both.same("datagrams", udp + "InDatagrams", udp + "OutDatagrams", 2)
+            both.same("datagrams", udp + "OutDatagrams", udp + "InDatagrams", 2)
+            both.same("datagrams", ip + "ReasmReqds", ip + "FragCreates", 4)
+            both.same("datagrams", ip + "FragCreates", ip + "ReasmReqds", 4)
+            both.same("datagrams", ip + "ReasmOKs", ip + "FragOKs", 1)
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect((host, 8))
+                sock.send(b"x")
+            icmp = "Icmp6" if ":" in host else "Icmp"
+            both.same("datagrams", icmp + "OutDestUnreachs", icmp + "InDestUnreachs")
+            both.ours_is("datagrams", **{udp + "NoPorts": 1})
+
+
+def shown(*words):
+    """{name: value} of the table."""
+    lines = run(COMMAND, "nstat", *words).stdout.splitlines()
+    assert lines[:1] == ["#lastack"], lines
+    return {line.split()[0]: int(line.split()[1]) for line in lines[1:]}
+
+
+def history():
+    with Served("echo", "7") as served:
+        connect(V4, 7).close()
+        check("the first time: since the host began", shown("-s").get("TcpPassiveOpens") == 1)
+        shown()
+        check("the second time: nothing new", "TcpPassiveOpens" not in shown())
+        for _ in range(3):
+            connect(V4, 7).close()
+        check("-s shows what is new and keeps nothing",
+              until(lambda: shown("-s", "TcpPassiveOpens").get("TcpPassiveOpens") == 3)
+              and shown("-s", "TcpPassiveOpens")["TcpPassiveOpens"] == 3)
+        check("-a shows all, whatever was shown", shown("-as", "TcpPassive*")
+              == {"TcpPassiveOpens": 4})
+        check("-z shows what is nothing, too", shown("-sz", "TcpInErrs") == {"TcpInErrs": 0})
+        check("-r forgets what was shown", shown("-r", "TcpPassiveOpens")["TcpPassiveOpens"] == 4)
+        connect(V4, 7).close()
+        until(lambda: shown("-s").get("TcpPassiveOpens") == 1)
+        check("-n shows nothing and keeps it", run(COMMAND, "nstat", "-n").stdout == ""
+              and "TcpPassiveOpens" not in shown("-s"))
+        folder = pathlib.Path(os.environ["XDG_RUNTIME_DIR"]) / "lastack"
+        check("the history lies beside the socket, per host",
+              (folder / f"{served.process.pid}.nstat").is_file(), list(folder.iterdir()))
+        done = run(COMMAND, "nstat", "NoSuch*")
+        check("a pattern that names nothing: exit code 3, and what to do",
+              done.returncode == 3 and "nstat -az" in done.stderr, done)
+    with Served("echo", "7"):
+        check("another host begins anew", shown("-asz")["TcpPassiveOpens"] == 0)
+        done = run("env", "-u", "XDG_RUNTIME_DIR", "-u", "XDG_CACHE_HOME", "-u", "HOME",
+                   f"XDG_RUNTIME_DIR={os.environ['XDG_RUNTIME_DIR']}", COMMAND, "nstat", "-s")
+        check("it needs nothing else of the environment", done.returncode == 0, done.stderr)
+    left = list(folder.glob("*.nstat"))
+    check("no history of hosts that are gone stays for long", len(left) <= 1, left)
+    done = run(COMMAND, "nstat")
+    check("no host: exit code 3", done.returncode == 3 and "no host runs here" in done.stderr, done)
+
+
+def main():
+    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
+        if os.geteuid() != 0:
+            print("skip nstat: needs root")
+            return 0
+        os.environ["LASTACK_IN_NAMESPACE"] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, __file__])
+    run("ip", "link", "set", "lo", "up")
+    with tempfile.TemporaryDirectory() as text:
+        os.environ["XDG_RUNTIME_DIR"] = text
+        names()
+        scripted_talk()
+        to_closed_ports()
+        resets()
+        datagrams()
+        history()
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
