@@ -279,10 +279,10 @@ def tour(user, node, folder):
           and "for want of /dev/net/tun: Permission denied\n  as root: chmod 666" in done.stdout
           and "try next" in done.stdout, done.stdout + done.stderr)
     node.chmod(0o666)
-    off = ["unshare", "--user", f"--map-user={user.id}", "--keep-caps", "bash", "-ec",
+    off = ["unshare", "--user", f"--map-user={user.id}", f"--map-group={user.id}", "--keep-caps", "bash", "-ec",
            "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all "
            "--inh-caps=-all \"$@\"", "tour", user.command]
-    if user.run(*off[:4], "unshare", "--user", "true").returncode != 0:
+    if user.run("unshare", "--user", "--net", "true").returncode != 0:
         print("skip tour in a user namespace: this machine allows none")
         return
     done = user.run(*off, "tour")
@@ -370,6 +370,7 @@ def main():
                           "".join(f"{n}:x:{i}:{i}::{folder / n}:/bin/sh\n" for n, i in USERS.items()))
         os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
         as_root("mount", "-t", "sysfs", "none", "/sys")  # of this network: doctor looks there
+        as_root("mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run")  # root ran nothing here
         as_root("mount", "--bind", passwd, "/etc/passwd")
         as_root("mount", "--bind", node, "/dev/net/tun")
         tree.mkdir()
@@ -386,6 +387,7 @@ def main():
         run_script(mia, tree)
         as_root("umount", "/dev/net/tun")
         as_root("umount", "/etc/passwd")
+        as_root("umount", "/run")
         as_root("umount", "/sys")
     return 1 if failures else 0
 
