@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>

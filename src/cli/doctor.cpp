@@ -1,4 +1,6 @@
 // lastack doctor: what of this machine the other subcommands need, and whether it is there.
+#include "cli/doctor.hpp"
+
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/audit.h>
@@ -27,7 +29,6 @@
 #include <vector>
 
 #include "cli/command.hpp"
-#include "cli/doctor.hpp"
 #include "cli/manual.hpp"
 #include "control/control.hpp"
 
