@@ -116,7 +116,8 @@ void show_first_wire() {
   int status = 0;
   ::waitpid(child, &status, 0);
   std::filesystem::remove_all(folder);
-  if (status != 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == kNotHere)) {
+  const bool told_why = WIFEXITED(status) && WEXITSTATUS(status) == kNotHere;
+  if (status != 0 && !told_why) {
     throw Failure{"the second half of the tour failed; see above"};
   }
 }
