@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,6 +31,11 @@ std::optional<std::uint16_t> port_of_service(std::string_view name) {
   const servent* found = ::getservbyname(std::string(name).c_str(), "tcp");
   if (found == nullptr) return std::nullopt;
   return ntohs(static_cast<std::uint16_t>(found->s_port));
+}
+
+std::string user_name() {
+  const passwd* entry = ::getpwuid(::getuid());
+  return entry != nullptr ? entry->pw_name : std::to_string(::getuid());
 }
 
 }  // namespace lastack::cli

@@ -30,6 +30,9 @@ struct Failure {
 /// The TCP port that /etc/services has by this name.
 [[nodiscard]] std::optional<std::uint16_t> port_of_service(std::string_view name);
 
+/// The name of who runs this, or the number where there is none: what `ip tuntap ... user` takes.
+[[nodiscard]] std::string user_name();
+
 // One file a subcommand; each adds itself.
 void add_ask(CLI::App& app);
 void add_bench(CLI::App& app);

@@ -2,10 +2,11 @@
 
 #include <fmt/core.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "cli/command.hpp"
 #include "host/trace.hpp"
@@ -15,15 +16,12 @@
 namespace lastack::cli {
 namespace {
 
-std::string user_name() {
-  const char* user = std::getenv("USER");
-  return user != nullptr ? user : std::to_string(::getuid());
-}
-
 Failure device_failure(const link::TunError& error, const DeviceOptions& options) {
   const bool tap = !options.tap.empty();
   std::string text = fmt::format("can't {}: {}", error.what, std::strerror(error.error));
-  if (error.error == EPERM || error.error == EACCES) {
+  if (error.error == EACCES) {  // of the node, not of a device
+    text += "\n  as root:  chmod 666 /dev/net/tun";
+  } else if (error.error == EPERM) {
     text += fmt::format("\n  as root, once:  ip tuntap add dev {} mode {} user {}",
                         tap ? options.tap : options.tun, tap ? "tap" : "tun", user_name());
   } else if (error.error == EBUSY) {
@@ -85,6 +83,22 @@ std::vector<wire::Prefix> peers_of(const DeviceOptions& options, const host::Con
   return peers;
 }
 
+/// The kernel's side is only root's to set up, on a device that is prepared too.
+Failure kernel_side_failure(const link::TunError& error, const std::vector<wire::Prefix>& peers,
+                            const DeviceOptions& options) {
+  std::string text = fmt::format("can't {}: {}", error.what, std::strerror(error.error));
+  if (error.error != EPERM) return {text, kFailed};
+  const std::string& name = options.tap.empty() ? options.tun : options.tap;
+  std::string_view before = "as root, once:  ";
+  for (const wire::Prefix& peer : peers) {
+    text += fmt::format("\n  {:16}ip addr add {}/{} dev {}", std::exchange(before, ""),
+                        peer.address.to_string(), peer.length, name);
+  }
+  text += fmt::format("\n  {:16}ip link set {} mtu {} up\n  then leave --peer out", before, name,
+                      options.mtu);
+  return {text, kFailed};
+}
+
 /// As opened, or why not.
 template <typename Device>
 std::unique_ptr<link::TunDevice> opened(
@@ -104,11 +118,13 @@ void add_link_options(CLI::App& command, DeviceOptions& options) {
                   ->type_name("NAME");
   auto* addresses = command.add_option_group("addresses")->require_option(1, 0);
   addresses->add_option("--ip", options.ip, "an address of the host, with its prefix")
-      ->type_name("ADDRESS/N");
+      ->type_name("ADDRESS/N")
+      ->allow_extra_args(false);  // what follows may be a positional
   addresses->add_flag("--auto", options.automatic, "IPv6 addresses and routes as routers say")
       ->needs(tap);
   command.add_option("--gateway", options.gateway, "the router to everywhere else")
       ->type_name("ADDRESS")
+      ->allow_extra_args(false)
       ->needs(tap);
   command.add_option("--mac", options.mac, "the host's MAC address; made up if not given")
       ->type_name("MAC")
@@ -153,13 +169,14 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
   const link::TunOptions how{
       .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = !options.no_offload};
   auto device = tap ? opened(link::Tap::open(how), options) : opened(link::Tun::open(how), options);
-  for (const wire::Prefix& peer : peers_of(options, config)) {
+  const std::vector<wire::Prefix> peers = peers_of(options, config);
+  for (const wire::Prefix& peer : peers) {
     const auto given = device->give_address(peer);
-    if (!given) throw device_failure(given.error(), options);
+    if (!given) throw kernel_side_failure(given.error(), peers, options);
   }
   if (!options.peer.empty()) {
     const auto up = device->bring_up();
-    if (!up) throw device_failure(up.error(), options);
+    if (!up) throw kernel_side_failure(up.error(), peers, options);
   }
   return device;
 }
@@ -167,7 +184,8 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
 void add_device_options(CLI::App& command, DeviceOptions& options) {
   add_link_options(command, options);
   command.add_option("--peer", options.peer, "the address that the kernel's side gets; needs root")
-      ->type_name("ADDRESS");
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   command.add_option("--mtu", options.mtu, "octets of the largest IP packet")
       ->type_name("OCTETS")
       ->check(CLI::Range(576, 65535))

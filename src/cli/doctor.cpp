@@ -1,4 +1,6 @@
 // lastack doctor: what of this machine the other subcommands need, and whether it is there.
+#include "cli/doctor.hpp"
+
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/audit.h>
@@ -10,6 +12,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,13 +35,6 @@
 namespace lastack::cli {
 namespace {
 
-struct Finding {
-  std::string name;
-  bool works = false;
-  std::string what;    ///< what was seen
-  std::string remedy;  ///< where it does not work
-};
-
 std::string system_text(int error) { return std::strerror(error); }
 
 /// What `probe` says in a process of its own, since it changes that process for good: 0, or errno.
@@ -50,25 +46,6 @@ int asked_apart(Probe probe) {
   int status = 0;
   if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return ECHILD;
   return WEXITSTATUS(status);
-}
-
-Finding find_tun() {
-  Finding f{.name = "/dev/net/tun", .works = false, .what = {}, .remedy = {}};
-  const int fd = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-  const int error = errno;
-  f.works = fd >= 0;
-  f.what = f.works ? "can be opened" : system_text(error);
-  const bool missing = error == ENOENT || error == ENODEV || error == ENXIO;
-  if (f.works) {
-    ::close(fd);
-  } else if (missing) {
-    f.remedy =
-        "as root: modprobe tun; mkdir -p /dev/net; mknod -m 666 /dev/net/tun c 10 200; in a "
-        "container start it with --device /dev/net/tun";
-  } else {
-    f.remedy = "as root: chmod 666 /dev/net/tun";
-  }
-  return f;
 }
 
 bool has_capability(unsigned number) {
@@ -126,25 +103,21 @@ Finding find_device() {
     return f;
   }
   f.what = "can't be made: " + system_text(error);
-  const char* user = std::getenv("USER");
-  f.remedy = fmt::format("as root, once: ip tuntap add dev la0 mode tun user {}",
-                         user != nullptr ? user : std::to_string(::getuid()));
+  f.remedy = fmt::format("as root, once: ip tuntap add dev la0 mode tun user {}", user_name());
   return f;
 }
 
-Finding find_user_namespaces() {
-  const int error =
-      asked_apart([] { return ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ? 0 : errno; });
-  Finding f{.name = "user namespaces",
-            .works = error == 0,
-            .what = error == 0 ? "can be made, with a network of their own" : system_text(error),
-            .remedy = {}};
-  if (!f.works) {
-    f.remedy =
-        "as root: sysctl user.max_user_namespaces=10000; where there is such a setting also "
-        "kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0";
-  }
-  return f;
+/// A network of one's own, and the right to change it: the second is refused where a policy
+/// restricts what user namespaces give.
+int make_network() {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return errno;
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", sizeof "lo");
+  request.ifr_flags = IFF_UP;
+  const int error = fd >= 0 && ::ioctl(fd, SIOCSIFFLAGS, &request) == 0 ? 0 : errno;
+  ::close(fd);
+  return error;
 }
 
 /// A filter that lets everything pass, and a descriptor that would be told of calls.
@@ -252,6 +225,39 @@ Manual doctor_manual() {
 }
 
 }  // namespace
+
+Finding find_tun() {
+  Finding f{.name = "/dev/net/tun", .works = false, .what = {}, .remedy = {}};
+  const int fd = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+  const int error = errno;
+  f.works = fd >= 0;
+  f.what = f.works ? "can be opened" : system_text(error);
+  const bool missing = error == ENOENT || error == ENODEV || error == ENXIO;
+  if (f.works) {
+    ::close(fd);
+  } else if (missing) {
+    f.remedy =
+        "as root: modprobe tun; mkdir -p /dev/net; mknod -m 666 /dev/net/tun c 10 200; in a "
+        "container start it with --device /dev/net/tun";
+  } else {
+    f.remedy = "as root: chmod 666 /dev/net/tun";
+  }
+  return f;
+}
+
+Finding find_user_namespaces() {
+  const int error = asked_apart(make_network);
+  Finding f{.name = "user namespaces",
+            .works = error == 0,
+            .what = error == 0 ? "can be made, with a network of their own" : system_text(error),
+            .remedy = {}};
+  if (!f.works) {
+    f.remedy =
+        "as root: sysctl user.max_user_namespaces=10000; where there is such a setting also "
+        "kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0";
+  }
+  return f;
+}
 
 void add_doctor(CLI::App& app) {
   auto as_json = std::make_shared<bool>(false);

@@ -46,7 +46,10 @@ void RealHost::wait_for_addresses() {
 
 void RealHost::tell_if_unseen() const {
   if (control_.listening()) return;
-  fmt::print(stderr, "lastack: ss will not see this host: {}\n", control_.why());
+  fmt::print(stderr,
+             "lastack: ss will not see this host: {}\n"
+             "  set XDG_RUNTIME_DIR to a folder of yours, with a short name\n",
+             control_.why());
 }
 
 void RealHost::deliver(Duration most) {

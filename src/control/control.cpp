@@ -97,6 +97,10 @@ Server::Server(io::EventLoop& loop, Answer answer, Duration patience)
   if (std::filesystem::create_directories(folder, error)) {
     std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
   }
+  if (error) {
+    why_ = folder + ": " + error.message();
+    return;
+  }
   path_ = folder + "/" + std::to_string(::getpid()) + ".sock";
   const auto address = address_of(path_);
   if (!address) {

@@ -26,6 +26,16 @@ step "find_package(lastack) from outside" cmake -S "$folder/outside" -B "$folder
 step "a program outside builds" cmake --build "$folder/build"
 step "our warnings stay ours" bash -c "! grep -q Wconversion '$folder/build/compile_commands.json'"
 step "the program runs" bash -c "[ \"\$('$folder/build/outside')\" = 0.1.0 ]"
+step "examples/ builds outside the tree" cmake -S examples -B "$folder/examples" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$folder/tree"
+step "an example runs" bash -c "ninja -C '$folder/examples' half_close && '$folder/examples/half_close'"
+export PKG_CONFIG_PATH="$folder/tree/lib/pkgconfig"
+step "pkg-config knows the version" bash -c "[ \"\$(pkg-config --modversion lastack)\" = 0.1.0 ]"
+step "g++ with pkg-config's options builds both" bash -c "set -e
+  for program in '$folder/outside/outside.cpp' examples/half_close.cpp; do
+    g++ \$program -o '$folder/program' \$(pkg-config --cflags --libs lastack)
+    '$folder/program'
+  done"
 share="$folder/tree/share"
 step "man finds the pages" man -M "$share/man" lastack lastack-demo
 # shellcheck disable=SC2016
