@@ -40,7 +40,7 @@ def must(*command):
     """Its output; a step that the test stands on has to work."""
     done = run(*command)
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr}")
     return done.stdout
 
 
@@ -72,7 +72,7 @@ def in_namespace(main, *namespaces):
         before = devices()
         main(folder)
         check("no device is left", until(lambda: devices() == before))
-        check("no control socket is left", list(folder.glob("lastack/*")) == [])
+        check("no control socket is left", list(folder.glob("lastack/*.sock")) == [])
     return 1 if failures else 0
 
 

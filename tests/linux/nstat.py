@@ -1,74 +1,17 @@
 #!/usr/bin/env python3
 """lastack nstat beside the kernel's nstat: both ends of the same talk, in a network namespace of the
-test's own. LASTACK_COMMAND names another binary to try."""
+test's own."""
 import json
 import os
 import pathlib
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
-DEVICE = "lns0"
-V4, V6, KERNEL_V4, KERNEL_V6 = "10.9.0.2", "fd00:9::2", "10.9.0.1", "fd00:9::1"
+from lab import COMMAND, V4, V6, Served, check, connect, in_namespace, run, until
+
 # Names that older kernels do not have.
 NEW = {"TcpExtBeyondWindow", "IcmpOutRateLimitHost", "Icmp6OutRateLimitHost", "UdpMemErrors",
        "Udp6MemErrors", "IpExtReasmOverlaps"}
-
-# --- helpers (tests/linux/lab.py is to take these over)
-
-failures = 0
-
-
-def check(name, good, *details):
-    global failures
-    failures += not good
-    if not good:
-        print("\n".join(map(str, details)))
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-
-
-def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-def until(what, seconds=30.0):
-    """Asks again for a while: what another process does is not done at once."""
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-class Served:
-    """lastack serve, for as long as the block lasts."""
-
-    def __init__(self, *services, more=()):
-        self.command = [COMMAND, "serve", *services, "--tun", DEVICE, "--ip", V4 + "/24", "--peer",
-                        KERNEL_V4, "--ip", V6 + "/64", "--peer", KERNEL_V6, *more]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line == "ready\n", f"serve said {line!r}"
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0
-
-
-def connect(host, port):
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    sock.settimeout(30)
-    sock.connect((host, port))
-    return sock
 
 
 # --- both views
@@ -238,24 +181,14 @@ def history():
     check("no host: exit code 3", done.returncode == 3 and "no host runs here" in done.stderr, done)
 
 
-def main():
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        if os.geteuid() != 0:
-            print("skip nstat: needs root")
-            return 0
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, __file__])
-    run("ip", "link", "set", "lo", "up")
-    with tempfile.TemporaryDirectory() as text:
-        os.environ["XDG_RUNTIME_DIR"] = text
-        names()
-        scripted_talk()
-        to_closed_ports()
-        resets()
-        datagrams()
-        history()
-    return 1 if failures else 0
+def main(_):
+    names()
+    scripted_talk()
+    to_closed_ports()
+    resets()
+    datagrams()
+    history()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main))

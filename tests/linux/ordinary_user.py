@@ -15,49 +15,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
-# --- helpers
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILT = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
-
-failures = 0
-
-
-def check(name, good, why=""):
-    global failures
-    failures += not good
-    if not good and why:
-        print(why)
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-    return good
+import lab
+from lab import COMMAND as BUILT, KERNEL_V4, ROOT, V4, check, in_namespace, must, until
 
 
 def run(*command, **options):
     options = {"stdin": subprocess.DEVNULL, "timeout": 300, **options}
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
-
-
-def as_root(*command):
-    done = run(*command)
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-
-
-def until(what, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+    return lab.run(*(str(c) for c in command), **options)
 
 
 # --- who they are
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 USERS = {"mia": 12001, "tom": 12002}  # of no group but their own
-V4, KERNEL4 = "10.9.0.2", "10.9.0.1"
 
 
 class User:
@@ -100,9 +71,9 @@ def serving(user, *arguments, **env):
 
 
 def prepare(name, mode, user):
-    as_root("ip", "tuntap", "add", "dev", name, "mode", mode, "user", user.name)
-    as_root("ip", "addr", "add", f"{KERNEL4}/24", "dev", name)
-    as_root("ip", "link", "set", name, "up")
+    must("ip", "tuntap", "add", "dev", name, "mode", mode, "user", user.name)
+    must("ip", "addr", "add", f"{KERNEL_V4}/24", "dev", name)
+    must("ip", "link", "set", name, "up")
 
 
 # --- without a device
@@ -173,7 +144,7 @@ def doctor(user, node):
     check("doctor: without XDG_RUNTIME_DIR no socket, and what to set",
           not works(done)["control sockets"] and "XDG_RUNTIME_DIR" in remedy(done)["control sockets"],
           done.stdout)
-    as_root("ip", "link", "del", "la0")
+    must("ip", "link", "del", "la0")
 
 
 # --- over a device
@@ -186,26 +157,26 @@ def commands_in(text):
 def follow_the_advice(user, node, mode):
     """From nothing to a page that curl has fetched, by typing what it says to type, and no more."""
     device = ["--" + mode, "la1", "--ip", V4 + "/24"]
-    serve = ["serve", "echo", "7", *device, "--peer", KERNEL4]
+    serve = ["serve", "echo", "7", *device, "--peer", KERNEL_V4]
     node.chmod(0o600)
     done = user.lastack(*serve)
     check(f"{mode}: the node is root's only", done.returncode == 1
           and "can't open /dev/net/tun: Permission denied\n  as root:  chmod 666 /dev/net/tun" in done.stderr,
           done.stderr)
     node.chmod(0o666)
-    for arguments in (["connect", *device, KERNEL4, "80"], serve):
+    for arguments in (["connect", *device, KERNEL_V4, "80"], serve):
         done = user.lastack(*arguments)
         check(f"{mode}: no device is prepared for {arguments[0]}, and how root does it",
               done.returncode == 1 and not done.stdout and done.stderr.splitlines()[1:] ==
               [f"  as root, once:  ip tuntap add dev la1 mode {mode} user {user.name}"], done.stderr)
     for command in commands_in(done.stderr):
-        as_root(*command)
+        must(*command)
     done = user.lastack(*serve)
     advice = commands_in(done.stderr)
     check(f"{mode}: the kernel's side is root's to set up, and how",
           done.returncode == 1 and len(advice) == 2 and "leave --peer out" in done.stderr, done.stderr)
     for command in advice:
-        as_root(*command)
+        must(*command)
 
 
 def over_a_device(user, mode):
@@ -218,7 +189,7 @@ def over_a_device(user, mode):
         done = user.lastack("ss", "-l", "--json")
         check(f"{mode}: and ss shows the listener", done.returncode == 0
               and [r["state"] for r in json.loads(done.stdout)] == ["LISTEN"], done.stderr)
-    with socket.create_server((KERNEL4, 8080)) as listener:
+    with socket.create_server((KERNEL_V4, 8080)) as listener:
         heard = []
 
         def answer():
@@ -230,13 +201,13 @@ def over_a_device(user, mode):
 
         kernel = threading.Thread(target=answer, daemon=True)
         kernel.start()
-        done = run(user.command, "connect", *device, "-N", KERNEL4, "8080", stdin=None,
+        done = run(user.command, "connect", *device, "-N", KERNEL_V4, "8080", stdin=None,
                    input="a question\n", **user.identity())
         kernel.join(20)
         check(f"{mode}: connect reaches the kernel, half-closes and gets its answer",
               done.returncode == 0 and (b"".join(heard), done.stdout) == (b"a question\n", "all heard\n"),
               done.stderr)
-    as_root("ip", "link", "del", "la1")
+    must("ip", "link", "del", "la1")
 
 
 def sockets_of_others(user, other, folder):
@@ -267,7 +238,7 @@ def sockets_of_others(user, other, folder):
                                             "  set XDG_RUNTIME_DIR to" in said()), said())
     done = other.lastack("serve", *serve)
     check("another user can't use the device", done.returncode == 1 and "la2" in done.stderr, done.stderr)
-    as_root("ip", "link", "del", "la2")
+    must("ip", "link", "del", "la2")
 
 
 # --- the tour
@@ -313,14 +284,14 @@ def own_tree(user, folder):
     """The tree with the release build, as the user's own: in a layer over the one that there is."""
     at = next((p for p in reversed([ROOT, *ROOT.parents]) if not p.stat().st_mode & stat.S_IXOTH), ROOT)
     layer, work = folder / "layer", folder / "work"
-    as_root("mount", "-t", "tmpfs", "none", folder)
+    must("mount", "-t", "tmpfs", "none", folder)
     layer.mkdir()
     work.mkdir()
-    as_root("mount", "-t", "overlay", "none", "-o", f"lowerdir={at},upperdir={layer},workdir={work}", at)
+    must("mount", "-t", "overlay", "none", "-o", f"lowerdir={at},upperdir={layer},workdir={work}", at)
     for path in [p for p in [ROOT, *ROOT.parents] if p.is_relative_to(at)]:
         path.chmod(0o755)
-    as_root("chown", f"{user.id}:{user.id}", ROOT, ROOT / "build")
-    as_root("chown", "-R", f"{user.id}:{user.id}", ROOT / "build" / "release")
+    must("chown", f"{user.id}:{user.id}", ROOT, ROOT / "build")
+    must("chown", "-R", f"{user.id}:{user.id}", ROOT / "build" / "release")
     (ROOT / "build" / "release.log").unlink(missing_ok=True)
     return at
 
@@ -349,48 +320,36 @@ def run_script(user, folder):
     done = user.run(ROOT / "run", PATH=f"{fake}:{PATH}")
     check("./run names all of them on a fresh machine", done.returncode == 1
           and "apt-get install g++ cmake ninja-build" in done.stderr, done.stderr)
-    as_root("umount", "-l", at)
-    as_root("umount", "-l", folder)
+    must("umount", "-l", at)
+    must("umount", "-l", folder)
 
 
-def main():
-    if os.geteuid() != 0:
-        print("skip ordinary_user: needs root, to become another user")
-        return 0
-    if os.environ.get("LASTACK_IN_NAMESPACE") != "1":
-        os.environ["LASTACK_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, __file__])
-    as_root("ip", "link", "set", "lo", "up")
-    with tempfile.TemporaryDirectory() as text:
-        folder = pathlib.Path(text)
-        folder.chmod(0o755)
-        command = shutil.copy(BUILT, folder / "lastack")
-        passwd, node, tree = folder / "passwd", folder / "tun", folder / "tree"
-        passwd.write_text(pathlib.Path("/etc/passwd").read_text() +
-                          "".join(f"{n}:x:{i}:{i}::{folder / n}:/bin/sh\n" for n, i in USERS.items()))
-        os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
-        as_root("mount", "-t", "sysfs", "none", "/sys")  # of this network: doctor looks there
-        as_root("mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run")  # root ran nothing here
-        as_root("mount", "--bind", passwd, "/etc/passwd")
-        as_root("mount", "--bind", node, "/dev/net/tun")
-        tree.mkdir()
-        mia, tom = (User(name, folder, command) for name in USERS)
-        plain(mia)
-        every_help(mia)
-        no_host(mia)
-        doctor(mia, node)
-        for mode in ("tun", "tap"):
-            follow_the_advice(mia, node, mode)
-            over_a_device(mia, mode)
-        sockets_of_others(mia, tom, folder)
-        tour(mia, node, folder)
-        run_script(mia, tree)
-        as_root("umount", "/dev/net/tun")
-        as_root("umount", "/etc/passwd")
-        as_root("umount", "/run")
-        as_root("umount", "/sys")
-    return 1 if failures else 0
+def main(folder):
+    folder.chmod(0o755)
+    command = shutil.copy(BUILT, folder / "lastack")
+    passwd, node, tree = folder / "passwd", folder / "tun", folder / "tree"
+    passwd.write_text(pathlib.Path("/etc/passwd").read_text() +
+                      "".join(f"{n}:x:{i}:{i}::{folder / n}:/bin/sh\n" for n, i in USERS.items()))
+    os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
+    must("mount", "-t", "sysfs", "none", "/sys")  # of this network: doctor looks there
+    must("mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run")  # root ran nothing here
+    must("mount", "--bind", passwd, "/etc/passwd")
+    must("mount", "--bind", node, "/dev/net/tun")
+    tree.mkdir()
+    mia, tom = (User(name, folder, command) for name in USERS)
+    plain(mia)
+    every_help(mia)
+    no_host(mia)
+    doctor(mia, node)
+    for mode in ("tun", "tap"):
+        follow_the_advice(mia, node, mode)
+        over_a_device(mia, mode)
+    sockets_of_others(mia, tom, folder)
+    tour(mia, node, folder)
+    run_script(mia, tree)
+    for mounted in ("/dev/net/tun", "/etc/passwd", "/run", "/sys"):
+        must("umount", mounted)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_namespace(main, "--mount"))
