@@ -34,10 +34,19 @@ Failure device_failure(const link::TunError& error, const DeviceOptions& options
   return {text, kFailed};
 }
 
+Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e6)); }
+
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = 4U << 20U;
-  settings.msl = Duration(static_cast<std::int64_t>(options.msl * 1e6));
+  settings.msl = in_seconds(options.msl);
+  settings.user_timeout = in_seconds(options.user_timeout);
+  settings.retries = options.retries;
+  const auto& keepalive = options.keepalive;
+  settings.keepalive = !keepalive.empty();
+  if (!keepalive.empty()) settings.keepalive_idle = in_seconds(keepalive[0]);
+  if (keepalive.size() > 1) settings.keepalive_interval = in_seconds(keepalive[1]);
+  if (keepalive.size() > 2) settings.keepalive_probes = static_cast<std::uint8_t>(keepalive[2]);
   const bool linux_way = options.profile == "linux";
   settings.rst_ends_time_wait = linux_way;
   settings.shut_rd_keeps_buffered = linux_way;
@@ -115,6 +124,30 @@ void add_link_options(CLI::App& command, DeviceOptions& options) {
       ->needs(tap);
 }
 
+/// How long a peer that does not answer is waited for.
+void add_patience_options(CLI::App& command, DeviceOptions& options) {
+  command
+      .add_option("--keepalive", options.keepalive,
+                  "ask a peer that was silent for the first; again after each of the second (75); "
+                  "end the connection after as many questions as the third says (9)")
+      ->type_name("SECONDS[,SECONDS[,N]]")
+      ->delimiter(',')
+      ->expected(1, 3)
+      ->check(CLI::Range(0.001, 1e6));
+  command
+      .add_option("--user-timeout", options.user_timeout,
+                  "end a connection whose octets were not acknowledged for so long; 0: as --retries")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command
+      .add_option("--retries", options.retries,
+                  "end a connection when so many retransmissions were not acknowledged")
+      ->type_name("N")
+      ->check(CLI::Range(1, 255))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 Random system_random() {
@@ -181,6 +214,7 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 300.0))
       ->capture_default_str();
+  add_patience_options(command, options);
   command
       .add_option("--trace", options.trace,
                   fmt::format("keep this many of the latest events for lastack trace, {} octets "
@@ -190,6 +224,8 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   command.add_flag("--no-offload", options.no_offload, "cut segments and sum them here");
+  command.add_flag("--paused", options.paused,
+                   "begin with the link paused; lastack ask resume lets it go on");
 }
 
 }  // namespace lastack::cli

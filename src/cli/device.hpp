@@ -27,6 +27,10 @@ struct DeviceOptions {
   std::string profile = "bsd";
   double msl = 30;
   std::size_t trace = 4096;
+  bool paused = false;
+  std::vector<double> keepalive;  ///< seconds idle, seconds between two questions, questions
+  double user_timeout = 0;        ///< seconds
+  std::uint8_t retries = 15;
 };
 
 void add_device_options(CLI::App& command, DeviceOptions& options);

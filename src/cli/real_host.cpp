@@ -23,6 +23,7 @@ RealHost::RealHost(const DeviceOptions& options)
     if (on_event) on_event(event, io::monotonic_now());
   };
   watch_device(true);
+  for (const io::Way way : {io::Way::in, io::Way::out}) pause(way, options.paused);
   if (signals_ < 0) throw Failure{"can't wait for signals", kFailed};
   loop_.add(signals_, [this] { signal_ = io::take_signal(signals_); });
   std::signal(SIGPIPE, SIG_IGN);
@@ -113,13 +114,34 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
     return counters;
   }
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
-  if (what == "pause" || what == "resume") {
-    const bool pause = what == "pause";
-    if (pause != driver_.paused()) watch_device(!pause);
-    driver_.pause(pause);
-    return {{"paused", pause}};
-  }
+  if (auto done = answer_about_link(what, request.value("way", ""))) return *done;
   return {{"error", "asked for '" + what + "', which is nothing I know"}};
+}
+
+void RealHost::pause(io::Way way, bool on) {
+  if (way == io::Way::in && on != driver_.paused(way)) watch_device(!on);
+  driver_.pause(way, on);
+}
+
+/// Requests that stop the link, let it go on, or handle one packet of a way that is stopped.
+std::optional<nlohmann::json> RealHost::answer_about_link(const std::string& what,
+                                                          const std::string& way) {
+  using io::Way;
+  if (way != "" && way != "in" && way != "out") {
+    return nlohmann::json{{"error", "'" + way + "' is no way of a link: in or out"}};
+  }
+  if (what == "pause" || what == "resume") {
+    if (way != "out") pause(Way::in, what == "pause");
+    if (way != "in") pause(Way::out, what == "pause");
+    return nlohmann::json{{"paused", {{"in", driver_.paused(Way::in)}, {"out", driver_.paused(Way::out)}}}};
+  }
+  if (what != "pass" && what != "lose") return std::nullopt;
+  const Way one = way == "out" ? Way::out : Way::in;
+  if (way == "" || !driver_.paused(one)) {
+    return nlohmann::json{{"error", "to " + what + " one packet, name a way that is paused: in or out"}};
+  }
+  const bool stepped = driver_.step(one, what == "pass" ? io::Fate::passes : io::Fate::is_lost);
+  return nlohmann::json{{"packets", stepped ? 1 : 0}};
 }
 
 }  // namespace lastack::cli

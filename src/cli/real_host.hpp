@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "cli/device.hpp"
 #include "control/control.hpp"
@@ -48,6 +50,8 @@ class RealHost {
   void tell_news();
   void watch_device(bool on);
   nlohmann::json answer(const nlohmann::json& request);
+  std::optional<nlohmann::json> answer_about_link(const std::string& what, const std::string& way);
+  void pause(io::Way way, bool on);
 
   int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
   host::Config config_;

@@ -1,5 +1,6 @@
 """What the tests against the kernel share: a namespace of their own, checks, a host that serves, and
 the kernel's view of its connections. LASTACK_COMMAND names another command than the release build's."""
+import contextlib
 import hashlib
 import json
 import os
@@ -120,6 +121,56 @@ class Served:
         return next((r["state"] for r in self.rows() if end_from(r["remote"]) == end), None)
 
 
+class Control:
+    """The control socket of a running host, asked as `lastack ask` asks it, without a process for each
+    question."""
+
+    def __init__(self, pid):
+        self.path = f"{os.environ['XDG_RUNTIME_DIR']}/lastack/{pid}.sock"
+        if not until(lambda: os.path.exists(self.path)):
+            raise RuntimeError(f"no host answers at {self.path}")
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        until(self.connects)
+        self.lines = self.sock.makefile("r")
+        self.lines.readline()
+
+    def connects(self):
+        try:
+            self.sock.connect(self.path)
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def ask(self, what, **more):
+        self.sock.sendall(json.dumps({"ask": what, **more}).encode() + b"\n")
+        answer = json.loads(self.lines.readline())
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self):
+        self.lines.close()
+        self.sock.close()
+
+
+@contextlib.contextmanager
+def quiet_tun(name="la0"):
+    """A TUN device made beforehand, with the kernel's addresses, over which the kernel sends nothing of
+    its own accord. It stays when a host behind it goes."""
+    for kind, what in (("default", "accept_ra"), ("default", "router_solicitations")):
+        pathlib.Path(f"/proc/sys/net/ipv6/conf/{kind}/{what}").write_text("0")
+    must("ip", "tuntap", "add", "dev", name, "mode", "tun")
+    try:
+        must("ip", "link", "set", name, "addrgenmode", "none")
+        must("ip", "addr", "add", KERNEL_V4 + "/24", "dev", name)
+        must("ip", "addr", "add", KERNEL_V6 + "/64", "dev", name, "nodad")
+        must("ip", "link", "set", name, "up")
+        yield name
+    finally:
+        run("ip", "link", "del", name)
+
+
 # --- the kernel's end
 
 def connect(host, port):
@@ -162,6 +213,19 @@ def kernel_states(port, local=False):
             state = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN_RCVD"}.get(state, state)
             found[end_from(client)] = state.replace("-", "_")
     return found
+
+
+def kernel_state(local_port, remote_port):
+    """The kernel's state of the connection between two of its ports; CLOSED where it knows of none."""
+    for line in run("ss", "-Htan", f"sport = :{local_port} and dport = :{remote_port}").stdout.splitlines():
+        state = line.split()[0]
+        return {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN_RCVD"}.get(state, state).replace("-", "_")
+    return "CLOSED"
+
+
+def abortive(sock):
+    """From now on close() resets."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 # --- octets
