@@ -9,8 +9,10 @@
 
 #include "cli/command.hpp"
 #include "host/trace.hpp"
+#include "link/impairment_text.hpp"
 #include "link/tap.hpp"
 #include "link/tun.hpp"
+#include "wire/ethernet.hpp"
 
 namespace lastack::cli {
 namespace {
@@ -33,6 +35,9 @@ Failure device_failure(const link::TunError& error, const DeviceOptions& options
   }
   return {text, kFailed};
 }
+
+/// A bad wire treats packets one by one, so none may be several in one, or unfinished.
+bool offloads(const DeviceOptions& options) { return !options.no_offload && options.wire.empty(); }
 
 Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e6)); }
 
@@ -135,8 +140,9 @@ void add_patience_options(CLI::App& command, DeviceOptions& options) {
       ->expected(1, 3)
       ->check(CLI::Range(0.001, 1e6));
   command
-      .add_option("--user-timeout", options.user_timeout,
-                  "end a connection whose octets were not acknowledged for so long; 0: as --retries")
+      .add_option(
+          "--user-timeout", options.user_timeout,
+          "end a connection whose octets were not acknowledged for so long; 0: as --retries")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
@@ -173,7 +179,7 @@ host::Config config_of(const DeviceOptions& options) {
     config.link = link_of(options, system_random());
   }
   config.mtu = options.mtu;
-  if (!options.no_offload) {
+  if (offloads(options)) {
     config.super_segment = host::kMostSuperSegment;
     config.transmit_checksum = config.verify_checksum = false;  // the link does both
   }
@@ -186,7 +192,7 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
                                              const host::Config& config) {
   const bool tap = !options.tap.empty();
   const link::TunOptions how{
-      .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = !options.no_offload};
+      .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = offloads(options)};
   auto device = tap ? opened(link::Tap::open(how), options) : opened(link::Tun::open(how), options);
   for (const wire::Prefix& peer : peers_of(options, config)) {
     const auto given = device->give_address(peer);
@@ -197,6 +203,16 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
     if (!up) throw device_failure(up.error(), options);
   }
   return device;
+}
+
+std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
+                                                    const DeviceOptions& options) {
+  if (options.wire.empty()) return nullptr;
+  auto words = link::parse_impairment(options.wire);
+  if (!words) throw Failure{words.error(), kUsage};
+  words->impairment.ip_at = options.tap.empty() ? 0 : wire::kEthernetHeader;
+  const std::uint64_t seed = words->seed ? *words->seed : system_random().next();
+  return std::make_unique<link::ImpairedBothWays>(device, words->impairment, seed);
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
@@ -224,6 +240,12 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   command.add_flag("--no-offload", options.no_offload, "cut segments and sum them here");
+  command
+      .add_option("--wire", options.wire,
+                  fmt::format("treat packets of both ways as a bad wire does, as in "
+                              "loss=1%,delay=20ms,rate=50mbit, one by one as with --no-offload. {}",
+                              link::impairment_help()))
+      ->type_name("NAME=VALUE,...");
   command.add_flag("--paused", options.paused,
                    "begin with the link paused; lastack ask resume lets it go on");
 }

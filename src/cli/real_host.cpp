@@ -15,9 +15,10 @@ namespace lastack::cli {
 RealHost::RealHost(const DeviceOptions& options)
     : config_(config_of(options)),
       device_(open_device(options, config_)),
+      wire_(wire_around(*device_, options)),
       host_(config_, system_random()),
       sockets_(host_),
-      driver_(host_, *device_),
+      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : *device_),
       control_(loop_, [this](const nlohmann::json& request) { return answer(request); }) {
   driver_.on_event = [this](const host::HostEvent& event) {
     if (on_event) on_event(event, io::monotonic_now());
@@ -54,6 +55,14 @@ void RealHost::deliver(Duration most) {
   signal_ = 0;
   driver_.turn();
   while (signal_ == 0 && waits_for_ack() && io::monotonic_now() < until) turn(until);
+}
+
+void RealHost::flush() {
+  driver_.turn();
+  while (wire_ && wire_->out().held() > 0 && !driver_.paused(io::Way::out)) {
+    loop_.wait(driver_.next_deadline());
+    driver_.turn();
+  }
 }
 
 /// Whether a connection has octets, or its FIN, that were not acknowledged.
@@ -111,6 +120,7 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
   if (what == "counters") {
     nlohmann::json counters = counters_of(host_);
     counters["device"] = counters_of(device_->tally());
+    if (wire_) counters["wire"] = counters_of(*wire_);
     return counters;
   }
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
@@ -133,12 +143,14 @@ std::optional<nlohmann::json> RealHost::answer_about_link(const std::string& wha
   if (what == "pause" || what == "resume") {
     if (way != "out") pause(Way::in, what == "pause");
     if (way != "in") pause(Way::out, what == "pause");
-    return nlohmann::json{{"paused", {{"in", driver_.paused(Way::in)}, {"out", driver_.paused(Way::out)}}}};
+    return nlohmann::json{
+        {"paused", {{"in", driver_.paused(Way::in)}, {"out", driver_.paused(Way::out)}}}};
   }
   if (what != "pass" && what != "lose") return std::nullopt;
   const Way one = way == "out" ? Way::out : Way::in;
   if (way == "" || !driver_.paused(one)) {
-    return nlohmann::json{{"error", "to " + what + " one packet, name a way that is paused: in or out"}};
+    return nlohmann::json{
+        {"error", "to " + what + " one packet, name a way that is paused: in or out"}};
   }
   const bool stepped = driver_.step(one, what == "pass" ? io::Fate::passes : io::Fate::is_lost);
   return nlohmann::json{{"packets", stepped ? 1 : 0}};

@@ -288,9 +288,8 @@ void add_ask(CLI::App& app) {
   CLI::App* ask = add_command(app, "ask", ask_manual());
   ask->add_option("WHAT", options->what, "the request")
       ->required()
-      ->check(CLI::IsMember(
-          {"counters", "pause", "resume", "pass", "lose", "addresses", "neighbours", "routes",
-           "link_counters"}));
+      ->check(CLI::IsMember({"counters", "pause", "resume", "pass", "lose", "addresses",
+                             "neighbours", "routes", "link_counters"}));
   ask->add_option("WAY", options->way, "of the link, as the host sees it")
       ->check(CLI::IsMember({"in", "out"}));
   ask->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");

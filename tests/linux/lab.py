@@ -1,6 +1,7 @@
 """What the tests against the kernel share: a namespace of their own, checks, a host that serves, and
 the kernel's view of its connections. LASTACK_COMMAND names another command than the release build's."""
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -160,7 +161,8 @@ def quiet_tun(name="la0"):
     its own accord. It stays when a host behind it goes."""
     for kind, what in (("default", "accept_ra"), ("default", "router_solicitations")):
         pathlib.Path(f"/proc/sys/net/ipv6/conf/{kind}/{what}").write_text("0")
-    must("ip", "tuntap", "add", "dev", name, "mode", "tun")
+    must("ip", "tuntap", "add", "dev", name, "mode", "tun", "multi_queue")
+    queue = idle_queue(name)
     try:
         must("ip", "link", "set", name, "addrgenmode", "none")
         must("ip", "addr", "add", KERNEL_V4 + "/24", "dev", name)
@@ -168,7 +170,20 @@ def quiet_tun(name="la0"):
         must("ip", "link", "set", name, "up")
         yield name
     finally:
+        os.close(queue)
         run("ip", "link", "del", name)
+
+
+def idle_queue(name):
+    """A queue of the device that takes no packets: without one the device would lose its carrier with each
+    host that goes, and be without it for a second when the next one comes."""
+    TUNSETIFF, TUNSETQUEUE = 0x400454ca, 0x400454d9
+    IFF_TUN, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_DETACH_QUEUE = 0x1, 0x1000, 0x4000, 0x100, 0x400
+    queue = os.open("/dev/net/tun", os.O_RDWR)
+    what = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE
+    fcntl.ioctl(queue, TUNSETIFF, struct.pack("16sH22x", name.encode(), what))
+    fcntl.ioctl(queue, TUNSETQUEUE, struct.pack("16sH22x", b"", IFF_DETACH_QUEUE))
+    return queue
 
 
 # --- the kernel's end
