@@ -76,9 +76,13 @@ bool RealHost::waits_for_ack() const {
 }
 
 void RealHost::turn(TimePoint until) {
+  const std::uint64_t before = driver_.told();
   driver_.turn();
   tell_news();
-  loop_.wait(std::min(driver_.next_deadline(), until));
+  // Who is not called looks for what has changed between turns: a timer may have ended what it
+  // waits for, and nothing else comes.
+  const bool look = driver_.told() != before && !on_event;
+  loop_.wait(look ? TimePoint{} : std::min(driver_.next_deadline(), until));
   if (!device_->alive()) throw Failure{"the device was deleted", kFailed};
 }
 

@@ -49,6 +49,7 @@ bool HostDriver::step(Way way, Fate fate) {
 void HostDriver::tell() {
   host::HostEvent event;
   while (host_->next_event(event)) {
+    ++told_;
     if (on_event) on_event(event);
   }
 }
