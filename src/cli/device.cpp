@@ -4,8 +4,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <tuple>
+#include <utility>
 
 #include "cli/command.hpp"
 #include "host/trace.hpp"
@@ -99,6 +103,19 @@ std::vector<wire::Prefix> peers_of(const DeviceOptions& options, const host::Con
   return peers;
 }
 
+/// The ephemeral ports, first and last.
+std::pair<std::uint16_t, std::uint16_t> ports_of(const DeviceOptions& options) {
+  unsigned first = 0;
+  unsigned last = 0;
+  char behind = 0;
+  const int read = std::sscanf(options.ports.c_str(), "%5u-%5u%c", &first, &last, &behind);
+  if (read != 2 || first == 0 || first > last || last > 65535) {
+    throw Failure{fmt::format("'{}' is no range of ports, as in 32768-60999", options.ports),
+                  kUsage};
+  }
+  return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+}
+
 /// As opened, or why not.
 template <typename Device>
 std::unique_ptr<link::TunDevice> opened(
@@ -179,6 +196,7 @@ host::Config config_of(const DeviceOptions& options) {
     config.link = link_of(options, system_random());
   }
   config.mtu = options.mtu;
+  std::tie(config.first_port, config.last_port) = ports_of(options);
   if (offloads(options)) {
     config.super_segment = host::kMostSuperSegment;
     config.transmit_checksum = config.verify_checksum = false;  // the link does both
@@ -231,6 +249,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(0.001, 300.0))
       ->capture_default_str();
   add_patience_options(command, options);
+  command.add_option("--ports", options.ports, "where connections of its own begin, if not told")
+      ->type_name("FIRST-LAST")
+      ->capture_default_str();
   command
       .add_option("--trace", options.trace,
                   fmt::format("keep this many of the latest events for lastack trace, {} octets "

@@ -30,6 +30,7 @@ struct DeviceOptions {
   double msl = 30;
   std::size_t trace = 4096;
   bool paused = false;
+  std::string ports = "32768-60999";
   std::vector<double> keepalive;  ///< seconds idle, seconds between two questions, questions
   double user_timeout = 0;        ///< seconds
   std::uint8_t retries = 15;

@@ -76,12 +76,12 @@ bool RealHost::waits_for_ack() const {
 }
 
 void RealHost::turn(TimePoint until) {
-  const std::uint64_t before = driver_.told();
+  const bool due = driver_.next_deadline() <= io::monotonic_now();
   driver_.turn();
   tell_news();
   // Who is not called looks for what has changed between turns: a timer may have ended what it
   // waits for, and nothing else comes.
-  const bool look = driver_.told() != before && !on_event;
+  const bool look = due && !on_event;
   loop_.wait(look ? TimePoint{} : std::min(driver_.next_deadline(), until));
   if (!device_->alive()) throw Failure{"the device was deleted", kFailed};
 }

@@ -49,7 +49,6 @@ bool HostDriver::step(Way way, Fate fate) {
 void HostDriver::tell() {
   host::HostEvent event;
   while (host_->next_event(event)) {
-    ++told_;
     if (on_event) on_event(event);
   }
 }
@@ -92,6 +91,7 @@ TimePoint HostDriver::next_deadline() const {
   if (stands_still()) return kNever;
   if (host_->events() > 0) return TimePoint{};  // somebody is to be told, at once
   if (paused(Way::in)) return host_->next_deadline();
+  if (!waiting_.empty()) return TimePoint{};
   return std::min(host_->next_deadline(), link_->next_deadline());
 }
 

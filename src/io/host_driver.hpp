@@ -30,8 +30,6 @@ class HostDriver {
   /// Timers that are due, events to users, and all packets there are to send.
   void turn();
   [[nodiscard]] TimePoint next_deadline() const;
-  /// Events told so far.
-  [[nodiscard]] std::uint64_t told() const { return told_; }
   /// While a way is paused nothing is read from the link, or nothing is sent: packets wait. While
   /// both are, the host's time stands still.
   void pause(Way way, bool on) { paused_[index(way)] = on; }
@@ -55,7 +53,6 @@ class HostDriver {
   host::PacketOut out_;
   std::deque<link::Packet> waiting_;  ///< read from the link by step(), and not yet passed
   std::array<bool, 2> paused_{};
-  std::uint64_t told_ = 0;
 };
 
 }  // namespace lastack::io

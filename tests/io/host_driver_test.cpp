@@ -120,7 +120,6 @@ TEST_F(PausedDriver, PassesAndLosesSinglePackets) {
   other.turn();
   EXPECT_TRUE(driver.step(Way::in, Fate::passes));
   EXPECT_GT(events, 0U);
-  EXPECT_EQ(driver.told(), events);
 }
 
 TEST_F(PausedDriver, OneWayWithoutTheOther) {
@@ -139,6 +138,21 @@ TEST_F(PausedDriver, OneWayWithoutTheOther) {
   driver.pause(Way::in, false);
   driver.turn();
   EXPECT_GT(events, 0U);
+}
+
+// What step() has read from the link and not passed is nothing that a descriptor announces.
+TEST_F(PausedDriver, WhatWasReadMeanwhileIsDueAtOnce) {
+  const socket::Fd another = *others.socket();
+  (void)others.connect(another, own, monotonic_now());
+  other.turn();
+  EXPECT_TRUE(driver.step(Way::in, Fate::passes));
+  driver.pause(Way::in, false);
+  EXPECT_EQ(driver.next_deadline(), TimePoint{});
+  driver.turn();
+  driver.pause(Way::out, false);
+  driver.turn();
+  other.receive();
+  EXPECT_EQ(*others.state(another), tcp::State::established);
 }
 
 }  // namespace

@@ -169,7 +169,7 @@ std::vector<std::byte> ip_packet(wire::Family family, std::uint8_t ecn) {
 // ECN-capable, with its checksum right again; the others pass as they are.
 TEST(ImpairedLink, MarksWhereTheQueueIsLong) {
   for (const auto family : {wire::Family::v4, wire::Family::v6}) {
-    for (const std::uint8_t ecn : {0, 1, 2, 3}) {
+    for (const std::uint8_t ecn : std::initializer_list<std::uint8_t>{0, 1, 2, 3}) {
       for (const std::size_t frame : {0U, 14U}) {
         Wire wire({.rate = 1000, .queue = 10000, .ecn = 300, .ip_at = frame});
         auto octets = ip_packet(family, ecn);

@@ -186,6 +186,91 @@ def idle_queue(name):
     return queue
 
 
+# --- what tshark says of all that passed
+
+EXPERT_ITEMS = pathlib.Path(__file__).with_name("expert_items.tsv")
+WARNING = 0x600000  # of tshark's severities
+
+
+class Capture:
+    """All that passes a device while the block lasts. `pokes()` sends something that passes it."""
+
+    def __init__(self, device, file, pokes):
+        self.device, self.file, self.pokes = device, str(file), pokes
+
+    def __enter__(self):
+        self.dump = subprocess.Popen(["tshark", "-q", "-i", self.device, "-w", self.file],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        # It says that it captures a little before it does: the packets it has seen tell.
+        def sees():
+            self.pokes()
+            return os.path.exists(self.file) and os.path.getsize(self.file) > 1000
+
+        if not until(sees, 60):
+            raise RuntimeError("tshark captures nothing")
+        return self
+
+    def __exit__(self, *_):
+        # Another process, which has to see the last packets: those that are sent now come behind them.
+        before = os.path.getsize(self.file)
+
+        def sees():
+            self.pokes()
+            return os.path.getsize(self.file) > before
+
+        until(sees)
+        self.dump.send_signal(signal.SIGINT)
+        self.dump.wait(60)
+
+    def read(self, *words):
+        """Payload is payload: by a port that chance picked tshark would take it for another protocol."""
+        plain = [f"-d{layer}.port==1-65535,data" for layer in ("tcp", "udp")]
+        sums = [word for name in ("tcp", "udp", "ip") for word in ("-o", f"{name}.check_checksum:TRUE")]
+        return must("tshark", "-r", self.file, *plain, *sums, *words)
+
+    def count(self, what):
+        return self.read("-Y", what).count("\n")
+
+    def is_sound(self, name, scenario):
+        """Nothing malformed, no bad checksum, and no expert item of warning or above that is not allowed
+        in that scenario. Returns how many packets there are."""
+        wrong = self.read("-Y", "_ws.malformed || " + " || ".join(
+            f'{name}.checksum.status == "Bad"' for name in ("tcp", "udp", "ip", "icmp", "icmpv6")))
+        check(f"{name}: tshark finds nothing malformed and no bad checksum", wrong == "", wrong[:4000])
+        found = self.expert_items()
+        known = allowed(scenario)
+        strange = {text: count for text, count in found.items()
+                   if not any(text.startswith(start) for start in known)}
+        check(f"{name}: and nothing else to warn of", not strange, strange)
+        return self.count("tcp")
+
+    def expert_items(self):
+        """{message: how often}, those of warning or above."""
+        lines = self.read("-Y", f"_ws.expert.severity >= {WARNING}", "-T", "fields", "-E", "aggregator=|",
+                          "-e", "_ws.expert.severity", "-e", "_ws.expert.message").splitlines()
+        found = {}
+        for severities, messages in (line.split("\t") for line in lines):
+            for severity, message in zip(severities.split("|"), messages.split("|")):
+                if int(severity, 0) >= WARNING:
+                    found[message] = found.get(message, 0) + 1
+        return found
+
+
+def allowed(scenario):
+    """Beginnings of the expert items that a scenario may bring, from the list that says why."""
+    rows = [line.split("\t") for line in EXPERT_ITEMS.read_text().splitlines()
+            if line and not line.startswith("#")]
+    return [message for name, message, _ in rows[1:] if name in (scenario, "*")]
+
+
+def poke():
+    """A datagram that passes the device whoever is behind it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with contextlib.suppress(OSError):
+            sock.sendto(b"?", (V4, 9))
+
+
 # --- the kernel's end
 
 def connect(host, port):
