@@ -2,7 +2,6 @@
 """Opens and closes that cross, resets, peers that vanish and peers that come back without their memory: the
 kernel at the other end, both roles, both families."""
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import threading
 import time
 
 import lab
-from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, Control, Served, abortive, check, connect, end_of,
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, Served, abortive, check, connect, end_of,
                  in_namespace, kernel_state, must, quiet_tun, run, until)
 
 OURS = {4: V4, 6: V6}
@@ -130,36 +129,6 @@ def resets(served, family):
     sock.close()
     check(f"IPv{family}: the kernel closes with unread octets, so it resets: nothing is left here",
           until(lambda: served.state(end) is None), served.state(end))
-
-
-def we_reset(family):
-    """A service that is stopped while octets wait that it has not read."""
-    with Served("echo", "7") as served:
-        sock = connect(OURS[family], 7)
-        sock.setblocking(False)
-        sent = 0
-        def is_stuck():  # nobody reads the echo: at last nothing more is taken
-            nonlocal sent
-            before = sent
-            try:
-                sent += sock.send(bytes(MIB))
-            except BlockingIOError:
-                pass
-            rows = [row for row in served.rows() if row["state"] == "ESTABLISHED"]
-            # What the kernel has no room for is not on the way, either: our RST has the number it expects.
-            return sent == before and rows and rows[0]["recv_q"] > 0 and rows[0]["tcp"]["unacked_octets"] == 0
-        stuck = until(is_stuck, 60)
-        served.process.send_signal(signal.SIGTERM)
-        def is_reset():
-            try:
-                return sock.recv(MIB) == b"" and "FIN"
-            except BlockingIOError:
-                return False
-            except ConnectionResetError:
-                return "RST"
-        answer = until(is_reset, 60)
-        sock.close()
-    check(f"IPv{family}: we close with unread octets, so we reset", stuck and answer == "RST", stuck, answer)
 
 
 # --- peers that vanish
@@ -326,7 +295,6 @@ def main(folder):
         for family in (4, 6):
             resets(served, family)
     for family in (4, 6):
-        we_reset(family)
         the_kernel_forgets(family)
     peers_that_vanish()
     peers_that_answer()

@@ -7,7 +7,7 @@ import sys
 from lab import GIB, KIB, MIB, in_namespace
 from scenarios import Scale, everything
 
-SMALL = Scale(octets=64 * MIB, at_once=200, octets_each=100 * KIB, in_a_row=3000, held=3)
+SMALL = Scale(octets=32 * MIB, at_once=200, octets_each=100 * KIB, in_a_row=3000, held=3)
 WHOLE = Scale(octets=GIB, at_once=1000, octets_each=MIB, in_a_row=100_000, held=60)
 
 

@@ -19,6 +19,7 @@ from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, Served, check, kern
 
 OURS = {4: V4, 6: V6}
 KERNEL = {4: KERNEL_V4, 6: KERNEL_V6}
+ANY = {4: "0.0.0.0", 6: "::"}  # the device, and with it the kernel's addresses, may come later
 
 
 @dataclasses.dataclass
@@ -62,7 +63,7 @@ def serve_kernel(family, handle, ready):
     """A server of the kernel's that calls handle(socket) for one connection after another."""
     listener = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((KERNEL[family], 0))
+    listener.bind((ANY[family], 0))
     listener.listen(1024)
     ready.send(listener.getsockname()[1])
     while True:
@@ -107,7 +108,7 @@ async def echo_stream(reader, writer):
 def serve_many(family, ready):
     """All connections at once, each echoed."""
     async def run_server():
-        server = await asyncio.start_server(echo_stream, KERNEL[family], 0, backlog=4096)
+        server = await asyncio.start_server(echo_stream, ANY[family], 0, backlog=4096)
         ready.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -120,6 +121,7 @@ def kernel_server(target, *arguments):
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=target, args=(*arguments, there))
     process.start()
+    there.close()
     try:
         yield here.recv()
     finally:
@@ -156,10 +158,11 @@ def exchange(send, end, receive, size):
 
 
 def device(medium):
-    device = ["--tap" if medium == "TAP" else "--tun", "la0"]
+    options = ["--tap" if medium == "TAP" else "--tun", "la0"]
+    is_there = run("ip", "link", "show", "la0").returncode == 0  # made beforehand, for a capture
     for family, length in ((4, 24), (6, 64)):
-        device += ["--ip", f"{OURS[family]}/{length}", "--peer", KERNEL[family]]
-    return device
+        options += ["--ip", f"{OURS[family]}/{length}", *([] if is_there else ["--peer", KERNEL[family]])]
+    return options
 
 
 class On(Served):
@@ -331,7 +334,7 @@ def half_closes(scale):
     """nc and socat have said all they have to say; lastack goes on for as long as they listen."""
     tools = {"nc -N": lambda host: ["nc", "-N", host, "19"],
              "socat": lambda host: ["socat", "-t", "1000000", "-", f"TCP:{f'[{host}]' if ':' in host else host}:19"]}
-    with Served("source", "19", more=scale.options()) as served:
+    with On("TUN", "source", "19", more=scale.options()) as served:
         held = [Holding(name, tool(OURS[family]), family) for name, tool in tools.items() for family in (4, 6)]
         both = lambda: (sorted(served.states(19).values()), sorted(kernel_states(19).values()))
         wanted = (["CLOSE_WAIT"] * 4, ["FIN_WAIT_2"] * 4)
