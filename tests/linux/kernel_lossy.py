@@ -30,7 +30,7 @@ def parts(scale):
 def under_capture(scale, folder):
     wire = "lossy" if scale.wire else "good"
     for name, part in parts(scale).items():
-        with quiet_tun():
+        with quiet_tun(offload=False):
             with Capture("la0", folder / "all.pcap", poke) as capture:
                 part()
         packets = capture.is_sound(f"{scale.name}{name}", f"{wire} {name}")

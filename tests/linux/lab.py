@@ -156,13 +156,13 @@ class Control:
 
 
 @contextlib.contextmanager
-def quiet_tun(name="la0"):
+def quiet_tun(name="la0", offload=True):
     """A TUN device made beforehand, with the kernel's addresses, over which the kernel sends nothing of
     its own accord. It stays when a host behind it goes."""
     for kind, what in (("default", "accept_ra"), ("default", "router_solicitations")):
         pathlib.Path(f"/proc/sys/net/ipv6/conf/{kind}/{what}").write_text("0")
     must("ip", "tuntap", "add", "dev", name, "mode", "tun", "multi_queue")
-    queue = idle_queue(name)
+    queue = idle_queue(name, offload)
     try:
         must("ip", "link", "set", name, "addrgenmode", "none")
         must("ip", "addr", "add", KERNEL_V4 + "/24", "dev", name)
@@ -174,13 +174,14 @@ def quiet_tun(name="la0"):
         run("ip", "link", "del", name)
 
 
-def idle_queue(name):
+def idle_queue(name, offload):
     """A queue of the device that takes no packets: without one the device would lose its carrier with each
-    host that goes, and be without it for a second when the next one comes."""
+    host that goes, and be without it for a second when the next one comes. All queues have the header of
+    offloads, or none has."""
     TUNSETIFF, TUNSETQUEUE = 0x400454ca, 0x400454d9
     IFF_TUN, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_DETACH_QUEUE = 0x1, 0x1000, 0x4000, 0x100, 0x400
     queue = os.open("/dev/net/tun", os.O_RDWR)
-    what = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE
+    what = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (IFF_VNET_HDR if offload else 0)
     fcntl.ioctl(queue, TUNSETIFF, struct.pack("16sH22x", name.encode(), what))
     fcntl.ioctl(queue, TUNSETQUEUE, struct.pack("16sH22x", b"", IFF_DETACH_QUEUE))
     return queue
