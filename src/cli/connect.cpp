@@ -26,6 +26,7 @@ struct ConnectOptions {
   bool shut_at_end = false;
   bool only_open = false;
   bool verbose = false;
+  bool time_wait = false;
   bool v4 = false;
   bool v6 = false;
   double wait = 0;  ///< seconds; 0 for as long as TCP itself
@@ -327,6 +328,7 @@ void Connecting::end() {
   }
   const auto error = sockets.take_error(fd_).value_or(std::nullopt);
   if (error) throw Failure{why_ended(*error), kFailed};
+  while (options_.time_wait && state() == tcp::State::time_wait) turn();
 }
 
 std::string Connecting::why_ended(socket::Errno error) const {
@@ -398,6 +400,8 @@ void add_connect_options(CLI::App& command, ConnectOptions& options) {
   command.add_option("-p", options.local_port, "the local port")
       ->type_name("PORT")
       ->check(CLI::Range(1, 65535));
+  command.add_flag("--time-wait", options.time_wait,
+                   "stay until TIME_WAIT is over, which else ends with the command");
   command.add_flag("-z", options.only_open, "only connect, then close");
   auto* four = command.add_flag("-4", options.v4, "IPv4 only");
   command.add_flag("-6", options.v6, "IPv6 only")->excludes(four);

@@ -3,15 +3,20 @@
 #include <fmt/core.h>
 #include <sys/random.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "cli/command.hpp"
 #include "host/trace.hpp"
+#include "link/impairment_text.hpp"
 #include "link/tap.hpp"
 #include "link/tun.hpp"
+#include "wire/ethernet.hpp"
 
 namespace lastack::cli {
 namespace {
@@ -32,10 +37,22 @@ Failure device_failure(const link::TunError& error, const DeviceOptions& options
   return {text, kFailed};
 }
 
+/// A bad wire treats packets one by one, so none may be several in one, or unfinished.
+bool offloads(const DeviceOptions& options) { return !options.no_offload && options.wire.empty(); }
+
+Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e6)); }
+
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = 4U << 20U;
-  settings.msl = Duration(static_cast<std::int64_t>(options.msl * 1e6));
+  settings.msl = in_seconds(options.msl);
+  settings.user_timeout = in_seconds(options.user_timeout);
+  settings.retries = options.retries;
+  const auto& keepalive = options.keepalive;
+  settings.keepalive = !keepalive.empty();
+  if (!keepalive.empty()) settings.keepalive_idle = in_seconds(keepalive[0]);
+  if (keepalive.size() > 1) settings.keepalive_interval = in_seconds(keepalive[1]);
+  if (keepalive.size() > 2) settings.keepalive_probes = static_cast<std::uint8_t>(keepalive[2]);
   const bool linux_way = options.profile == "linux";
   settings.rst_ends_time_wait = linux_way;
   settings.shut_rd_keeps_buffered = linux_way;
@@ -99,6 +116,19 @@ Failure kernel_side_failure(const link::TunError& error, const std::vector<wire:
   return {text, kFailed};
 }
 
+/// The ephemeral ports, first and last.
+std::pair<std::uint16_t, std::uint16_t> ports_of(const DeviceOptions& options) {
+  unsigned first = 0;
+  unsigned last = 0;
+  char behind = 0;
+  const int read = std::sscanf(options.ports.c_str(), "%5u-%5u%c", &first, &last, &behind);
+  if (read != 2 || first == 0 || first > last || last > 65535) {
+    throw Failure{fmt::format("'{}' is no range of ports, as in 32768-60999", options.ports),
+                  kUsage};
+  }
+  return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+}
+
 /// As opened, or why not.
 template <typename Device>
 std::unique_ptr<link::TunDevice> opened(
@@ -131,6 +161,31 @@ void add_link_options(CLI::App& command, DeviceOptions& options) {
       ->needs(tap);
 }
 
+/// How long a peer that does not answer is waited for.
+void add_patience_options(CLI::App& command, DeviceOptions& options) {
+  command
+      .add_option("--keepalive", options.keepalive,
+                  "ask a peer that was silent for the first; again after each of the second (75); "
+                  "end the connection after as many questions as the third says (9)")
+      ->type_name("SECONDS[,SECONDS[,N]]")
+      ->delimiter(',')
+      ->expected(1, 3)
+      ->check(CLI::Range(0.001, 1e6));
+  command
+      .add_option(
+          "--user-timeout", options.user_timeout,
+          "end a connection whose octets were not acknowledged for so long; 0: as --retries")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command
+      .add_option("--retries", options.retries,
+                  "end a connection when so many retransmissions were not acknowledged")
+      ->type_name("N")
+      ->check(CLI::Range(1, 255))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 Random system_random() {
@@ -156,8 +211,9 @@ host::Config config_of(const DeviceOptions& options) {
     config.link = link_of(options, system_random());
   }
   config.mtu = options.mtu;
+  std::tie(config.first_port, config.last_port) = ports_of(options);
   config.super_segment = host::kMostSuperSegment;  // cut by the driver, where the device does not
-  config.transmit_checksum = config.verify_checksum = options.no_offload;
+  config.transmit_checksum = config.verify_checksum = !offloads(options);
   config.settings = tcp::SettingsPtr(settings_of(options));
   config.trace = options.trace;
   return config;
@@ -167,7 +223,7 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
                                              const host::Config& config) {
   const bool tap = !options.tap.empty();
   const link::TunOptions how{
-      .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = !options.no_offload};
+      .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = offloads(options)};
   auto device = tap ? opened(link::Tap::open(how), options) : opened(link::Tun::open(how), options);
   const std::vector<wire::Prefix> peers = peers_of(options, config);
   for (const wire::Prefix& peer : peers) {
@@ -179,6 +235,16 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
     if (!up) throw kernel_side_failure(up.error(), peers, options);
   }
   return device;
+}
+
+std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
+                                                    const DeviceOptions& options) {
+  if (options.wire.empty()) return nullptr;
+  auto words = link::parse_impairment(options.wire);
+  if (!words) throw Failure{words.error(), kUsage};
+  words->impairment.ip_at = options.tap.empty() ? 0 : wire::kEthernetHeader;
+  const std::uint64_t seed = words->seed ? *words->seed : system_random().next();
+  return std::make_unique<link::ImpairedBothWays>(device, words->impairment, seed);
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
@@ -197,6 +263,10 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, 300.0))
       ->capture_default_str();
+  add_patience_options(command, options);
+  command.add_option("--ports", options.ports, "where connections of its own begin, if not told")
+      ->type_name("FIRST-LAST")
+      ->capture_default_str();
   command
       .add_option("--trace", options.trace,
                   fmt::format("keep this many of the latest events for lastack trace, {} octets "
@@ -206,6 +276,14 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(CLI::Range(0, 1 << 24))
       ->capture_default_str();
   command.add_flag("--no-offload", options.no_offload, "cut segments and sum them here");
+  command
+      .add_option("--wire", options.wire,
+                  fmt::format("treat packets of both ways as a bad wire does, as in "
+                              "loss=1%,delay=20ms,rate=50mbit, one by one as with --no-offload. {}",
+                              link::impairment_help()))
+      ->type_name("NAME=VALUE,...");
+  command.add_flag("--paused", options.paused,
+                   "begin with the link paused; lastack ask resume lets it go on");
 }
 
 }  // namespace lastack::cli

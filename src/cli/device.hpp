@@ -10,6 +10,7 @@
 
 #include "base/random.hpp"
 #include "host/config.hpp"
+#include "link/impaired_both_ways.hpp"
 #include "link/tun_device.hpp"
 
 namespace lastack::cli {
@@ -24,9 +25,15 @@ struct DeviceOptions {
   std::vector<std::string> peer;
   std::uint16_t mtu = 1500;
   bool no_offload = false;
+  std::string wire;  ///< link/impairment_text.hpp
   std::string profile = "bsd";
   double msl = 30;
   std::size_t trace = 4096;
+  bool paused = false;
+  std::string ports = "32768-60999";
+  std::vector<double> keepalive;  ///< seconds idle, seconds between two questions, questions
+  double user_timeout = 0;        ///< seconds
+  std::uint8_t retries = 15;
 };
 
 void add_device_options(CLI::App& command, DeviceOptions& options);
@@ -36,6 +43,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 /// With the kernel's addresses, where any were given.
 [[nodiscard]] std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
                                                            const host::Config& config);
+/// The bad wire of --wire around the device; null where none is asked for.
+[[nodiscard]] std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
+                                                                  const DeviceOptions& options);
 [[nodiscard]] Random system_random();
 
 }  // namespace lastack::cli

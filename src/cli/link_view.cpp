@@ -77,7 +77,22 @@ json counters(const ip::LinkLayer& link) {
           {"bad_ndp", reasons<wire::NdpError>(c.bad_ndp)}};
 }
 
+json tally(const link::ImpairmentTally& t) {
+  return {{"sent", t.sent},
+          {"lost", t.lost},
+          {"queue_full", t.queue_full},
+          {"marked", t.marked},
+          {"duplicated", t.duplicated},
+          {"reordered", t.reordered},
+          {"corrupted", t.corrupted},
+          {"handed_on", t.handed_on}};
+}
+
 }  // namespace
+
+json counters_of(const link::ImpairedBothWays& wire) {
+  return {{"out", tally(wire.out().tally())}, {"in", tally(wire.in().tally())}};
+}
 
 std::optional<json> link_view(const host::Host& host, const std::string& name, TimePoint now) {
   const ip::LinkLayer* link = host.link();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "host/host.hpp"
+#include "link/impaired_both_ways.hpp"
 
 namespace lastack::cli {
 
@@ -13,6 +14,8 @@ namespace lastack::cli {
 /// other name, or where the host has no Ethernet link.
 [[nodiscard]] std::optional<nlohmann::json> link_view(const host::Host& host,
                                                       const std::string& name, TimePoint now);
+/// What a bad wire has done, each way, in packets.
+[[nodiscard]] nlohmann::json counters_of(const link::ImpairedBothWays& wire);
 /// One line about what became of an address of ours.
 [[nodiscard]] std::string sentence(const ip::LinkNews& news);
 

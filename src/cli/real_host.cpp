@@ -16,14 +16,16 @@ namespace lastack::cli {
 RealHost::RealHost(const DeviceOptions& options)
     : config_(config_of(options)),
       device_(open_device(options, config_)),
+      wire_(wire_around(*device_, options)),
       host_(config_, system_random()),
       sockets_(host_),
-      driver_(host_, *device_),
+      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : *device_),
       control_(loop_, [this](const nlohmann::json& request) { return answer(request); }) {
   driver_.on_event = [this](const host::HostEvent& event) {
     if (on_event) on_event(event, io::monotonic_now());
   };
   watch_device(true);
+  for (const io::Way way : {io::Way::in, io::Way::out}) pause(way, options.paused);
   if (signals_ < 0) throw Failure{"can't wait for signals", kFailed};
   loop_.add(signals_, [this] { signal_ = io::take_signal(signals_); });
   std::signal(SIGPIPE, SIG_IGN);
@@ -59,6 +61,14 @@ void RealHost::deliver(Duration most) {
   while (signal_ == 0 && waits_for_ack() && io::monotonic_now() < until) turn(until);
 }
 
+void RealHost::flush() {
+  driver_.turn();
+  while (wire_ && wire_->out().held() > 0 && !driver_.paused(io::Way::out)) {
+    loop_.wait(driver_.next_deadline());
+    driver_.turn();
+  }
+}
+
 /// Whether a connection has octets, or its FIN, that were not acknowledged.
 bool RealHost::waits_for_ack() const {
   bool waits = false;
@@ -70,9 +80,13 @@ bool RealHost::waits_for_ack() const {
 }
 
 void RealHost::turn(TimePoint until) {
+  const bool due = driver_.next_deadline() <= io::monotonic_now();
   driver_.turn();
   tell_news();
-  loop_.wait(std::min(driver_.next_deadline(), until));
+  // Who is not called looks for what has changed between turns: a timer may have ended what it
+  // waits for, and nothing else comes.
+  const bool look = due && !on_event;
+  loop_.wait(look ? TimePoint{} : std::min(driver_.next_deadline(), until));
   if (!device_->alive()) throw Failure{"the device was deleted", kFailed};
 }
 
@@ -122,17 +136,41 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
   if (what == "counters") {
     nlohmann::json counters = counters_of(host_);
     counters["device"] = counters_of(device_->tally());
+    if (wire_) counters["wire"] = counters_of(*wire_);
     return counters;
   }
   if (what == "nstat") return counted().json();
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
-  if (what == "pause" || what == "resume") {
-    const bool pause = what == "pause";
-    if (pause != driver_.paused()) watch_device(!pause);
-    driver_.pause(pause);
-    return {{"paused", pause}};
-  }
+  if (auto done = answer_about_link(what, request.value("way", ""))) return *done;
   return {{"error", "asked for '" + what + "', which is nothing I know"}};
+}
+
+void RealHost::pause(io::Way way, bool on) {
+  if (way == io::Way::in && on != driver_.paused(way)) watch_device(!on);
+  driver_.pause(way, on);
+}
+
+/// Requests that stop the link, let it go on, or handle one packet of a way that is stopped.
+std::optional<nlohmann::json> RealHost::answer_about_link(const std::string& what,
+                                                          const std::string& way) {
+  using io::Way;
+  if (way != "" && way != "in" && way != "out") {
+    return nlohmann::json{{"error", "'" + way + "' is no way of a link: in or out"}};
+  }
+  if (what == "pause" || what == "resume") {
+    if (way != "out") pause(Way::in, what == "pause");
+    if (way != "in") pause(Way::out, what == "pause");
+    return nlohmann::json{
+        {"paused", {{"in", driver_.paused(Way::in)}, {"out", driver_.paused(Way::out)}}}};
+  }
+  if (what != "pass" && what != "lose") return std::nullopt;
+  const Way one = way == "out" ? Way::out : Way::in;
+  if (way == "" || !driver_.paused(one)) {
+    return nlohmann::json{
+        {"error", "to " + what + " one packet, name a way that is paused: in or out"}};
+  }
+  const bool stepped = driver_.step(one, what == "pass" ? io::Fate::passes : io::Fate::is_lost);
+  return nlohmann::json{{"packets", stepped ? 1 : 0}};
 }
 
 }  // namespace lastack::cli

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "cli/device.hpp"
 #include "cli/nstat_history.hpp"
@@ -34,8 +36,8 @@ class RealHost {
   void tell_if_unseen() const;
   /// Does what there is to do, then waits for more until `until`. Failure where the device goes.
   void turn(TimePoint until = kNever);
-  /// Sends what there is to send, and waits for nothing.
-  void flush() { driver_.turn(); }
+  /// Sends what there is to send, and waits for nothing but a bad wire of our own.
+  void flush();
   /// What was written before the end still goes out, unless the peers take longer than `most` or
   /// another signal comes: with this process their TCP goes, too.
   void deliver(Duration most);
@@ -49,11 +51,14 @@ class RealHost {
   void tell_news();
   void watch_device(bool on);
   nlohmann::json answer(const nlohmann::json& request);
+  std::optional<nlohmann::json> answer_about_link(const std::string& what, const std::string& way);
+  void pause(io::Way way, bool on);
   [[nodiscard]] Counted counted() const;
 
   int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;
+  std::unique_ptr<link::ImpairedBothWays> wire_;  ///< around the device; may be null
   host::Host host_;
   socket::Sockets sockets_;
   io::EventLoop loop_;

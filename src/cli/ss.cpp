@@ -226,18 +226,24 @@ Manual ask_manual() {
               "Sends a request to the lastack hosts that run here and prints each one's answer as "
               "JSON. A host whose link is paused takes no packets and sends none until it is "
               "resumed: to its peers it looks as if the cable were out. What comes meanwhile "
-              "waits at the device, and the host's timers are late.",
+              "waits at the device, and the host's timers are late.\n\n"
+              "WAY is what comes in or what goes out: one can be paused without the other, and of "
+              "what is paused single packets can be passed on or lost. So two ends can be brought "
+              "into any pair of states that there is.",
           .terms_title = "requests",
           .terms = {{"counters", "packets, octets, retransmissions, and every drop by its reason"},
-                    {"pause", "stop the link"},
-                    {"resume", "let it go on"},
+                    {"pause [WAY]", "stop the link, or one way of it"},
+                    {"resume [WAY]", "let it go on"},
+                    {"pass WAY", "let one packet pass"},
+                    {"lose WAY", "throw one packet away"},
                     {"addresses", "on Ethernet: the host's addresses, and whether it may use them"},
                     {"neighbours", "on Ethernet: who is known, under which MAC address"},
                     {"routes", "on Ethernet: where packets go"},
                     {"link_counters", "on Ethernet: frames, and every drop by its reason"}},
           .examples = {{"lastack ask counters", "the counters of every host"},
                        {"lastack ask pause", "take the cable out"},
-                       {"lastack ask resume", "and put it back in"}},
+                       {"lastack ask resume", "and put it back in"},
+                       {"lastack ask pause out", "hear, and be heard no more"}},
           .exit_codes = {{kOk, "somebody answered"},
                          {kUsage, "wrong usage"},
                          {kNothingFound, "no host runs here"}}};
@@ -278,6 +284,7 @@ namespace {
 
 struct AskOptions {
   std::string what;
+  std::string way;
   int pid = 0;
 };
 
@@ -288,11 +295,15 @@ void add_ask(CLI::App& app) {
   CLI::App* ask = add_command(app, "ask", ask_manual());
   ask->add_option("WHAT", options->what, "the request")
       ->required()
-      ->check(CLI::IsMember(
-          {"counters", "pause", "resume", "addresses", "neighbours", "routes", "link_counters"}));
+      ->check(CLI::IsMember({"counters", "pause", "resume", "pass", "lose", "addresses",
+                             "neighbours", "routes", "link_counters"}));
+  ask->add_option("WAY", options->way, "of the link, as the host sees it")
+      ->check(CLI::IsMember({"in", "out"}));
   ask->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");
   ask->callback([options] {
-    const auto replies = control::ask(options->pid, {{"ask", options->what}});
+    nlohmann::json request{{"ask", options->what}};
+    if (!options->way.empty()) request["way"] = options->way;
+    const auto replies = control::ask(options->pid, request);
     for (const auto& reply : replies) fmt::print("{}\n", reply.answer.dump(2));
     if (replies.empty()) {
       throw Failure{fmt::format("no host runs here\n  looked in {}", control::socket_folder()),

@@ -9,19 +9,47 @@
 
 namespace lastack::io {
 
+void HostDriver::arrive(std::span<const Slice> packets, TimePoint now) {
+  if (host_->config().medium == host::Medium::ethernet) {
+    for (const Slice& frame : packets) host_->frame_arrives(frame, now);
+  } else {
+    host_->packets_arrive(packets, now);
+  }
+}
+
 void HostDriver::receive() {
-  if (paused_) return;
+  if (paused(Way::in)) return;
   const TimePoint now = monotonic_now();
+  octets_.assign(waiting_.begin(), waiting_.end());
+  waiting_.clear();
   batch_.clear();
   link_->receive(batch_, now);
-  octets_.clear();
   for (link::Packet& packet : batch_) octets_.push_back(std::move(packet.octets));
-  if (host_->config().medium == host::Medium::ethernet) {
-    for (const Slice& frame : octets_) host_->frame_arrives(frame, now);
-  } else {
-    host_->packets_arrive(octets_, now);
-  }
+  arrive(octets_, now);
   octets_.clear();
+}
+
+bool HostDriver::step(Way way, Fate fate) {
+  const TimePoint now = monotonic_now();
+  bool stepped = false;
+  if (way == Way::out) {
+    stepped = send_one(now, fate);
+    link_->flush(now);
+    out_.clear();
+  } else {
+    if (waiting_.empty()) {
+      batch_.clear();
+      link_->receive(batch_, now);
+      for (link::Packet& packet : batch_) waiting_.push_back(std::move(packet.octets));
+    }
+    stepped = !waiting_.empty();
+    if (stepped) {
+      if (fate == Fate::passes) arrive({&waiting_.front(), 1}, now);
+      waiting_.pop_front();
+    }
+  }
+  tell();
+  return stepped;
 }
 
 void HostDriver::tell() {
@@ -32,10 +60,11 @@ void HostDriver::tell() {
 }
 
 void HostDriver::turn() {
-  if (paused_) return;
+  if (stands_still()) return;
   const TimePoint now = monotonic_now();
   host_->advance(now);
   link_->advance(now);
+  if (!waiting_.empty() || link_->next_deadline() <= now) receive();
   tell();
   send(now);
   // Packets to an address of the host's own bring events and leave no packet. Two sockets that
@@ -49,14 +78,18 @@ void HostDriver::turn() {
 }
 
 void HostDriver::send(TimePoint now) {
-  while (host_->transmit(out_, now)) {
-    if (out_.segment_size > 0 && !link_->takes_super_segments()) {
-      send_cut(now);
-    } else {
-      link_->send(ref_to(out_), now);
-    }
-    tell();
+  while (!paused(Way::out) && send_one(now, Fate::passes)) tell();
+}
+
+bool HostDriver::send_one(TimePoint now, Fate fate) {
+  if (!host_->transmit(out_, now)) return false;
+  if (fate == Fate::is_lost) return true;
+  if (out_.segment_size > 0 && !link_->takes_super_segments()) {
+    send_cut(now);
+  } else {
+    link_->send(ref_to(out_), now);
   }
+  return true;
 }
 
 void HostDriver::send_cut(TimePoint now) {
@@ -75,8 +108,10 @@ void HostDriver::send_cut(TimePoint now) {
 }
 
 TimePoint HostDriver::next_deadline() const {
-  if (paused_) return kNever;
+  if (stands_still()) return kNever;
   if (host_->events() > 0) return TimePoint{};  // somebody is to be told, at once
+  if (paused(Way::in)) return host_->next_deadline();
+  if (!waiting_.empty()) return TimePoint{};
   return std::min(host_->next_deadline(), link_->next_deadline());
 }
 

@@ -1,7 +1,10 @@
 // A host on a real link: carries packets between the two and tells the host the time.
 #pragma once
 
+#include <array>
+#include <deque>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "host/host.hpp"
@@ -9,6 +12,11 @@
 #include "link/link.hpp"
 
 namespace lastack::io {
+
+/// A way of the link, as the host sees it.
+enum class Way : std::uint8_t { in, out };
+/// What becomes of one packet of a way that is paused.
+enum class Fate : std::uint8_t { passes, is_lost };
 
 /// Work comes in batches: read what the link has, let the users act, then send.
 class HostDriver {
@@ -23,16 +31,23 @@ class HostDriver {
   /// Timers that are due, events to users, and all packets there are to send.
   void turn();
   [[nodiscard]] TimePoint next_deadline() const;
-  /// While paused nothing is read from the link and nothing is sent: packets wait at both ends.
-  void pause(bool on) { paused_ = on; }
-  [[nodiscard]] bool paused() const { return paused_; }
+  /// While a way is paused nothing is read from the link, or nothing is sent: packets wait. While
+  /// both are, the host's time stands still.
+  void pause(Way way, bool on) { paused_[index(way)] = on; }
+  [[nodiscard]] bool paused(Way way) const { return paused_[index(way)]; }
+  /// The next packet of a way that is paused, alone. False where none waits.
+  bool step(Way way, Fate fate);
 
  private:
   static constexpr std::size_t kMostRounds = 64;
 
+  [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
+  [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
   void tell();
   void send(TimePoint now);
+  bool send_one(TimePoint now, Fate fate);
   void send_cut(TimePoint now);
+  void arrive(std::span<const Slice> packets, TimePoint now);
 
   host::Host* host_;
   link::Link* link_;
@@ -40,7 +55,8 @@ class HostDriver {
   std::vector<Slice> octets_;   ///< of the batch
   std::vector<std::byte> cut_;  ///< where the parts of a super-segment are written
   host::PacketOut out_;
-  bool paused_ = false;
+  std::deque<Slice> waiting_;  ///< read from the link by step(), and not yet passed
+  std::array<bool, 2> paused_{};
 };
 
 }  // namespace lastack::io

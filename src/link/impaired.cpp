@@ -1,7 +1,10 @@
 #include "link/impaired.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
+
+#include "link/ecn.hpp"
 
 namespace lastack::link {
 namespace {
@@ -11,6 +14,17 @@ constexpr std::uint32_t kMostBits = 15;
 Duration evenly(Random& random, Duration most) {
   if (most <= Duration(0)) return Duration(0);
   return Duration(random.below(static_cast<std::uint32_t>(most.count()) + 1));
+}
+
+/// The octets in a block that nobody else sees.
+std::span<std::byte> own_octets(Packet& packet) {
+  const auto whole = packet.octets.bytes();
+  Slice copy = Slice::allocate(whole.size());
+  const auto room = copy.tail_room().first(whole.size());
+  std::ranges::copy(whole, room.begin());
+  copy.grow(whole.size());
+  packet.octets = std::move(copy);
+  return room;
 }
 
 }  // namespace
@@ -24,11 +38,13 @@ void ImpairedLink::pass_on(Packet packet, TimePoint now) {
     ++tally_.lost;
     return;
   }
+  const bool congested = impairment_.ecn > 0 && waiting(now) > impairment_.ecn;
   const TimePoint leaves = leaves_queue(packet.octets.size(), now);
   if (leaves == kNever) {
     ++tally_.queue_full;
     return;
   }
+  if (congested) mark(packet);
   const bool twice = random_.chance(impairment_.duplicate);
   if (twice) {
     ++tally_.duplicated;
@@ -44,15 +60,18 @@ bool ImpairedLink::loses() {
                              : impairment_.loss);
 }
 
+/// Octets that wait for the rate.
+std::uint64_t ImpairedLink::waiting(TimePoint now) const {
+  const Duration busy = std::max(free_at_ - now, Duration(0));
+  return static_cast<std::uint64_t>(busy.count()) * impairment_.rate / 1'000'000U;
+}
+
 /// When the last bit of a packet of `octets` has left at the link's rate; kNever where it finds the
 /// queue full.
 TimePoint ImpairedLink::leaves_queue(std::size_t octets, TimePoint now) {
   if (impairment_.rate == 0) return now;
-  const auto octets_in = [&](Duration span) {
-    return static_cast<std::uint64_t>(span.count()) * impairment_.rate / 1'000'000U;
-  };
   const TimePoint begins = std::max(free_at_, now);
-  const bool full = impairment_.queue > 0 && octets_in(begins - now) + octets > impairment_.queue;
+  const bool full = impairment_.queue > 0 && waiting(now) + octets > impairment_.queue;
   if (full && begins > now) return kNever;  // an idle link takes any packet
   free_at_ = begins + Duration(octets * 1'000'000U / impairment_.rate);
   return free_at_;
@@ -74,18 +93,19 @@ void ImpairedLink::hold(Packet packet, TimePoint from) {
 void ImpairedLink::damage(Packet& packet) {
   if (packet.octets.empty()) return;
   ++tally_.corrupted;
-  const auto whole = packet.octets.bytes();
-  Slice copy = Slice::allocate(whole.size());
-  const auto room = copy.tail_room().first(whole.size());
-  std::ranges::copy(whole, room.begin());
-  const auto bits = static_cast<std::uint32_t>(whole.size() * 8);
+  const auto room = own_octets(packet);
+  const auto bits = static_cast<std::uint32_t>(room.size() * 8);
   const std::uint32_t first = random_.below(bits);
   std::uint32_t pattern = random_.below(1U << kMostBits) | 1U;
   for (std::uint32_t bit = first; pattern != 0 && bit < bits; ++bit, pattern >>= 1U) {
     if ((pattern & 1U) != 0) room[bit / 8] ^= std::byte{0x80} >> (bit % 8);
   }
-  copy.grow(whole.size());
-  packet.octets = std::move(copy);
+}
+
+/// The sender may have kept the octets: they stay as they were.
+void ImpairedLink::mark(Packet& packet) {
+  if (packet.octets.size() <= impairment_.ip_at) return;
+  if (mark_congestion(own_octets(packet).subspan(impairment_.ip_at))) ++tally_.marked;
 }
 
 bool ImpairedLink::later(const Held& a, const Held& b) {

@@ -32,6 +32,10 @@ struct Impairment {
 
   std::uint64_t rate = 0;  ///< octets per second; 0: no limit
   std::size_t queue = 0;   ///< octets that may wait for the rate, others are dropped; 0: no limit
+  /// A packet that finds more octets than this waiting is marked (RFC 3168: ECT becomes CE), where
+  /// its sender understands that; 0: none is.
+  std::size_t ecn = 0;
+  std::size_t ip_at = 0;  ///< where the IP packet begins in what passes; 14 in Ethernet frames
 
   friend bool operator==(const Impairment&, const Impairment&) = default;
 };
@@ -41,6 +45,7 @@ struct ImpairmentTally {
   std::uint64_t sent = 0;  ///< taken from the sender
   std::uint64_t lost = 0;
   std::uint64_t queue_full = 0;
+  std::uint64_t marked = 0;  ///< CE
   std::uint64_t duplicated = 0;
   std::uint64_t reordered = 0;
   std::uint64_t corrupted = 0;
@@ -73,7 +78,9 @@ class ImpairedLink final : public Wrapper {
   };
 
   [[nodiscard]] bool loses();
+  [[nodiscard]] std::uint64_t waiting(TimePoint now) const;
   [[nodiscard]] TimePoint leaves_queue(std::size_t octets, TimePoint now);
+  void mark(Packet& packet);
   void hold(Packet packet, TimePoint from);
   void damage(Packet& packet);
   [[nodiscard]] static bool later(const Held& a, const Held& b);

@@ -19,6 +19,7 @@ class MemoryWire {
 
   /// `i` is 0 or 1.
   [[nodiscard]] Link& end(std::size_t i) { return ends_[i]; }
+  [[nodiscard]] const Link& end(std::size_t i) const { return ends_[i]; }
 
  private:
   class End final : public Link {

@@ -135,7 +135,12 @@ std::expected<int, TunError> TunDevice::open_device(const TunOptions& options, M
   ifreq request = request_for(options.name);
   request.ifr_flags = static_cast<short>((mode == Mode::tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI |
                                          (options.offload ? IFF_VNET_HDR : 0));
-  if (::ioctl(fd, TUNSETIFF, &request) < 0) {
+  bool made = ::ioctl(fd, TUNSETIFF, &request) == 0;
+  if (!made && errno == EINVAL) {  // root has made it with several queues: this is one of them
+    request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_MULTI_QUEUE);
+    made = ::ioctl(fd, TUNSETIFF, &request) == 0;
+  }
+  if (!made) {
     const TunError error = failed("make " + device);
     ::close(fd);
     return std::unexpected(error);

@@ -43,11 +43,20 @@ bool Connection::check_timestamp(const Arrival& a, Effects& fx) {
   return true;
 }
 
+/// Both have opened at once, and this is the peer's SYN again, now with an ACK: Figure 8 of §3.5
+/// establishes with it, although by the letter of the first check it is old. A peer that takes ours
+/// in the same way has no reason to send anything else.
+bool Connection::answers_our_syn(const Arrival& a) const {
+  return tcb_.state == State::syn_rcvd && tcb_.origin != Origin::passive && a.has(Flag::syn) &&
+         a.has(Flag::ack) && !a.has(Flag::rst) && a.seq == -1 && tcb_.rcv.nxt == 0;
+}
+
 /// §3.10.7.4, first: is any of it new? Cuts the segment to the window.
 bool Connection::check_sequence(Arrival& a, Effects& fx) {
   const Range window{tcb_.rcv.nxt, tcb_.rcv.edge};
   const std::uint32_t length = segment_length(a.header, a.payload);
-  if (!acceptable(a.header, a.payload, a.seq, window) && !mutated(Mutant::sequence_not_checked)) {
+  const bool refused = !acceptable(a.header, a.payload, a.seq, window) && !answers_our_syn(a);
+  if (refused && !mutated(Mutant::sequence_not_checked)) {
     // A closed window still lets ACK, RST and URG in (§3.10.7.4): take those, leave the octets.
     const bool closed = window.empty() && !mutated(Mutant::closed_window_takes_nothing);
     if (!closed || a.seq != tcb_.rcv.nxt || a.has(Flag::syn)) {
@@ -125,6 +134,10 @@ bool Connection::check_rst(const Arrival& a, Effects& fx) {
 /// §3.10.7.4, fourth; in a synchronised state RFC 5961 §4: challenge, never reset.
 bool Connection::check_syn(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::syn)) return true;
+  if (answers_our_syn(a)) {
+    tcb_.ack_now = true;  // where our own SYN,ACK was lost, this one does its work
+    return true;
+  }
   if (mutated(Mutant::syn_resets) && tcb_.state == State::established) {
     fail(Event::rst, Error::reset, fx, a.now);
     return false;

@@ -122,6 +122,7 @@ class Connection {
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);
+  [[nodiscard]] bool answers_our_syn(const Arrival& a) const;
   bool check_sequence(Arrival& a, Effects& fx);
   bool check_rst(const Arrival& a, Effects& fx);
   bool check_syn(const Arrival& a, Effects& fx);

@@ -77,5 +77,83 @@ TEST_F(Driver, ATurnEndsWhateverSocketsSayToEachOther) {
   EXPECT_EQ(driver.next_deadline(), TimePoint{});
 }
 
+/// A host at the other end of the wire, whose packets are counted one by one.
+class PausedDriver : public Driver {
+ protected:
+  static host::Config other_config() {
+    host::Config config = Driver::config();
+    config.addresses = {{wire::IpAddress::v4(10, 0, 0, 2), 24}};
+    return config;
+  }
+  PausedDriver() {
+    for (const Way way : {Way::in, Way::out}) driver.pause(way, true);
+    client = *others.socket();
+    (void)others.connect(client, own, monotonic_now());
+    other.turn();
+  }
+  [[nodiscard]] tcp::State theirs() { return *others.state(client); }
+
+  host::Host other_host{other_config(), Random(2)};
+  socket::Sockets others{other_host};
+  HostDriver other{other_host, wire.end(1)};
+  socket::Fd client = -1;
+};
+
+TEST_F(PausedDriver, PassesAndLosesSinglePackets) {
+  driver.receive();
+  driver.turn();
+  EXPECT_EQ(driver.next_deadline(), kNever);
+  EXPECT_FALSE(driver.step(Way::out, Fate::passes));
+  EXPECT_TRUE(driver.step(Way::in, Fate::passes));  // the SYN
+  EXPECT_FALSE(driver.step(Way::in, Fate::passes));
+  other.receive();
+  EXPECT_EQ(theirs(), tcp::State::syn_sent);
+  EXPECT_TRUE(driver.step(Way::out, Fate::passes));  // the SYN,ACK
+  other.receive();
+  other.turn();
+  EXPECT_EQ(theirs(), tcp::State::established);
+  EXPECT_EQ(events, 0U);
+  EXPECT_TRUE(driver.step(Way::in, Fate::is_lost));  // the ACK
+  EXPECT_EQ(events, 0U);
+  std::byte octet{1};
+  ASSERT_TRUE(others.send(client, {&octet, 1}, monotonic_now()));
+  other.turn();
+  EXPECT_TRUE(driver.step(Way::in, Fate::passes));
+  EXPECT_GT(events, 0U);
+}
+
+TEST_F(PausedDriver, OneWayWithoutTheOther) {
+  driver.pause(Way::in, false);
+  driver.receive();
+  driver.turn();
+  other.receive();
+  EXPECT_EQ(theirs(), tcp::State::syn_sent);  // we have heard, and are not heard
+  driver.pause(Way::in, true);
+  driver.pause(Way::out, false);
+  driver.turn();
+  other.receive();
+  other.turn();
+  EXPECT_EQ(theirs(), tcp::State::established);
+  EXPECT_EQ(events, 0U);  // its ACK waits
+  driver.pause(Way::in, false);
+  driver.turn();
+  EXPECT_GT(events, 0U);
+}
+
+// What step() has read from the link and not passed is nothing that a descriptor announces.
+TEST_F(PausedDriver, WhatWasReadMeanwhileIsDueAtOnce) {
+  const socket::Fd another = *others.socket();
+  (void)others.connect(another, own, monotonic_now());
+  other.turn();
+  EXPECT_TRUE(driver.step(Way::in, Fate::passes));
+  driver.pause(Way::in, false);
+  EXPECT_EQ(driver.next_deadline(), TimePoint{});
+  driver.turn();
+  driver.pause(Way::out, false);
+  driver.turn();
+  other.receive();
+  EXPECT_EQ(*others.state(another), tcp::State::established);
+}
+
 }  // namespace
 }  // namespace lastack::io

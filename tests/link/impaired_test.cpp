@@ -4,6 +4,7 @@
 
 #include "link/memory.hpp"
 #include "wire/checksum.hpp"
+#include "wire/ip.hpp"
 
 namespace lastack::link {
 namespace {
@@ -147,6 +148,58 @@ TEST(ImpairedLink, DamagesWhatAChecksumFinds) {
     wire::Sum after;
     after.add(got[0].octets.bytes());
     ASSERT_NE(after.checksum(), 0) << "round " << round;
+  }
+}
+
+std::vector<std::byte> ip_packet(wire::Family family, std::uint8_t ecn) {
+  const bool v4 = family == wire::Family::v4;
+  const auto address = *wire::IpAddress::parse(v4 ? "10.0.0.1" : "fd00::1");
+  std::vector<std::byte> octets(200);
+  const wire::IpHeader header{.source = address,
+                              .destination = address,
+                              .protocol = 99,
+                              .traffic_class = static_cast<std::uint8_t>(0xa8 | ecn)};
+  const std::size_t size =
+      wire::emit_ip(header, octets.size() - wire::ip_header_size(family), octets);
+  EXPECT_EQ(size, wire::ip_header_size(family));
+  return octets;
+}
+
+// 1,000 octets a second, packets of 200: the third finds 400 waiting. Marked is what is
+// ECN-capable, with its checksum right again; the others pass as they are.
+TEST(ImpairedLink, MarksWhereTheQueueIsLong) {
+  for (const auto family : {wire::Family::v4, wire::Family::v6}) {
+    for (const std::uint8_t ecn : std::initializer_list<std::uint8_t>{0, 1, 2, 3}) {
+      for (const std::size_t frame : {0U, 14U}) {
+        Wire wire({.rate = 1000, .queue = 10000, .ecn = 300, .ip_at = frame});
+        auto octets = ip_packet(family, ecn);
+        octets.insert(octets.begin(), frame, std::byte{0x45});
+        const Slice sent = Slice::copy_of(octets);
+        for (int i = 0; i < 4; ++i) wire.link.pass_on({.octets = sent}, kBegin);
+        const auto got = wire.receive(kBegin + 1h);
+        ASSERT_EQ(got.size(), 4U);
+        for (std::size_t i = 0; i < 4; ++i) {
+          const auto ip = wire::parse_ip(got[i].octets.bytes().subspan(frame));
+          ASSERT_TRUE(ip);
+          const bool marked = i >= 2 && ecn != 0;
+          EXPECT_EQ(ip->header.traffic_class, 0xa8 | (marked ? 3 : ecn)) << i;
+        }
+        EXPECT_EQ(wire.link.tally().marked, ecn == 0 ? 0U : 2U);
+        EXPECT_TRUE(std::ranges::equal(sent.bytes(), octets));
+      }
+    }
+  }
+}
+
+TEST(ImpairedLink, MarksNothingThatIsNoIpPacket) {
+  for (const std::size_t size : {0U, 1U, 13U, 19U}) {
+    Wire wire({.rate = 1000, .ecn = 1});
+    const std::vector<std::byte> octets(size, std::byte{0x4f});
+    for (int i = 0; i < 3; ++i) wire.link.pass_on({.octets = Slice::copy_of(octets)}, kBegin);
+    for (const Packet& packet : wire.receive(kBegin + 1h)) {
+      EXPECT_TRUE(std::ranges::equal(packet.octets.bytes(), octets));
+    }
+    EXPECT_EQ(wire.link.tally().marked, 0U);
   }
 }
 

@@ -1,5 +1,7 @@
 """What the tests against the kernel share: a namespace of their own, checks, a host that serves, and
 the kernel's view of its connections. LASTACK_COMMAND names another command than the release build's."""
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -120,6 +122,156 @@ class Served:
         return next((r["state"] for r in self.rows() if end_from(r["remote"]) == end), None)
 
 
+class Control:
+    """The control socket of a running host, asked as `lastack ask` asks it, without a process for each
+    question."""
+
+    def __init__(self, pid):
+        self.path = f"{os.environ['XDG_RUNTIME_DIR']}/lastack/{pid}.sock"
+        if not until(lambda: os.path.exists(self.path)):
+            raise RuntimeError(f"no host answers at {self.path}")
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        until(self.connects)
+        self.lines = self.sock.makefile("r")
+        self.lines.readline()
+
+    def connects(self):
+        try:
+            self.sock.connect(self.path)
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def ask(self, what, **more):
+        self.sock.sendall(json.dumps({"ask": what, **more}).encode() + b"\n")
+        answer = json.loads(self.lines.readline())
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def close(self):
+        self.lines.close()
+        self.sock.close()
+
+
+@contextlib.contextmanager
+def quiet_tun(name="la0", offload=True):
+    """A TUN device made beforehand, with the kernel's addresses, over which the kernel sends nothing of
+    its own accord. It stays when a host behind it goes."""
+    for kind, what in (("default", "accept_ra"), ("default", "router_solicitations")):
+        pathlib.Path(f"/proc/sys/net/ipv6/conf/{kind}/{what}").write_text("0")
+    must("ip", "tuntap", "add", "dev", name, "mode", "tun", "multi_queue")
+    queue = idle_queue(name, offload)
+    try:
+        must("ip", "link", "set", name, "addrgenmode", "none")
+        must("ip", "addr", "add", KERNEL_V4 + "/24", "dev", name)
+        must("ip", "addr", "add", KERNEL_V6 + "/64", "dev", name, "nodad")
+        must("ip", "link", "set", name, "up")
+        yield name
+    finally:
+        os.close(queue)
+        run("ip", "link", "del", name)
+
+
+def idle_queue(name, offload):
+    """A queue of the device that takes no packets: without one the device would lose its carrier with each
+    host that goes, and be without it for a second when the next one comes. All queues have the header of
+    offloads, or none has."""
+    TUNSETIFF, TUNSETQUEUE = 0x400454ca, 0x400454d9
+    IFF_TUN, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_DETACH_QUEUE = 0x1, 0x1000, 0x4000, 0x100, 0x400
+    queue = os.open("/dev/net/tun", os.O_RDWR)
+    what = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (IFF_VNET_HDR if offload else 0)
+    fcntl.ioctl(queue, TUNSETIFF, struct.pack("16sH22x", name.encode(), what))
+    fcntl.ioctl(queue, TUNSETQUEUE, struct.pack("16sH22x", b"", IFF_DETACH_QUEUE))
+    return queue
+
+
+# --- what tshark says of all that passed
+
+EXPERT_ITEMS = pathlib.Path(__file__).with_name("expert_items.tsv")
+WARNING = 0x600000  # of tshark's severities
+
+
+class Capture:
+    """All that passes a device while the block lasts. `pokes()` sends something that passes it."""
+
+    def __init__(self, device, file, pokes):
+        self.device, self.file, self.pokes = device, str(file), pokes
+
+    def __enter__(self):
+        self.dump = subprocess.Popen(["tshark", "-q", "-i", self.device, "-w", self.file],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        # It says that it captures a little before it does: the packets it has seen tell.
+        def sees():
+            self.pokes()
+            return os.path.exists(self.file) and os.path.getsize(self.file) > 1000
+
+        if not until(sees, 60):
+            raise RuntimeError("tshark captures nothing")
+        return self
+
+    def __exit__(self, *_):
+        # Another process, which has to see the last packets: those that are sent now come behind them.
+        before = os.path.getsize(self.file)
+
+        def sees():
+            self.pokes()
+            return os.path.getsize(self.file) > before
+
+        until(sees)
+        self.dump.send_signal(signal.SIGINT)
+        self.dump.wait(60)
+
+    def read(self, *words):
+        """Payload is payload: by a port that chance picked tshark would take it for another protocol."""
+        plain = [f"-d{layer}.port==1-65535,data" for layer in ("tcp", "udp")]
+        sums = [word for name in ("tcp", "udp", "ip") for word in ("-o", f"{name}.check_checksum:TRUE")]
+        return must("tshark", "-r", self.file, *plain, *sums, *words)
+
+    def count(self, what):
+        return self.read("-Y", what).count("\n")
+
+    def is_sound(self, name, scenario):
+        """Nothing malformed, no bad checksum, and no expert item of warning or above that is not allowed
+        in that scenario. Returns how many packets there are."""
+        wrong = self.read("-Y", "_ws.malformed || " + " || ".join(
+            f'{name}.checksum.status == "Bad"' for name in ("tcp", "udp", "ip", "icmp", "icmpv6")))
+        check(f"{name}: tshark finds nothing malformed and no bad checksum", wrong == "", wrong[:4000])
+        found = self.expert_items()
+        known = allowed(scenario)
+        strange = {text: count for text, count in found.items()
+                   if not any(text.startswith(start) for start in known)}
+        check(f"{name}: and nothing else to warn of", not strange, strange)
+        return self.count("tcp")
+
+    def expert_items(self):
+        """{message: how often}, those of warning or above."""
+        lines = self.read("-Y", f"_ws.expert.severity >= {WARNING}", "-T", "fields", "-E", "aggregator=|",
+                          "-e", "_ws.expert.severity", "-e", "_ws.expert.message").splitlines()
+        found = {}
+        for severities, messages in (line.split("\t") for line in lines):
+            for severity, message in zip(severities.split("|"), messages.split("|")):
+                if int(severity, 0) >= WARNING:
+                    found[message] = found.get(message, 0) + 1
+        return found
+
+
+def allowed(scenario):
+    """Beginnings of the expert items that a scenario may bring, from the list that says why."""
+    rows = [line.split("\t") for line in EXPERT_ITEMS.read_text().splitlines()
+            if line and not line.startswith("#")]
+    return [message for name, message, _ in rows[1:] if name in (scenario, "*")]
+
+
+def poke():
+    """A datagram that passes the device whoever is behind it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with contextlib.suppress(OSError):
+            sock.sendto(b"?", (V4, 9))
+
+
 # --- the kernel's end
 
 def connect(host, port):
@@ -162,6 +314,19 @@ def kernel_states(port, local=False):
             state = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN_RCVD"}.get(state, state)
             found[end_from(client)] = state.replace("-", "_")
     return found
+
+
+def kernel_state(local_port, remote_port):
+    """The kernel's state of the connection between two of its ports; CLOSED where it knows of none."""
+    for line in run("ss", "-Htan", f"sport = :{local_port} and dport = :{remote_port}").stdout.splitlines():
+        state = line.split()[0]
+        return {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN_RCVD"}.get(state, state).replace("-", "_")
+    return "CLOSED"
+
+
+def abortive(sock):
+    """From now on close() resets."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 # --- octets

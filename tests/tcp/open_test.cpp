@@ -47,6 +47,18 @@ TEST_P(RareOpen, SynsThatCrossSurviveTheLossOfEachSegment) {
   }
 }
 
+/// A peer that takes our SYN,ACK for the end of the handshake, as Linux does, sends nothing after
+/// its own: with that we are established, and not a timeout later (§3.5, Figure 8).
+TEST_P(RareOpen, TheSynAckOfAPeerThatOpenedTooEstablishes) {
+  Pair pair(GetParam());
+  int from_b = 0;
+  pair.loses = [&](const Pair::Flight& flight) { return flight.to == 0 && from_b++ >= 2; };
+  const TimePoint start = pair.now;
+  pair.establish();
+  EXPECT_LE(pair.now - start, 10ms);
+  EXPECT_EQ(pair.state(0), established);
+}
+
 /// Every segment comes back to its sender, with the sender's own numbers.
 // A SYN,ACK's window is in octets, later ones in steps of the scale: what it offers must be whole
 // steps, or the next segment could only take some of it back, or offer more than there is.

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""Opens and closes that cross, resets, peers that vanish and peers that come back without their memory: the
+kernel at the other end, both roles, both families."""
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import lab
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, Served, abortive, check, connect, end_of,
+                 in_namespace, kernel_state, must, quiet_tun, run, until)
+
+OURS = {4: V4, 6: V6}
+KERNEL = {4: KERNEL_V4, 6: KERNEL_V6}
+DEVICE = ["--tun", "la0", "--ip", V4 + "/24", "--ip", V6 + "/64"]
+
+
+class Connecting:
+    """lastack connect on a device that is there already, and the control socket of its host."""
+
+    def __init__(self, family, our_port, kernel_port, *more):
+        self.process = subprocess.Popen(
+            [COMMAND, "connect", "-v", "-p", str(our_port), KERNEL[family], str(kernel_port), *DEVICE, *more],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.control = Control(self.process.pid)
+
+    def passes(self, way):
+        if not until(lambda: self.control.ask("pass", way=way)["packets"] == 1):
+            raise RuntimeError(f"no packet comes to pass {way}")
+
+    def says(self, octets):
+        self.process.stdin.write(octets)
+        self.process.stdin.flush()
+
+    def end(self, data=b""):
+        """(exit code, standard output, the states that -v told, standard error)"""
+        out, err = self.process.communicate(data, timeout=60)
+        self.control.close()
+        err = err.decode()
+        return self.process.returncode, out, re.findall(r"^([A-Z_0-9]{6,})  ", err, re.M), err
+
+    def dies(self):
+        self.process.kill()
+        self.process.communicate()
+        self.control.close()
+        run("rm", "-f", self.control.path)
+
+
+def bound(family, port):
+    sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((KERNEL[family], port))
+    sock.settimeout(60)
+    return sock
+
+
+def listening(family, port):
+    listener = bound(family, port)
+    listener.listen()
+    return listener
+
+
+def talks(near, far):
+    """Both directions of a connection between a lastack connect and a socket of the kernel."""
+    near.says(b"from lastack")
+    there = far.recv(12)
+    far.sendall(b"from the kernel")
+    back = near.process.stdout.read(15)
+    return (there, back) == (b"from lastack", b"from the kernel")
+
+
+# --- at once
+
+def both_open(family):
+    near = Connecting(family, 4000 + family, 5000 + family, "-N", "--paused", "--time-wait", "--msl", "0.1")
+    far = bound(family, 5000 + family)
+    far.setblocking(False)
+    far.connect_ex((OURS[family], 4000 + family))
+    near.passes("out")
+    near.passes("in")  # now the SYNs have crossed
+    near.control.ask("resume")
+    until(lambda: kernel_state(5000 + family, 4000 + family) == "ESTABLISHED")
+    far.settimeout(60)
+    good = talks(near, far)
+    far.shutdown(socket.SHUT_WR)
+    code, _, states, err = near.end()
+    far.close()
+    wanted = ["SYN_SENT", "SYN_RCVD", "ESTABLISHED", "CLOSE_WAIT", "LAST_ACK", "CLOSED"]
+    check(f"IPv{family}: both open at once, and both are heard", good and (code, states) == (0, wanted), err)
+
+
+def both_close(family):
+    listener = listening(family, 5010 + family)
+    near = Connecting(family, 4010 + family, 5010 + family, "-N", "--time-wait", "--msl", "0.1")
+    far, _ = listener.accept()
+    good = talks(near, far)
+    near.control.ask("pause")
+    near.process.stdin.close()
+    near.process.stdin = None
+    far.shutdown(socket.SHUT_WR)
+    near.passes("out")
+    seen = until(lambda: kernel_state(5010 + family, 4010 + family) == "CLOSING")
+    near.control.ask("resume")
+    gone = until(lambda: kernel_state(5010 + family, 4010 + family) == "TIME_WAIT")
+    code, _, states, err = near.end()
+    wanted = ["SYN_SENT", "ESTABLISHED", "FIN_WAIT_1", "CLOSING", "TIME_WAIT", "CLOSED"]
+    check(f"IPv{family}: both close at once, by CLOSING to TIME_WAIT on both sides",
+          good and seen and gone and (code, states) == (0, wanted), states, err, kernel_state(5010 + family, 4010 + family))
+    far.close()
+    listener.close()
+
+
+# --- resets
+
+def resets(served, family):
+    host = OURS[family]
+    sock = connect(host, 7)
+    end = end_of(sock)
+    until(lambda: served.state(end) == "ESTABLISHED")
+    abortive(sock)
+    sock.close()
+    check(f"IPv{family}: the kernel resets (SO_LINGER 0): nothing is left here",
+          until(lambda: served.state(end) is None))
+    sock = connect(host, 19)
+    end = end_of(sock)
+    until(lambda: int(run("ss", "-Htan", f"dport = :19 and sport = :{end[1]}").stdout.split()[1]) > 10000)
+    sock.close()
+    check(f"IPv{family}: the kernel closes with unread octets, so it resets: nothing is left here",
+          until(lambda: served.state(end) is None), served.state(end))
+
+
+# --- peers that vanish
+
+def watched(served, ends, seconds=60):
+    """{end: (after how long its connection was ended, the timers that ran meanwhile)}"""
+    began = time.monotonic()
+    timers, gone = {end: set() for end in ends}, {}
+
+    def all_gone():
+        rows = {lab.end_from(row["remote"]): row for row in served.rows()}
+        for end in ends:
+            if end not in rows:
+                gone.setdefault(end, time.monotonic() - began)
+            elif timer := rows[end].get("timer"):
+                timers[end].add(timer["name"])
+        return len(gone) == len(ends)
+
+    until(all_gone, seconds)
+    return {end: (gone.get(end), timers[end]) for end in ends}
+
+
+def vanishes(results, name, net, vanish, more, speaks):
+    """A kernel that is there no more, without a word: how the host finds out."""
+    with Served("echo", "7", name=f"la{net}", net=net, more=more) as served:
+        addresses = {4: f"10.{net}.0.2", 6: f"fd00:{net}::2"}
+        socks = {family: connect(addresses[family], 7) for family in (4, 6)}
+        ends = {family: end_of(sock) for family, sock in socks.items()}
+        good = until(lambda: all(served.state(end) == "ESTABLISHED" for end in ends.values()))
+        if speaks:  # an echo waits to be acknowledged
+            served.ask("pause")
+            for sock in socks.values():
+                sock.sendall(b"hello")
+            control = Control(served.pid)
+            while control.ask("pass", way="in")["packets"]:
+                pass
+            control.close()
+        vanish(f"la{net}")
+        served.ask("resume")
+        seen = watched(served, ends.values())
+        for family, end in ends.items():
+            results.append((f"IPv{family}: {name}", good, *seen[end]))
+        for sock in socks.values():
+            sock.close()
+
+
+def goes_down(device):
+    must("ip", "link", "set", device, "down")
+
+
+def loses_its_addresses(device):
+    must("ip", "addr", "flush", "dev", device)
+
+
+def peers_that_vanish():
+    results = []
+    cases = [("the link goes down: the retransmission limit ends it", 21, goes_down, ["--retries", "3"], True),
+             ("the addresses go: the user timeout ends it", 22, loses_its_addresses, ["--user-timeout", "2"], True),
+             ("the link goes down while all is quiet: keepalive ends it", 23, goes_down,
+              ["--keepalive", "1,0.5,3"], False)]
+    threads = [threading.Thread(target=vanishes, args=(results, *case)) for case in cases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, good, seconds, timers in sorted(results, key=lambda r: r[0]):
+        wanted = "keepalive" if "keepalive" in name else "on"
+        check(name, good and seconds is not None and wanted in timers, f"after {seconds} s, {timers}")
+    check("each of them was looked at", len(results) == 6, results)
+
+
+def peers_that_answer():
+    """What ends the others does not end this one."""
+    with Served("echo", "7", more=["--keepalive", "0.3,0.2,3", "--user-timeout", "2"]) as served:
+        socks = [connect(host, 7) for host in (V4, V6)]
+        asked = lambda: all(row["tcp"].get("lastack_ms", 10**6) < 400 and row["since_ms"] > 3000
+                            for row in served.rows() if row["state"] == "ESTABLISHED")
+        check("a kernel that answers keepalive keeps its connections",
+              until(lambda: len(served.states(7)) == 2 and asked()), served.rows())
+        for sock in socks:
+            sock.sendall(b"hello")
+            check("and they go on", sock.recv(5) == b"hello")
+            sock.close()
+
+
+# --- peers that come back without their memory (RFC 9293 §3.5.1)
+
+def the_kernel_forgets(family):
+    """The kernel's new SYN comes in on what we hold for ESTABLISHED."""
+    with Served("echo", "7") as served:
+        control = Control(served.pid)
+        sock = bound(family, 5020 + family)
+        sock.connect((OURS[family], 7))
+        sock.sendall(b"before")
+        good = sock.recv(6) == b"before"
+        control.ask("pause")
+        run("ss", "-K", "-t", f"sport = :{5020 + family}")
+        sock.close()
+        lost = until(lambda: control.ask("lose", way="in")["packets"] == 1)
+        while control.ask("lose", way="in")["packets"]:
+            pass
+        control.ask("resume")
+        held = served.state((KERNEL[family], 5020 + family)) == "ESTABLISHED"
+        again = bound(family, 5020 + family)
+        again.connect((OURS[family], 7))
+        again.sendall(b"after")
+        good = good and again.recv(5) == b"after"
+        check(f"IPv{family}: the kernel forgets and connects again: challenged, reset, connected",
+              good and lost and held, lost, held)
+        drops = served.counters()["dropped"]
+        check(f"IPv{family}: and its SYN was challenged, not believed", drops["syn_in_window"] +
+              drops["outside_window"] + drops["old_duplicate"] + drops["paws"] > 0, drops)
+        again.close()
+        control.close()
+
+
+def the_kernel_forgets_a_client(family):
+    listener = listening(family, 5030 + family)
+    near = Connecting(family, 4030 + family, 5030 + family)
+    far, _ = listener.accept()
+    good = talks(near, far)
+    near.control.ask("pause", way="in")
+    run("ss", "-K", "-t", f"sport = :{5030 + family} and dport = :{4030 + family}")
+    until(lambda: near.control.ask("lose", way="in")["packets"] == 1)
+    near.control.ask("resume")
+    near.says(b"are you there?")
+    code, _, states, err = near.end()
+    check(f"IPv{family}: the kernel forgets: what we send next is answered with RST, and it is said",
+          good and code == 1 and "reset the connection" in err and states[-1] == "CLOSED", code, err)
+    far.close()
+    listener.close()
+
+
+def we_forget(family):
+    """Our new SYN comes in on what the kernel holds for ESTABLISHED."""
+    listener = listening(family, 5040 + family)
+    near = Connecting(family, 4040 + family, 5040 + family)
+    far, _ = listener.accept()
+    good = talks(near, far)
+    near.dies()
+    held = kernel_state(5040 + family, 4040 + family) == "ESTABLISHED"
+    near = Connecting(family, 4040 + family, 5040 + family)
+    again, _ = listener.accept()
+    try:
+        told = far.recv(1)
+    except ConnectionResetError:
+        told = "reset"
+    check(f"IPv{family}: we forget and connect again: the kernel is reset, and we are connected",
+          good and held and told == "reset" and talks(near, again), held, told)
+    again.close()
+    near.end()
+    far.close()
+    listener.close()
+
+
+def main(folder):
+    with quiet_tun():
+        for family in (4, 6):
+            both_open(family)
+            both_close(family)
+            the_kernel_forgets_a_client(family)
+            we_forget(family)
+    with Served("echo", "7", "source", "19") as served:
+        for family in (4, 6):
+            resets(served, family)
+    for family in (4, 6):
+        the_kernel_forgets(family)
+    peers_that_vanish()
+    peers_that_answer()
+
+
+if __name__ == "__main__":
+    sys.exit(in_namespace(main))
