@@ -30,7 +30,7 @@ def check(name, good, *details):
     failures += not good
     if not good:
         print("\n".join(str(detail) for detail in details if detail != ""))
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
+    print(f"{'ok' if good else 'not ok'} {name}\n", end="", flush=True)  # whole, also from threads
     return good
 
 
