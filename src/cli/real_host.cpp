@@ -154,7 +154,7 @@ void RealHost::pause(io::Way way, bool on) {
 std::optional<nlohmann::json> RealHost::answer_about_link(const std::string& what,
                                                           const std::string& way) {
   using io::Way;
-  if (way != "" && way != "in" && way != "out") {
+  if (!way.empty() && way != "in" && way != "out") {
     return nlohmann::json{{"error", "'" + way + "' is no way of a link: in or out"}};
   }
   if (what == "pause" || what == "resume") {
@@ -165,7 +165,7 @@ std::optional<nlohmann::json> RealHost::answer_about_link(const std::string& wha
   }
   if (what != "pass" && what != "lose") return std::nullopt;
   const Way one = way == "out" ? Way::out : Way::in;
-  if (way == "" || !driver_.paused(one)) {
+  if (way.empty() || !driver_.paused(one)) {
     return nlohmann::json{
         {"error", "to " + what + " one packet, name a way that is paused: in or out"}};
   }
