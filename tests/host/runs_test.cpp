@@ -12,10 +12,10 @@
 namespace lastack::host {
 namespace {
 
-constexpr auto kUs = wire::IpAddress::v4(10, 0, 0, 1);
-constexpr auto kThem = wire::IpAddress::v4(10, 0, 0, 2);
+constexpr auto kReceiverAt = wire::IpAddress::v4(10, 0, 0, 1);
+constexpr auto kSenderAt = wire::IpAddress::v4(10, 0, 0, 2);
 
-Config config_of(const wire::IpAddress& address) {
+Config config_at(const wire::IpAddress& address) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = 60'000;
   Config config;
@@ -34,9 +34,9 @@ std::size_t pick(Random& random, std::size_t count) {
 /// A sender, and two receivers that are told the same: one packet by packet, one in batches.
 class Runs : public testing::Test {
  protected:
-  Runs() : sender(config_of(kThem), Random(1)) {
+  Runs() : sender(config_at(kSenderAt), Random(1)) {
     for (Host* host : {&single, &batched}) listeners.push_back(*host->listen({{}, 80}, 5, {}, now));
-    id = *sender.connect({}, {kUs, 80}, {}, now);
+    id = *sender.connect({}, {kReceiverAt, 80}, {}, now);
     for (int i = 0; i < 3; ++i) {
       carry(packets(), 1);
       answer();
@@ -98,8 +98,8 @@ class Runs : public testing::Test {
 
   TimePoint now{std::chrono::seconds(10)};
   Host sender;
-  Host single{config_of(kUs), Random(2)};
-  Host batched{config_of(kUs), Random(2)};
+  Host single{config_at(kReceiverAt), Random(2)};
+  Host batched{config_at(kReceiverAt), Random(2)};
   std::vector<ListenerId> listeners;
   FlowId id;
   FlowId at_single;
