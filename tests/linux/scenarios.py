@@ -31,6 +31,7 @@ class Scale:
     in_a_row: int        # connections
     held: float          # seconds that a half-close lasts
     wire: str = ""
+    ports: int = 16      # at each leg, of those in a row: each is used again while in TIME_WAIT
     more: tuple = ()     # further options of lastack
     name: str = ""       # of the wire, for the checks
 
@@ -289,7 +290,7 @@ def many_at_once(scale):
 def in_a_row(scale):
     """One after another, from few ports at either leg: each SYN but the first ones comes in on TIME_WAIT, of
     lastack's at its server's side, of the kernel's at its client's."""
-    ports = 16
+    ports = scale.ports
     for family in (4, 6):
         first = 40000
         with kernel_server(serve_kernel, family, answer_and_close) as port, \
