@@ -40,7 +40,7 @@ struct ParsedServices {
 class Services {
  public:
   /// Sessions beyond `most_sessions` wait to be accepted, and then to be let in at all.
-  explicit Services(socket::Sockets& sockets, std::size_t most_sessions = 16384)
+  explicit Services(socket::Sockets& sockets, std::size_t most_sessions = 1U << 18U)
       : sockets_(&sockets), most_sessions_(most_sessions) {}
   /// Why it can't listen; nothing where it does.
   std::optional<std::string> add(const ServiceSpec& spec, bool v4, bool v6, TimePoint now);

@@ -68,8 +68,8 @@ int number_of(const std::optional<std::string>& line, const char* name) {
 }
 
 std::optional<std::string> read_line(int descriptor, std::string& rest) {
-  for (;;) {
-    if (const auto end = rest.find('\n'); end != std::string::npos) {
+  for (std::size_t seen = 0;;) {
+    if (const auto end = rest.find('\n', seen); end != std::string::npos) {
       std::string line = rest.substr(0, end);
       rest.erase(0, end + 1);
       return line;
@@ -78,6 +78,7 @@ std::optional<std::string> read_line(int descriptor, std::string& rest) {
     const ssize_t n = ::read(descriptor, octets.data(), octets.size());
     if (n < 0 && errno == EINTR) continue;  // it was stopped meanwhile, and goes on: signal(7)
     if (n <= 0) return std::nullopt;
+    seen = rest.size();
     rest.append(octets.data(), static_cast<std::size_t>(n));
   }
 }
@@ -152,10 +153,10 @@ void Server::read_from(int client) {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   std::string& text = clients_[client];
   if (n > 0) text.append(octets.data(), static_cast<std::size_t>(n));
-  const TimePoint until = io::monotonic_now() + patience_;
   bool good = n > 0;
   for (auto end = text.find('\n'); good && end != std::string::npos; end = text.find('\n')) {
-    good = send_line(client, answer_to(text.substr(0, end)), until);
+    const Json answer = answer_to(text.substr(0, end));  // which may take a while, of many
+    good = send_line(client, answer, io::monotonic_now() + patience_);
     text.erase(0, end + 1);
   }
   if (good && text.size() < kLongestLine) return;
