@@ -47,7 +47,7 @@ tcp::Settings settings_of(const DeviceOptions& options) {
   settings.receive_buffer = settings.send_buffer = 4U << 20U;
   settings.msl = in_seconds(options.msl);
   settings.user_timeout = in_seconds(options.user_timeout);
-  settings.retries = options.retries;
+  settings.retries = static_cast<std::uint8_t>(options.retries);
   const auto& keepalive = options.keepalive;
   settings.keepalive = !keepalive.empty();
   if (!keepalive.empty()) settings.keepalive_idle = in_seconds(keepalive[0]);

@@ -33,7 +33,7 @@ struct DeviceOptions {
   std::string ports = "32768-60999";
   std::vector<double> keepalive;  ///< seconds idle, seconds between two questions, questions
   double user_timeout = 0;        ///< seconds
-  std::uint8_t retries = 15;
+  unsigned retries = 15;
 };
 
 void add_device_options(CLI::App& command, DeviceOptions& options);

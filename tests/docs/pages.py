@@ -14,10 +14,11 @@ COMMAND = ROOT / "build" / "release" / "lastack"
 
 
 def every_page():
-    """All Markdown of the project; what tools have put in build/ or hidden folders is not its own."""
+    """All Markdown of the project; what tools have put in build/, debian/ or hidden folders is not its
+    own."""
     for path in sorted(ROOT.rglob("*.md")):
         parts = path.relative_to(ROOT).parts
-        if not any(part == "build" or part.startswith(".") for part in parts):
+        if not any(part in ("build", "debian") or part.startswith(".") for part in parts):
             yield path
 
 
