@@ -4,7 +4,6 @@
 #include <ctime>
 
 #include "cli/command.hpp"
-#include "wire/ethernet.hpp"
 #include "wire/splitter.hpp"
 
 namespace lastack::cli {
@@ -66,13 +65,9 @@ void BenchWorld::carry_copy(Side& to) {
     batch_.push_back(std::move(packet));
     return;
   }
-  wire::Splitter splitter({.header = out_.header_bytes(),
-                           .payload = out_.payload,
-                           .payload_size = out_.payload_size,
-                           .ip_at = wire_.ethernet ? wire::kEthernetHeader : 0,
-                           .tcp_at = out_.tcp_at,
-                           .segment_size = out_.segment_size,
-                           .checksums = wire_.checksums});
+  wire::Splitter::Whole whole = out_.to_cut();
+  whole.checksums = wire_.checksums;
+  wire::Splitter splitter(whole);
   while (!splitter.done()) {
     Slice packet = Slice::allocate(splitter.next_size(), pool);
     packet.grow(splitter.next(packet.tail_room()));

@@ -10,6 +10,7 @@
 #include "base/buffer.hpp"
 #include "tcp/outgoing.hpp"
 #include "wire/address.hpp"
+#include "wire/splitter.hpp"
 
 namespace lastack::host {
 
@@ -43,6 +44,15 @@ struct PacketOut {
     const auto first = header_size > 0 ? header_bytes() : payload[0].bytes();
     const bool v4 = (std::to_integer<unsigned>(first[0]) >> 4U) == 4;
     return wire::IpAddress::from(v4 ? first.subspan(16, 4) : first.subspan(24, 16));
+  }
+  /// What wire::Splitter cuts, where segment_size says that it has to be; good as long as this is.
+  [[nodiscard]] wire::Splitter::Whole to_cut() const {
+    return {.header = header_bytes(),
+            .payload = payload,
+            .payload_size = payload_size,
+            .ip_at = kFrameRoom - front,
+            .tcp_at = tcp_at,
+            .segment_size = segment_size};
   }
   /// Copies all of it to the front of `into`; octets written, 0 where it does not fit.
   std::size_t copy_to(std::span<std::byte> into) const;

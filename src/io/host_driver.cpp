@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "io/packet_ref.hpp"
-#include "wire/ethernet.hpp"
 #include "wire/splitter.hpp"
 
 namespace lastack::io {
@@ -93,13 +92,7 @@ bool HostDriver::send_one(TimePoint now, Fate fate) {
 }
 
 void HostDriver::send_cut(TimePoint now) {
-  const bool frames = host_->config().medium == host::Medium::ethernet;
-  wire::Splitter splitter({.header = out_.header_bytes(),
-                           .payload = out_.payload,
-                           .payload_size = out_.payload_size,
-                           .ip_at = frames ? wire::kEthernetHeader : 0,
-                           .tcp_at = out_.tcp_at,
-                           .segment_size = out_.segment_size});
+  wire::Splitter splitter(out_.to_cut());
   while (!splitter.done()) {
     cut_.resize(std::max(cut_.size(), splitter.next_size()));
     const std::size_t octets = splitter.next(cut_);

@@ -2,7 +2,6 @@
 // those who leave it to it (TSO), at the very bottom for those that can't.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>

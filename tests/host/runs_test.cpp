@@ -56,11 +56,7 @@ class Runs : public testing::Test {
         all.push_back(std::move(packet));
         continue;
       }
-      wire::Splitter splitter({.header = out.header_bytes(),
-                               .payload = out.payload,
-                               .payload_size = out.payload_size,
-                               .tcp_at = out.tcp_at,
-                               .segment_size = out.segment_size});
+      wire::Splitter splitter(out.to_cut());
       while (!splitter.done()) {
         Slice packet = Slice::allocate(splitter.next_size());
         packet.grow(splitter.next(packet.tail_room()));
