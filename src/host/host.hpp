@@ -303,7 +303,7 @@ class Host {
   [[gnu::noinline]] void transmit_whole(Outbox& box, PacketOut& out, TimePoint now);
   void cut_first(Outbox& box, TimePoint now);
   void count_out(const wire::IpAddress& from, std::size_t octets);
-  void count_segment(const tcp::Outgoing& segment, const PacketOut& out);
+  void count_segment(const tcp::Outgoing& segment, std::size_t packets);
 
   // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not
   [[nodiscard, gnu::noinline]] TimePoint link_deadline() const;

@@ -138,14 +138,14 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   }
   const bool cut = out.payload_size > segment.mss;
   if (cut) out.segment_size = segment.mss;
-  count_segment(segment, out);
+  const std::size_t packets = cut ? (out.payload_size - 1) / segment.mss + 1 : 1;
+  count_segment(segment, packets);
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
                           .identification = identification_,
                           .dont_fragment = !may_be_cut};
-  identification_ = static_cast<std::uint16_t>(
-      identification_ + (cut ? (out.payload_size - 1) / segment.mss : 0) + 1);
+  identification_ = static_cast<std::uint16_t>(identification_ + packets);
   const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
   const std::size_t tcp_size = wire::emit_tcp(header, room.subspan(ip_size));
@@ -159,11 +159,10 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
 }
 
 /// What is sent again is no segment sent to RFC 4022, and to Linux.
-void Host::count_segment(const tcp::Outgoing& segment, const PacketOut& out) {
+void Host::count_segment(const tcp::Outgoing& segment, std::size_t packets) {
   const bool again = segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
   if (!again) {
-    counters_.tcp.out_segments +=
-        out.segment_size > 0 ? (out.payload_size - 1) / out.segment_size + 1 : 1;
+    counters_.tcp.out_segments += packets;
     return;
   }
   ++counters_.retransmissions;

@@ -140,14 +140,16 @@ def blocks(size):
         yield part[:min(MIB, size - i)]
 
 
-def exchange(send, end, receive, size):
-    """Sends and receives at once: (SHA-256 sent, SHA-256 received, octets received)."""
+def exchange(send, end, receive, size, apart=lambda: None):
+    """Sends, in a process of its own, and receives at once: (SHA-256 sent, SHA-256 received, octets
+    received). `apart` is what is left for this process to do once the other sends."""
     pid = os.fork()
     if pid == 0:
         for block in blocks(size):
             send(block)
         end()
         os._exit(0)
+    apart()
     sent, seen, count = hashlib.sha256(), hashlib.sha256(), 0
     for block in blocks(size):
         sent.update(block)
@@ -198,28 +200,12 @@ def each_way_connected(scale, medium):
             # The other process has the pipe, too: its end is seen once both have closed it.
             read = lambda most: os.read(process.stdout.fileno(), most)
             with timed(f"{medium} IPv{family}, connected", 2 * scale.octets):
-                sent, seen, count = exchange_by_pipe(process, write, read, scale.octets)
+                sent, seen, count = exchange(write, process.stdin.close, read, scale.octets,
+                                             apart=process.stdin.close)
+            process.stdout.close()
             code = process.wait(60)
         scale.check(f"{medium}, IPv{family}, lastack connects: {scale.octets >> 20} MiB each way at once, "
                     "SHA-256 equal", sent == seen and code == 0, f"{count} octets came back, exit code {code}")
-
-
-def exchange_by_pipe(process, write, read, size):
-    pid = os.fork()
-    if pid == 0:
-        for block in blocks(size):
-            write(block)
-        os._exit(0)
-    process.stdin.close()
-    sent, seen, count = hashlib.sha256(), hashlib.sha256(), 0
-    for block in blocks(size):
-        sent.update(block)
-    while part := read(MIB):
-        seen.update(part)
-        count += len(part)
-    os.waitpid(pid, 0)
-    process.stdout.close()
-    return sent.digest(), seen.digest(), count
 
 
 def transfers(scale):
