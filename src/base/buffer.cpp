@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define LASTACK_ASAN 1
@@ -28,8 +29,10 @@ struct AdoptedBlock : Block {
   void (*release)(void*) = nullptr;
 };
 
+/// Which of the sizes; one more than there are for what is larger than all of them.
 std::size_t size_class(std::size_t octets) {
-  return octets <= kSizes[0] ? 0 : octets <= kSizes[1] ? 1 : 2;
+  return (octets > kSizes[0] ? 1U : 0U) + (octets > kSizes[1] ? 1U : 0U) +
+         (octets > kSizes[2] ? 1U : 0U);
 }
 
 Block* heap_block(std::size_t capacity) {
@@ -59,86 +62,106 @@ Block*& next_of(Block* block) { return *static_cast<Block**>(static_cast<void*>(
 
 /// The part of a pool that its blocks know. It lives until the pool and the last block are gone.
 struct PoolCore {
-  std::array<Block*, kSizes.size()> unused{};
-  std::size_t keep = 0;
-  std::size_t kept = 0;           ///< octets of unused blocks, heads included; at most `keep`
-  std::size_t in_use = 0;         ///< blocks
-  std::size_t octets_in_use = 0;  ///< their octets, heads included
+  struct Size {
+    Block* unused = nullptr;
+    std::size_t blocks = 0;  ///< that exist, used and unused
+    std::size_t kept = 0;    ///< of them unused
+  };
+  std::array<Size, kSizes.size() + 1> sizes{};  ///< the last one stays empty
+  std::size_t keep = 0;                         ///< 0 once the pool is gone
+  std::size_t kept = 0;                         ///< octets of unused blocks, heads included
   std::uint64_t allocated = 0;
   bool closed = false;  ///< the pool is gone: nothing is kept any more
+
+  [[nodiscard]] std::size_t in_use() const {
+    std::size_t sum = 0;
+    for (const Size& size : sizes) sum += size.blocks - size.kept;
+    return sum;
+  }
 };
 
 namespace {
 
-void forget(PoolCore* core, Block* block) {
+[[gnu::noinline]] void forget(PoolCore* core, Block* block) {
+  --core->sizes[block->size_class].blocks;
   free_heap_block(block);
-  if (core->closed && core->in_use == 0) delete core;
+  if (core->closed && core->in_use() == 0) delete core;
+}
+
+[[gnu::noinline]] Block* new_block(std::size_t octets, PoolCore* home) {
+  const std::size_t which = size_class(octets);
+  if (which == kSizes.size()) return heap_block(octets);
+  Block* const block = heap_block(kSizes[which]);
+  if (home == nullptr || home->closed) return block;
+  block->home = home;
+  block->size_class = static_cast<std::uint8_t>(which);
+  ++home->allocated;
+  ++home->sizes[which].blocks;
+  return block;
+}
+
+[[gnu::noinline]] void free_foreign_block(Block* block) {
+  if (!block->adopted) return free_heap_block(block);
+  auto* const adopted = static_cast<AdoptedBlock*>(block);
+  adopted->release(adopted->owner);
+  delete adopted;
 }
 
 }  // namespace
 
 Block* allocate_block(std::size_t octets, PoolCore* home) {
   assert(octets <= UINT32_MAX);
-  const std::size_t which = size_class(octets);
-  if (octets > kSizes.back() || home == nullptr || home->closed) {
-    return heap_block(octets > kSizes.back() ? octets : kSizes[which]);
-  }
-  Block*& unused = home->unused[which];
-  Block* block = unused;
-  const std::size_t length = sizeof(Block) + kSizes[which];
-  if (block == nullptr) {
-    block = heap_block(kSizes[which]);
-    block->home = home;
-    ++home->allocated;
-  } else {
-    unused = next_of(block);
-    mark_unused(block, false);
-    block->references = 1;
-    block->filled = 0;
-    home->kept -= length;
-  }
-  ++home->in_use;
-  home->octets_in_use += length;
+  if (home == nullptr) return new_block(octets, home);
+  PoolCore::Size& size = home->sizes[size_class(octets)];
+  Block* const block = size.unused;
+  if (block == nullptr) return new_block(octets, home);
+  size.unused = next_of(block);
+  --size.kept;
+  home->kept -= sizeof(Block) + block->capacity;
+  mark_unused(block, false);
+  block->references = 1;
+  block->filled = 0;
   return block;
 }
 
 void recycle(Block* block) noexcept {
-  if (block->adopted) {
-    auto* const adopted = static_cast<AdoptedBlock*>(block);
-    adopted->release(adopted->owner);
-    delete adopted;
-    return;
-  }
   PoolCore* const home = block->home;
-  if (home == nullptr) return free_heap_block(block);
-  const std::size_t length = sizeof(Block) + block->capacity;
-  --home->in_use;
-  home->octets_in_use -= length;
-  if (home->closed || home->kept + length > home->keep) return forget(home, block);
-  Block*& unused = home->unused[size_class(block->capacity)];
-  next_of(block) = unused;
-  unused = block;
+  if (home == nullptr) return free_foreign_block(block);
+  const std::size_t kept = home->kept + sizeof(Block) + block->capacity;
+  if (kept > home->keep) return forget(home, block);
+  PoolCore::Size& size = home->sizes[block->size_class];
+  next_of(block) = std::exchange(size.unused, block);
   mark_unused(block, true);
-  home->kept += length;
+  ++size.kept;
+  home->kept = kept;
 }
 
 BufferPool::BufferPool(std::size_t keep) : core_(new PoolCore) { core_->keep = keep; }
 
 BufferPool::~BufferPool() {
   core_->closed = true;
-  for (Block*& list : core_->unused) {
-    while (list != nullptr) {
-      Block* const block = list;
-      list = next_of(block);
+  core_->keep = 0;
+  for (PoolCore::Size& size : core_->sizes) {
+    size.blocks -= std::exchange(size.kept, 0);
+    while (size.unused != nullptr) {
+      Block* const block = size.unused;
+      size.unused = next_of(block);
       mark_unused(block, false);
       free_heap_block(block);
     }
   }
-  if (core_->in_use == 0) delete core_;
+  if (core_->in_use() == 0) delete core_;
 }
 
-std::size_t BufferPool::in_use() const { return core_->in_use; }
-std::size_t BufferPool::octets_in_use() const { return core_->octets_in_use; }
+std::size_t BufferPool::in_use() const { return core_->in_use(); }
+std::size_t BufferPool::octets_in_use() const {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    const PoolCore::Size& size = core_->sizes[i];
+    sum += (size.blocks - size.kept) * (sizeof(Block) + kSizes[i]);
+  }
+  return sum;
+}
 std::uint64_t BufferPool::allocated() const { return core_->allocated; }
 
 Slice Slice::adopt(std::span<const std::byte> bytes, void* owner, void (*release)(void*)) {

@@ -26,6 +26,7 @@ struct Block {
   /// moving the mark it takes the room from all others who end here.
   std::uint32_t filled = 0;
   bool adopted = false;
+  std::uint8_t size_class = 0;  ///< which of a pool's sizes, where it has a home
   std::byte* data = nullptr;
   PoolCore* home = nullptr;  ///< where it goes back to; null for the heap
 };

@@ -9,6 +9,12 @@ namespace lastack {
 namespace {
 
 struct Sip {
+  explicit Sip(const HashKey& key)
+      : v0(key[0] ^ 0x736f6d6570736575U),
+        v1(key[1] ^ 0x646f72616e646f6dU),
+        v2(key[0] ^ 0x6c7967656e657261U),
+        v3(key[1] ^ 0x7465646279746573U) {}
+
   std::uint64_t v0, v1, v2, v3;
 
   void round() {
@@ -29,6 +35,12 @@ struct Sip {
     round();
     v0 ^= word;
   }
+  std::uint64_t finish(std::uint64_t last) {
+    absorb(last);
+    v2 ^= 0xff;
+    for (int i = 0; i < 4; ++i) round();
+    return v0 ^ v1 ^ v2 ^ v3;
+  }
 };
 
 std::uint64_t little_endian(std::span<const std::byte, 8> octets) {
@@ -42,8 +54,7 @@ std::uint64_t little_endian(std::span<const std::byte, 8> octets) {
 
 std::uint64_t keyed_hash(const HashKey& key, std::span<const std::byte> octets) {
   const std::size_t length = octets.size();
-  Sip sip{key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU, key[0] ^ 0x6c7967656e657261U,
-          key[1] ^ 0x7465646279746573U};
+  Sip sip(key);
   while (octets.size() >= 8) {
     sip.absorb(little_endian(octets.first<8>()));
     octets = octets.subspan(8);
@@ -51,10 +62,14 @@ std::uint64_t keyed_hash(const HashKey& key, std::span<const std::byte> octets) 
   std::array<std::byte, 8> last{};
   std::ranges::copy(octets, last.begin());
   last[7] = static_cast<std::byte>(length);
-  sip.absorb(little_endian(last));
-  sip.v2 ^= 0xff;
-  for (int i = 0; i < 4; ++i) sip.round();
-  return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
+  return sip.finish(little_endian(last));
+}
+
+std::uint64_t keyed_hash(const HashKey& key, std::span<const std::uint64_t> words,
+                         std::uint64_t last) {
+  Sip sip(key);
+  for (const std::uint64_t word : words) sip.absorb(word);
+  return sip.finish(last);
 }
 
 }  // namespace lastack

@@ -55,5 +55,9 @@ using HashKey = std::array<std::uint64_t, 2>;
 
 /// SipHash-2-4 of `octets` under `key`: what a peer sends can't steer where it lands.
 [[nodiscard]] std::uint64_t keyed_hash(const HashKey& key, std::span<const std::byte> octets);
+/// The same of `words` (each eight octets, the first one lowest) and up to seven octets more: these
+/// stand in `last`, whose highest octet is the number of all octets.
+[[nodiscard]] std::uint64_t keyed_hash(const HashKey& key, std::span<const std::uint64_t> words,
+                                       std::uint64_t last);
 
 }  // namespace lastack

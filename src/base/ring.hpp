@@ -19,16 +19,16 @@ class Ring {
   [[nodiscard]] const T& front() const { return places_[first_]; }
   /// The i-th from the front; i < size().
   [[nodiscard]] const T& operator[](std::size_t i) const {
-    return places_[(first_ + i) & (places_.size() - 1)];
+    return places_[(first_ + i) & mask_];
   }
   void push_back(T value) {
-    if (size_ == places_.size()) grow();
-    places_[(first_ + size_) & (places_.size() - 1)] = std::move(value);
+    if (size_ > mask_ || places_.empty()) grow();
+    places_[(first_ + size_) & mask_] = std::move(value);
     ++size_;
   }
   T pop_front() {
     T value = std::exchange(places_[first_], T{});
-    first_ = (first_ + 1) & (places_.size() - 1);
+    first_ = (first_ + 1) & mask_;
     --size_;
     return value;
   }
@@ -37,13 +37,15 @@ class Ring {
   void grow() {
     std::vector<T> larger(places_.empty() ? 8 : 2 * places_.size());
     for (std::size_t i = 0; i < size_; ++i) {
-      larger[i] = std::move(places_[(first_ + i) & (places_.size() - 1)]);
+      larger[i] = std::move(places_[(first_ + i) & mask_]);
     }
     places_ = std::move(larger);
+    mask_ = places_.size() - 1;
     first_ = 0;
   }
 
   std::vector<T> places_;  ///< none, or a power of two
+  std::size_t mask_ = 0;  ///< their number less one
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };

@@ -35,9 +35,7 @@ tcp::Settings settings_for(const Bounds& bounds) {
 }
 
 std::uint8_t row_of(const tcp::Transition& t) {
-  const auto row = std::ranges::find_if(
-      tcp::kTable, [&](const tcp::Row& r) { return r.from == t.from && r.event == t.event; });
-  return static_cast<std::uint8_t>(row - tcp::kTable.begin());
+  return static_cast<std::uint8_t>(tcp::row_of(t.from, t.event).value_or(tcp::kTable.size()));
 }
 
 }  // namespace

@@ -85,29 +85,13 @@ std::optional<Handle> Host::living(const Flow& flow) {
   return std::nullopt;
 }
 
-ConnectionEntry* Host::get(FlowId id) {
-  return const_cast<ConnectionEntry*>(std::as_const(*this).find(id));
-}
-
-const ConnectionEntry* Host::find(FlowId id) const {
-  const bool fresh =
-      connections_.has(id.index) && connections_.generation(id.index) == id.generation;
-  return fresh ? &connections_[id.index] : nullptr;
-}
-
-const tcp::Connection* Host::connection(FlowId id) const {
-  const ConnectionEntry* entry = find(id);
-  return entry != nullptr ? &entry->connection : nullptr;
-}
-
 std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection) {
-  const std::uint32_t index = connections_.make({});
-  ConnectionEntry& entry = connections_[index];
-  entry.connection = std::move(connection);
-  entry.flow = flow;
-  entry.timer = wheel_.create(Handle{Handle::Kind::connection, index}.packed());
-  entry.in_table = true;
-  table_.insert(hash(flow), {Handle::Kind::connection, index});
+  const std::uint32_t index = connections_.make(
+      {.connection = std::move(connection), .out = {}, .in = {}, .history = {}, .flow = flow,
+       .in_table = true});
+  const Handle handle{Handle::Kind::connection, index};
+  connections_[index].timer = wheel_.create(handle.packed());
+  table_.insert(hash(flow), handle);
   return index;
 }
 
@@ -126,9 +110,9 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
     tell({.at = now,
           .flow = {index, connections_.generation(index)},
           .listener = {},
-          .effects = fx});
+          .news = fx});
   }
-  mark({Handle::Kind::connection, index});
+  mark(entry, index);
 }
 
 /// Counts what became of a segment, a call or a timer, and keeps it for those who ask.
@@ -136,9 +120,7 @@ void Host::note(const Flow& flow, const tcp::Effects& fx, TimePoint now) {
   if (trace_.on()) trace_effects(flow, fx, now);
   counters_.dropped[static_cast<std::size_t>(fx.drop)] += 1;
   for (const tcp::Transition& t : fx.transitions()) {
-    const auto row = std::ranges::find_if(
-        tcp::kTable, [&](const tcp::Row& r) { return r.from == t.from && r.event == t.event; });
-    counters_.transitions[static_cast<std::size_t>(row - tcp::kTable.begin())] += 1;
+    if (const auto row = tcp::row_of(t.from, t.event)) counters_.transitions[*row] += 1;
   }
 }
 
@@ -146,7 +128,7 @@ void Host::note(const Flow& flow, const tcp::Effects& fx, TimePoint now) {
 void Host::mark(Handle handle) {
   bool* dirty = nullptr;
   switch (handle.kind) {
-    case Handle::Kind::connection: dirty = &connections_[handle.index].dirty; break;
+    case Handle::Kind::connection: return mark(connections_[handle.index], handle.index);
     case Handle::Kind::syn_rcvd: dirty = &syn_rcvd_[handle.index].dirty; break;
     case Handle::Kind::time_wait: dirty = &time_wait_[handle.index].dirty; break;
   }
@@ -220,8 +202,11 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
   wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());
+  // It takes the connection's place in the table, which is always there: no other may have it
+  // before this one is over.
+  table_.replace(hash(entry.flow), {Handle::Kind::connection, index}, handle);
+  connections_[index].in_table = false;
   release(index);
-  table_.insert(hash(time_wait_[record].flow), handle);
 }
 
 /// Where there are too many the oldest goes: it has protected its ports for the longest.

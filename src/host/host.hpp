@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.hpp"
@@ -57,7 +58,7 @@ struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` or `udp` is meant
   ListenerId listener;  ///< the listener with a connection to accept, or the child's
-  tcp::Effects effects;
+  tcp::News news;
   UdpId udp{};
 };
 
@@ -163,8 +164,13 @@ class Host {
   [[nodiscard]] const UdpEndpoints& udp_endpoints() const { return udp_; }
 
   // --- Looking in.
-  [[nodiscard]] const ConnectionEntry* find(FlowId id) const;
-  [[nodiscard]] const tcp::Connection* connection(FlowId id) const;
+  [[nodiscard]] const ConnectionEntry* find(FlowId id) const {
+    return const_cast<Host*>(this)->get(id);
+  }
+  [[nodiscard]] const tcp::Connection* connection(FlowId id) const {
+    const ConnectionEntry* const entry = find(id);
+    return entry != nullptr ? &entry->connection : nullptr;
+  }
   /// Octets that can be read now.
   [[nodiscard]] std::size_t readable(FlowId id) const;
   /// Octets that send() would take now.
@@ -289,14 +295,15 @@ class Host {
 
   // host_output.cpp
   bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
+  bool transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now);
   void take_turns(std::size_t octets);
   void leaves_queue(Handle handle, TimePoint now);
-  void build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
+  void build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
              PacketOut& out, bool may_be_cut = false);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   bool loop_back(PacketOut& out, TimePoint now);
   [[nodiscard]] bool may_reply();
-  void reply(const Flow& flow, const tcp::Outgoing& segment);
+  void reply(const Flow& flow, tcp::Outgoing segment);
   void reply_reset(const Flow& flow, const tcp::Reset& reset);
   void reply(Slice packet);
   [[gnu::noinline]] void transmit_reply(PacketOut& out, TimePoint now);
@@ -328,12 +335,22 @@ class Host {
   [[nodiscard]] std::optional<Handle> lookup(const Flow& flow) const;
   [[nodiscard]] std::optional<Handle> living(const Flow& flow);
   [[nodiscard]] const Flow& flow_of(Handle handle) const;
-  ConnectionEntry* get(FlowId id);
+  ConnectionEntry* get(FlowId id) { return connections_.find(id.index, id.generation); }
+  /// The addresses of the connection that the last packet belonged to, which need no second look.
+  [[nodiscard]] bool is_of_last(const wire::IpAddress& source,
+                                const wire::IpAddress& destination) const {
+    if (!connections_.has(last_) || !connections_[last_].in_table) return false;
+    const Flow& flow = connections_[last_].flow;
+    return flow.remote.address == source && flow.local.address == destination;
+  }
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
   void tell(const HostEvent& event);
   void mark(Handle handle);
+  void mark(ConnectionEntry& entry, std::uint32_t index) {
+    if (!std::exchange(entry.dirty, true)) dirty_.push_back({Handle::Kind::connection, index});
+  }
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
   void count_unread(ConnectionEntry& entry, std::size_t now_unread);

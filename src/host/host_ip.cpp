@@ -129,6 +129,7 @@ void Host::refuse(const Slice& packet, const wire::HeaderProblem& problem, Via v
 
 /// From one host to us: nothing else goes on (RFC 9293 MUST-57, MUST-63; RFC 1122 §3.2.1.3).
 bool Host::is_between(const wire::IpAddress& source, const wire::IpAddress& destination, Via via) {
+  if (is_of_last(source, destination)) return true;
   const bool ours = is_local(destination);
   if (ours && is_of_another(addresses_, source, via == Via::link)) [[likely]]
     return true;

@@ -54,26 +54,28 @@ void Host::take_turns(std::size_t octets) {
   dirty_.push_back(dirty_.pop_front());
 }
 
+bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now) {
+  const std::uint32_t most =
+      std::max<std::uint32_t>(config_.super_segment, entry.connection.tcb().snd.mss);
+  auto segment = entry.connection.transmit(now, most);
+  if (!segment) return false;
+  if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
+  build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
+  if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
+  return true;
+}
+
 /// The next segment of the first in the queue. False when it has none: it leaves the queue.
 bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
   const std::uint32_t i = handle.index;
   switch (handle.kind) {
-    case Handle::Kind::connection: {
-      ConnectionEntry& entry = connections_[i];
-      const std::uint32_t most =
-          std::max<std::uint32_t>(config_.super_segment, entry.connection.tcb().snd.mss);
-      if (const auto segment = entry.connection.transmit(now, most)) {
-        if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
-        build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
-        if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
-        return true;
-      }
+    case Handle::Kind::connection:
+      if (transmit_connection(connections_[i], out, now)) return true;
       break;
-    }
     case Handle::Kind::syn_rcvd: {
       SynRcvdEntry& entry = syn_rcvd_[i];
       const auto& settings = settings_of(listeners_[entry.listener].settings);
-      if (const auto segment = entry.record.transmit(settings, now)) {
+      if (auto segment = entry.record.transmit(settings, now)) {
         build(entry.flow, *segment, nullptr, out);
         if (trace_.on()) trace_departure(entry.flow, out, entry.record.expiry(settings), now);
         return true;
@@ -82,7 +84,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
     }
     case Handle::Kind::time_wait: {
       TimeWaitEntry& entry = time_wait_[i];
-      if (const auto segment = entry.record.transmit(now)) {
+      if (auto segment = entry.record.transmit(now)) {
         build(entry.flow, *segment, nullptr, out);
         if (trace_.on()) trace_departure(entry.flow, out, {}, now);
         return true;
@@ -124,11 +126,10 @@ void Host::leaves_queue(Handle handle, TimePoint now) {
 }
 
 /// Writes the headers of a segment and gathers its octets, without copying them.
-void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::SendBuffer* octets,
+void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
                  PacketOut& out, bool may_be_cut) {
-  wire::TcpHeader header = segment.header;
-  header.source_port = flow.local.port;
-  header.destination_port = flow.remote.port;
+  segment.header.source_port = flow.local.port;
+  segment.header.destination_port = flow.remote.port;
   out.why = segment.why;
   out.attempt = segment.attempt;
   if (!segment.payload.empty() && octets != nullptr) {
@@ -148,13 +149,14 @@ void Host::build(const Flow& flow, const tcp::Outgoing& segment, const tcp::Send
   identification_ = static_cast<std::uint16_t>(identification_ + packets);
   const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
-  const std::size_t tcp_size = wire::emit_tcp(header, room.subspan(ip_size));
+  const std::size_t tcp_size = wire::emit_tcp(segment.header, room.subspan(ip_size));
   wire::emit_ip(ip, tcp_size + out.payload_size, room);
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
   count_out(ip.source, out.size());
+  out.to_us = is_local(flow.remote.address);
   // Whoever cuts it has to sum the parts.
-  out.checksum_partial = (cut || !config_.transmit_checksum) && !is_local(flow.remote.address);
+  out.checksum_partial = (cut || !config_.transmit_checksum) && !out.to_us;
   finish_checksum(flow, out);
 }
 
@@ -187,7 +189,6 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
     wire::set_tcp_checksum(segment, sum.folded());
     return;
   }
-  wire::set_tcp_checksum(segment, 0);
   sum.add(segment);
   bool odd = false;
   for (const Slice& part : out.payload) {
@@ -201,7 +202,7 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
 
 /// A packet to an address of our own never sees the link.
 bool Host::loop_back(PacketOut& out, TimePoint) {
-  if (!is_local(out.destination())) return false;
+  if (!out.to_us) return false;
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   looped_.push_back(std::move(packet));
@@ -227,10 +228,11 @@ void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
 }
 
 /// A segment that belongs to no connection.
-void Host::reply(const Flow& flow, const tcp::Outgoing& segment) {
+void Host::reply(const Flow& flow, tcp::Outgoing segment) {
   PacketOut out;
   build(flow, segment, nullptr, out);
   if (std::exchange(out.checksum_partial, false)) {
+    wire::set_tcp_checksum(out.header_room().subspan(out.tcp_at), 0);
     finish_checksum(flow, out);  // it waits in one piece, which says nothing of its checksum
   }
   Slice packet = Slice::allocate(out.size(), &pool_);
@@ -252,6 +254,7 @@ void Host::transmit_whole(Outbox& box, PacketOut& out, TimePoint now) {
   if (!box.cutting()) cut_first(box, now);
   if (box.cutting()) ++counters_.ip[Counters::of_packet(box.front().bytes())].fragments_created;
   box.next(out);
+  out.to_us = is_local(out.destination());
 }
 
 void Host::cut_first(Outbox& box, TimePoint now) {
@@ -299,7 +302,7 @@ void PacketOut::clear() {
   front = kFrameRoom;
   header_size = payload_size = 0;
   segment_size = 0;
-  checksum_partial = false;
+  checksum_partial = to_us = false;
   attempt = 0;
   why = tcp::Why::acknowledgment;
 }

@@ -10,6 +10,11 @@ namespace {
 constexpr std::size_t kTcpIpv4 = wire::kIpv4Header + wire::kTcpHeader;
 constexpr std::size_t kTcpIpv6 = wire::kIpv6Header + wire::kTcpHeader;
 
+std::size_t room_in(const ConnectionEntry& entry) {
+  const std::size_t limit = entry.connection.settings().send_buffer;
+  return entry.out.size() < limit ? limit - entry.out.size() : 0;
+}
+
 }  // namespace
 
 // --- binding and listening
@@ -209,34 +214,33 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
 std::size_t Host::writable(FlowId id) const {
   const ConnectionEntry* entry = find(id);
   if (entry == nullptr) return 0;
-  const std::size_t limit = entry->connection.settings().send_buffer;
-  return entry->out.size() < limit ? limit - entry->out.size() : 0;
+  return room_in(*entry);
 }
 
 std::expected<std::size_t, tcp::Error> Host::send(FlowId id, std::span<const std::byte> octets,
                                                   TimePoint now, bool urgent) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  const std::size_t n = std::min(octets.size(), writable(id));
+  const std::size_t n = std::min(octets.size(), room_in(*entry));
   const auto fx =
       entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size());
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(octets.first(n), &pool_);
   trace_call(entry->flow, TraceEvent::Call::send, n, now);
-  mark({Handle::Kind::connection, id.index});
+  mark(*entry, id.index);
   return n;
 }
 
 std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  if (writable(id) == 0) return 0;
+  if (room_in(*entry) == 0) return 0;
   const std::size_t n = slice.size();
   const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(std::move(slice), &pool_);
   trace_call(entry->flow, TraceEvent::Call::send, n, now);
-  mark({Handle::Kind::connection, id.index});
+  mark(*entry, id.index);
   return n;
 }
 
@@ -252,7 +256,7 @@ std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   if (n == 0) return 0;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   entry->connection.receive(static_cast<std::uint32_t>(n), now);
-  mark({Handle::Kind::connection, id.index});
+  mark(*entry, id.index);
   return n;
 }
 
@@ -268,7 +272,7 @@ Slice Host::take(FlowId id, TimePoint now) {
   if (slice.empty()) return slice;
   trace_call(entry->flow, TraceEvent::Call::receive, slice.size(), now);
   entry->connection.receive(static_cast<std::uint32_t>(slice.size()), now);
-  mark({Handle::Kind::connection, id.index});
+  mark(*entry, id.index);
   return slice;
 }
 
@@ -338,7 +342,7 @@ void Host::set_settings(FlowId id, SettingsPtr settings, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
   entry->connection.set_settings(std::move(settings), now);
-  mark({Handle::Kind::connection, id.index});
+  mark(*entry, id.index);
 }
 
 }  // namespace lastack::host

@@ -27,6 +27,7 @@ struct PacketOut {
   std::size_t payload_size = 0;
   std::uint16_t segment_size = 0;  ///< payload of one segment where the link has to cut; else 0
   bool checksum_partial = false;   ///< the link has to finish the TCP checksum
+  bool to_us = false;              ///< to an address of our own: it never sees the link
   std::uint16_t tcp_at = 0;        ///< where the TCP header begins, from the front
   tcp::Why why = tcp::Why::data;   ///< for those who tell people
   std::uint8_t attempt = 0;

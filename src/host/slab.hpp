@@ -46,14 +46,19 @@ class Slab {
     return blocks_[index / kBlock]->generations[index % kBlock];
   }
   [[nodiscard]] bool has(std::uint32_t index) const {
-    return index < blocks_.size() * kBlock && generation(index) % 2 != 0;
+    return index < places_ && generation(index) % 2 != 0;
+  }
+  /// The entry at `index`, where it is still the one that had this generation; else null.
+  [[nodiscard]] T* find(std::uint32_t index, std::uint32_t generation) {
+    const bool fresh = index < places_ && this->generation(index) == generation;
+    return fresh ? &place(index).value : nullptr;
   }
   /// Stale ids find nothing from now on; the entry stays.
   void forget_ids(std::uint32_t index) { generation_of(index) += 2; }
   [[nodiscard]] std::size_t size() const { return size_; }
   template <typename Visit>
   void each_index(Visit visit) const {
-    for (std::uint32_t i = 0; i < blocks_.size() * kBlock; ++i) {
+    for (std::uint32_t i = 0; i < places_; ++i) {
       if (has(i)) visit(i, (*this)[i]);
     }
   }
@@ -87,7 +92,7 @@ class Slab {
     return blocks_[index / kBlock]->generations[index % kBlock];
   }
   void add_block() {
-    const auto first = static_cast<std::uint32_t>(blocks_.size() * kBlock);
+    const std::uint32_t first = std::exchange(places_, places_ + kBlock);
     blocks_.push_back(std::make_unique<Block>());
     for (std::uint32_t i = kBlock; i-- > 0;) {
       place(first + i).next_free = std::exchange(free_, first + i);
@@ -95,6 +100,7 @@ class Slab {
   }
 
   std::vector<std::unique_ptr<Block>> blocks_;
+  std::uint32_t places_ = 0;  ///< in all blocks
   std::uint32_t free_ = kNone;
   std::size_t size_ = 0;
 };

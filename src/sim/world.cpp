@@ -166,7 +166,7 @@ void World::tell_events(std::size_t i, Port* came_through, std::size_t nth) {
   host::HostEvent event;
   while (place.host->next_event(event)) {
     if (!capture_) continue;
-    for (const tcp::Transition& t : event.effects.transitions()) {
+    for (const tcp::Transition& t : event.news.transitions()) {
       if (came_through != nullptr) {
         came_through->capture->note_received(nth, describe(t));
         continue;

@@ -220,8 +220,10 @@ Result<std::size_t> Sockets::put(Fd fd, std::span<const std::byte> octets, TimeP
                                  bool urgent) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (const auto error = tell_error(*s)) return std::unexpected(*error);
   const tcp::State state = state_of(*s);
+  if (state == tcp::State::closed) {
+    if (const auto error = tell_error(*s)) return std::unexpected(*error);
+  }
   if (s->shut_write || !tcp::traits(state).may_send_data) return std::unexpected(Errno::epipe);
   if (!tcp::traits(state).synchronized) return std::unexpected(Errno::eagain);
   const auto sent = host_->send(s->flow(), octets, now, urgent);

@@ -301,7 +301,7 @@ std::optional<Event> Stack::next_event() {
   if (!core_->host.next_event(from)) return std::nullopt;
   const bool listener = from.flow == host::FlowId{};
   Event event{.at = from.at, .id = listener ? id_of(from.listener) : id_of(from.flow)};
-  for (const tcp::Transition& t : from.effects.transitions()) {
+  for (const tcp::Transition& t : from.news.transitions()) {
     event.taken[event.taken_count++] = public_form(t, from.at);
   }
   return event;

@@ -147,6 +147,7 @@ class Connection {
 
   // transmit.cpp: each fills a fresh `out` or says that it has nothing
   bool next_segment(TimePoint now, std::uint32_t most, Outgoing& out);
+  [[nodiscard]] bool nothing_due() const;
   void transmit_syn(TimePoint now, Outgoing& out);
   bool transmit_first_again(TimePoint now, Outgoing& out);
   bool transmit_text(TimePoint now, std::uint32_t most, Outgoing& out);

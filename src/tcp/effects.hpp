@@ -81,14 +81,23 @@ struct Reset {
   friend constexpr bool operator==(const Reset&, const Reset&) = default;
 };
 
-struct Effects {
+/// What those who hold the connection, or watch it, learn of it.
+struct News {
   /// At most three rows are taken by one segment (acks_syn, close that waited, acks_fin or fin).
   std::array<Transition, 4> taken{};
   std::uint8_t taken_count = 0;
-  Drop drop = Drop::none;
   std::uint8_t ready = 0;  ///< bits of Ready
   Error error = Error::none;
   bool untabled = false;  ///< our own mistake: a pair that is not in the table
+
+  [[nodiscard]] std::span<const Transition> transitions() const {
+    return {taken.data(), taken_count};
+  }
+  friend constexpr bool operator==(const News&, const News&) = default;
+};
+
+struct Effects : News {
+  Drop drop = Drop::none;
   /// Octets taken from this segment: store payload[accepted_from, +accepted.size()) at
   /// accepted.begin of the receive stream.
   Range accepted;
@@ -97,9 +106,6 @@ struct Effects {
   Range acked;     ///< octets of our stream that the peer has now acknowledged: let go of them
   Reset reset;
 
-  [[nodiscard]] std::span<const Transition> transitions() const {
-    return {taken.data(), taken_count};
-  }
   friend constexpr bool operator==(const Effects&, const Effects&) = default;
 };
 

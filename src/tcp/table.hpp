@@ -114,12 +114,28 @@ inline constexpr std::array kTable{
     Row{State::time_wait, Event::abort, State::closed, "3.10.5"},
 };
 
+/// The rows by their state and event, so that nobody has to search: each row's number and one, 0 for
+/// none.
+inline constexpr auto kRowNumbers = [] {
+  std::array<std::array<std::uint8_t, kEventCount>, kStateCount> numbers{};
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    numbers[static_cast<std::size_t>(kTable[i].from)][static_cast<std::size_t>(kTable[i].event)] =
+        static_cast<std::uint8_t>(i + 1);
+  }
+  return numbers;
+}();
+
+/// The row's place in the table; nothing where there is no such row.
+[[nodiscard]] constexpr std::optional<std::size_t> row_of(State from, Event event) {
+  const std::size_t number =
+      kRowNumbers[static_cast<std::size_t>(from)][static_cast<std::size_t>(event)];
+  return number > 0 ? std::optional(number - 1) : std::nullopt;
+}
+
 /// Where `event` leads from `from`; nothing where the table has no such row.
 [[nodiscard]] constexpr std::optional<State> next(State from, Event event) {
-  for (const Row& row : kTable) {
-    if (row.from == from && row.event == event) return row.to;
-  }
-  return std::nullopt;
+  const auto row = row_of(from, event);
+  return row ? std::optional(kTable[*row].to) : std::nullopt;
 }
 
 }  // namespace lastack::tcp

@@ -22,6 +22,7 @@ std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
 }  // namespace
 
 std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
+  if (nothing_due()) return std::nullopt;
   std::optional<Outgoing> out(std::in_place);  // filled where it is returned, not copied there
   if (!next_segment(now, most, *out)) out.reset();
   return out;
@@ -38,6 +39,12 @@ bool Connection::next_segment(TimePoint now, std::uint32_t most, Outgoing& out) 
   if (transmit_probe(now, out)) return true;
   mind_persist(now);
   return transmit_ack(now, out);
+}
+
+/// What transmit() says most often, at one look: all was sent, nothing is owed.
+bool Connection::nothing_due() const {
+  const bool asked = tcb_.ack_now || tcb_.retransmit_first || tcb_.probe || tcb_.keepalive;
+  return !asked && !tcb_.fin_queued && tcb_.snd.nxt == tcb_.snd.end && tcb_.snd.nxt >= 0;
 }
 
 void Connection::transmit_syn(TimePoint now, Outgoing& out) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cassert>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,22 @@ template <std::unsigned_integral T>
 [[nodiscard]] constexpr T in_wire_order(T value) {
   if constexpr (std::endian::native == std::endian::big) return value;
   return std::byteswap(value);
+}
+
+/// The big-endian number at a place that the caller knows to be there.
+template <std::unsigned_integral T>
+[[nodiscard]] T read_at(Bytes octets, std::size_t at) {
+  assert(at + sizeof(T) <= octets.size());
+  T value = 0;
+  std::memcpy(&value, octets.data() + at, sizeof value);
+  return in_wire_order(value);
+}
+/// Writes one there.
+template <std::unsigned_integral T>
+void write_at(MutableBytes octets, std::size_t at, T value) {
+  assert(at + sizeof(T) <= octets.size());
+  value = in_wire_order(value);
+  std::memcpy(octets.data() + at, &value, sizeof value);
 }
 
 /// Reads big-endian numbers one after another. Past the end it reads zeros and ok() turns false, so

@@ -1,5 +1,7 @@
 #include "wire/ip.hpp"
 
+#include <array>
+#include <cstring>
 #include <optional>
 
 #include "wire/extensions.hpp"
@@ -14,19 +16,17 @@ constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
 
 [[gnu::always_inline]] inline std::optional<HeaderProblem> parse_v4(Bytes packet,
                                                                     ParsedIp& parsed) {
-  Reader in(packet);
-  const std::size_t header_length = (in.u8() & 0x0fU) * 4U;
-  parsed.header.traffic_class = in.u8();
-  const std::size_t total = in.u16();
-  parsed.header.identification = in.u16();
-  const std::uint16_t fragment = in.u16();
+  if (packet.size() < kIpv4Header) return HeaderProblem{ParseError::truncated};
+  const std::size_t header_length = (std::to_integer<unsigned>(packet[0]) & 0x0fU) * 4U;
+  const std::size_t total = read_at<std::uint16_t>(packet, 2);
+  const std::uint16_t fragment = read_at<std::uint16_t>(packet, 6);
+  parsed.header.traffic_class = std::to_integer<std::uint8_t>(packet[1]);
+  parsed.header.identification = read_at<std::uint16_t>(packet, 4);
   parsed.header.dont_fragment = (fragment & kDontFragment) != 0;
-  parsed.header.hop_limit = in.u8();
-  parsed.header.protocol = in.u8();
-  in.skip(2);
-  parsed.header.source = IpAddress::from(in.bytes(4));
-  parsed.header.destination = IpAddress::from(in.bytes(4));
-  if (!in.ok()) return HeaderProblem{ParseError::truncated};
+  parsed.header.hop_limit = std::to_integer<std::uint8_t>(packet[8]);
+  parsed.header.protocol = std::to_integer<std::uint8_t>(packet[9]);
+  parsed.header.source = IpAddress::from(packet.subspan<12, 4>());
+  parsed.header.destination = IpAddress::from(packet.subspan<16, 4>());
   if (header_length < kIpv4Header || total < header_length) {
     return HeaderProblem{ParseError::bad_length};
   }
@@ -93,32 +93,50 @@ std::optional<HeaderProblem> header_problem(Bytes packet) {
   return parse(packet, parsed);
 }
 
+namespace {
+
+/// 32-bit words in host order as they stand on the wire.
+template <std::size_t N>
+void write_words(MutableBytes into, const std::array<std::uint32_t, N>& words) {
+  for (std::size_t i = 0; i < N; ++i) write_at(into, 4 * i, words[i]);
+}
+
+/// Of a header that has none yet (RFC 1071).
+std::uint16_t checksum_of(const std::array<std::uint32_t, 5>& words) {
+  std::uint32_t sum = 0;
+  for (const std::uint32_t word : words) sum += (word >> 16U) + (word & 0xffffU);
+  sum = (sum >> 16U) + (sum & 0xffffU);
+  return static_cast<std::uint16_t>(~((sum >> 16U) + sum));
+}
+
+void emit_v4(const IpHeader& header, std::uint32_t total, MutableBytes into) {
+  std::array<std::uint32_t, 5> words{
+      0x45000000U | std::uint32_t{header.traffic_class} << 16U | total,
+      std::uint32_t{header.identification} << 16U | (header.dont_fragment ? kDontFragment : 0U),
+      std::uint32_t{header.hop_limit} << 24U | std::uint32_t{header.protocol} << 16U,
+      header.source.last_word(), header.destination.last_word()};
+  words[2] |= checksum_of(words);
+  write_words(into, words);
+}
+
+void emit_v6(const IpHeader& header, std::uint32_t payload, MutableBytes into) {
+  write_words<2>(into, {0x60000000U | std::uint32_t{header.traffic_class} << 20U,
+                        payload << 16U | std::uint32_t{header.protocol} << 8U | header.hop_limit});
+  std::memcpy(into.data() + 8, header.source.mapped().data(), 16);
+  std::memcpy(into.data() + 24, header.destination.mapped().data(), 16);
+}
+
+}  // namespace
+
 std::size_t emit_ip(const IpHeader& header, std::size_t payload, MutableBytes into) {
-  const std::size_t size = ip_header_size(header.source.family());
-  if (into.size() < size || payload > 0xffff) return 0;
-  Writer out(into.first(size));
-  if (header.source.is_v4()) {
-    if (payload + size > 0xffff) return 0;
-    out.u8(0x45);
-    out.u8(header.traffic_class);
-    out.u16(static_cast<std::uint32_t>(payload + size));
-    out.u16(header.identification);
-    out.u16(header.dont_fragment ? kDontFragment : 0U);
-    out.u8(header.hop_limit);
-    out.u8(header.protocol);
-    out.u16(0);
-    out.bytes(header.source.bytes());
-    out.bytes(header.destination.bytes());
-    Sum sum;
-    sum.add(into.first(size));
-    Writer(into.subspan(10, 2)).u16(sum.checksum());
+  const bool v4 = header.source.is_v4();
+  const std::size_t size = v4 ? kIpv4Header : kIpv6Header;
+  const std::size_t counted = v4 ? size + payload : payload;
+  if (into.size() < size || counted > 0xffff) return 0;
+  if (v4) {
+    emit_v4(header, static_cast<std::uint32_t>(counted), into);
   } else {
-    out.u32(0x60000000U | std::uint32_t{header.traffic_class} << 20U);
-    out.u16(static_cast<std::uint32_t>(payload));
-    out.u8(header.protocol);
-    out.u8(header.hop_limit);
-    out.bytes(header.source.bytes());
-    out.bytes(header.destination.bytes());
+    emit_v6(header, static_cast<std::uint32_t>(counted), into);
   }
   return size;
 }

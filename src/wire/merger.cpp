@@ -59,14 +59,13 @@ bool Merger::looks_like(Bytes next) const {
 bool Merger::goes_on(Bytes next) {
   if (next.size() <= header_size_ || !looks_like(next)) return false;
   const std::size_t segment = next.size() - ip_size_;
-  Reader in(next.subspan(ip_size_ + 4, 4));
-  if (Seq(in.u32()) != next_) return false;
+  if (Seq(read_at<std::uint32_t>(next, ip_size_ + 4)) != next_) return false;
   if (v4_) {
-    if (Reader(next.subspan(2, 2)).u16() != next.size()) return false;
+    if (read_at<std::uint16_t>(next, 2) != next.size()) return false;
     Sum sum;
     sum.add(next.first(kIpv4Header));
     if (sum.checksum() != 0) return false;
-  } else if (Reader(next.subspan(4, 2)).u16() != segment) {
+  } else if (read_at<std::uint16_t>(next, 4) != segment) {
     return false;
   }
   if (verify_) {

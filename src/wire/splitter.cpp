@@ -21,12 +21,6 @@ constexpr std::size_t kOffsetAndFlags = 12;
 constexpr std::size_t kChecksum = 16;
 constexpr std::size_t kUrgent = 18;
 
-std::uint16_t u16_at(Bytes octets, std::size_t at) { return Reader(octets.subspan(at, 2)).u16(); }
-std::uint32_t u32_at(Bytes octets, std::size_t at) { return Reader(octets.subspan(at, 4)).u32(); }
-void put_u16(MutableBytes octets, std::size_t at, std::uint16_t value) {
-  Writer(octets.subspan(at, 2)).u16(value);
-}
-
 constexpr std::uint16_t bit(Flag flag) { return static_cast<std::uint8_t>(flag); }
 
 }  // namespace
@@ -62,9 +56,9 @@ std::size_t Splitter::next(MutableBytes into) {
   if (whole_.checksums) {
     sum.add(header);
     sum.add(octets);
-    put_u16(tcp, kChecksum, sum.checksum());
+    write_at<std::uint16_t>(tcp, kChecksum, sum.checksum());
   } else {
-    put_u16(tcp, kChecksum, sum.folded());
+    write_at<std::uint16_t>(tcp, kChecksum, sum.folded());
   }
   at_ += payload;
   ++written_;
@@ -75,27 +69,27 @@ std::size_t Splitter::next(MutableBytes into) {
 void Splitter::write_ip(MutableBytes ip, std::size_t payload) const {
   const std::size_t behind_ip = whole_.header.size() - whole_.tcp_at + payload;
   if (!v4_) {
-    put_u16(ip, kV6Length, static_cast<std::uint16_t>(behind_ip));
+    write_at<std::uint16_t>(ip, kV6Length, static_cast<std::uint16_t>(behind_ip));
     return;
   }
   const auto length = static_cast<std::uint16_t>(whole_.tcp_at - whole_.ip_at + behind_ip);
   const auto identification = static_cast<std::uint16_t>(
-      u16_at(whole_.header.subspan(whole_.ip_at), kV4Identification) + written_);
-  put_u16(ip, kV4Length, length);
-  put_u16(ip, kV4Identification, identification);
+      read_at<std::uint16_t>(whole_.header.subspan(whole_.ip_at), kV4Identification) + written_);
+  write_at<std::uint16_t>(ip, kV4Length, length);
+  write_at<std::uint16_t>(ip, kV4Identification, identification);
   Sum sum = ip_;
   sum.add_word(length);
   sum.add_word(identification);
-  put_u16(ip, kV4Checksum, sum.checksum());
+  write_at<std::uint16_t>(ip, kV4Checksum, sum.checksum());
 }
 
 /// FIN and PSH belong to the last octet, CWR to the first (RFC 3168 §6.1.2), and the urgent pointer
 /// counts from the segment's own number. Returns the header's sum, its checksum being zero.
 Sum Splitter::write_tcp(MutableBytes tcp, std::size_t payload) const {
   const Bytes whole = whole_.header.subspan(whole_.tcp_at);
-  const std::uint32_t seq = u32_at(whole, kSeq) + static_cast<std::uint32_t>(at_);
-  std::uint16_t flags = u16_at(whole, kOffsetAndFlags);
-  std::uint16_t urgent = u16_at(whole, kUrgent);
+  const std::uint32_t seq = read_at<std::uint32_t>(whole, kSeq) + static_cast<std::uint32_t>(at_);
+  std::uint16_t flags = read_at<std::uint16_t>(whole, kOffsetAndFlags);
+  std::uint16_t urgent = read_at<std::uint16_t>(whole, kUrgent);
   if (at_ + payload < whole_.payload_size) {
     flags = static_cast<std::uint16_t>(flags & ~(bit(Flag::fin) | bit(Flag::psh)));
   }
@@ -106,9 +100,9 @@ Sum Splitter::write_tcp(MutableBytes tcp, std::size_t payload) const {
     urgent = 0;
     flags = static_cast<std::uint16_t>(flags & ~bit(Flag::urg));
   }
-  Writer(tcp.subspan(kSeq, 4)).u32(seq);
-  put_u16(tcp, kOffsetAndFlags, flags);
-  put_u16(tcp, kUrgent, urgent);
+  write_at<std::uint32_t>(tcp, kSeq, seq);
+  write_at<std::uint16_t>(tcp, kOffsetAndFlags, flags);
+  write_at<std::uint16_t>(tcp, kUrgent, urgent);
   Sum sum = tcp_;
   sum.add_word(static_cast<std::uint16_t>(seq >> 16U));
   sum.add_word(static_cast<std::uint16_t>(seq));

@@ -110,21 +110,32 @@ void write_options(const TcpOptions& options, Writer& out) {
   }
 }
 
+/// What nearly every segment has: timestamps, aligned as RFC 7323 appendix A has them.
+constexpr std::uint32_t kAlignedTimestamps =
+    std::uint32_t{kNop} << 24U | std::uint32_t{kNop} << 16U | std::uint32_t{kTimestamps} << 8U | 10U;
+constexpr std::size_t kAlignedTimestampsSize = 12;
+
 std::optional<ParseError> read_tcp(Bytes segment, ParsedTcp& parsed) {
-  Reader in(segment);
+  if (segment.size() < kTcpHeader) return ParseError::truncated;
   TcpHeader& h = parsed.header;
-  h.source_port = in.u16();
-  h.destination_port = in.u16();
-  h.seq = Seq(in.u32());
-  h.ack = Seq(in.u32());
-  const std::size_t length = (in.u8() >> 4U) * 4U;
-  h.flags = Flags(in.u8());
-  h.window = in.u16();
-  in.skip(2);  // checksum
-  h.urgent = in.u16();
-  if (!in.ok()) return ParseError::truncated;
+  h.source_port = read_at<std::uint16_t>(segment, 0);
+  h.destination_port = read_at<std::uint16_t>(segment, 2);
+  h.seq = Seq(read_at<std::uint32_t>(segment, 4));
+  h.ack = Seq(read_at<std::uint32_t>(segment, 8));
+  const std::size_t length = (std::to_integer<unsigned>(segment[12]) >> 4U) * 4U;
+  h.flags = Flags(std::to_integer<std::uint8_t>(segment[13]));
+  h.window = read_at<std::uint16_t>(segment, 14);
+  h.urgent = read_at<std::uint16_t>(segment, 18);
   if (length < kTcpHeader || length > segment.size()) return ParseError::bad_length;
-  if (!read_options(in.bytes(length - kTcpHeader), h.options)) return ParseError::bad_option;
+  const Bytes options = segment.subspan(kTcpHeader, length - kTcpHeader);
+  if (options.size() == kAlignedTimestampsSize &&
+      read_at<std::uint32_t>(options, 0) == kAlignedTimestamps) {
+    h.options.present = TcpOptions::kTimestamps;
+    h.options.ts_val = read_at<std::uint32_t>(options, 4);
+    h.options.ts_ecr = read_at<std::uint32_t>(options, 8);
+  } else if (!read_options(options, h.options)) {
+    return ParseError::bad_option;
+  }
   parsed.payload = segment.subspan(length);
   return std::nullopt;
 }
@@ -153,28 +164,29 @@ std::size_t header_size(const TcpHeader& header) {
 std::size_t emit_tcp(const TcpHeader& header, MutableBytes into) {
   const std::size_t size = header_size(header);
   if (size > into.size() || size > kMostTcpHeader) return 0;
-  Writer out(into.first(size));
-  out.u16(header.source_port);
-  out.u16(header.destination_port);
-  out.u32(header.seq.raw());
-  out.u32(header.ack.raw());
-  out.u8(static_cast<std::uint32_t>(size / 4) << 4U);
-  out.u8(header.flags.bits());
-  out.u16(header.window);
-  out.u16(0);
-  out.u16(header.urgent);
-  if (header.flags.has(Flag::syn)) {
-    write_syn_options(header.options, out);
-  } else {
-    write_options(header.options, out);
+  write_at(into, 0, header.source_port);
+  write_at(into, 2, header.destination_port);
+  write_at(into, 4, header.seq.raw());
+  write_at(into, 8, header.ack.raw());
+  write_at(into, 12, static_cast<std::uint16_t>(size << 10U | header.flags.bits()));
+  write_at(into, 14, header.window);
+  write_at(into, 16, std::uint32_t{header.urgent});  // and no checksum yet
+  const TcpOptions& options = header.options;
+  const bool plain = !header.flags.has(Flag::syn) && options.sack_count == 0;
+  if (plain && options.has(TcpOptions::kTimestamps)) {
+    write_at(into, 20, kAlignedTimestamps);
+    write_at(into, 24, options.ts_val);
+    write_at(into, 28, options.ts_ecr);
+  } else if (!plain) {
+    Writer out(into.subspan(kTcpHeader, size - kTcpHeader));
+    header.flags.has(Flag::syn) ? write_syn_options(options, out) : write_options(options, out);
+    if (!out.ok()) return 0;
   }
-  return out.ok() ? size : 0;
+  return size;
 }
 
 void set_tcp_checksum(MutableBytes segment, std::uint16_t checksum) {
-  if (segment.size() < kTcpHeader) return;
-  Writer out(segment.subspan(16, 2));
-  out.u16(checksum);
+  if (segment.size() >= kTcpHeader) write_at(segment, 16, checksum);
 }
 
 void finish_tcp_checksum(MutableBytes segment) {

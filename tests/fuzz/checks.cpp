@@ -93,8 +93,8 @@ void Checks::counters_grow() {
 void Checks::events() {
   host::HostEvent event;
   while (host_.next_event(event)) {
-    must(!event.effects.untabled, "a pair that is not in the table");
-    for (const tcp::Transition& t : event.effects.transitions()) {
+    must(!event.news.untabled, "a pair that is not in the table");
+    for (const tcp::Transition& t : event.news.transitions()) {
       must(tcp::next(t.from, t.event) == t.to, "a transition that is not in the table");
     }
   }

@@ -83,7 +83,7 @@ TEST_P(IcmpErrors, AHardOneEndsAnAttemptToConnect) {
   host::HostEvent event;
   while (ours.next_event(event)) {  // the last one counts
   }
-  EXPECT_EQ(event.effects.error, tcp::Error::refused);
+  EXPECT_EQ(event.news.error, tcp::Error::refused);
   EXPECT_EQ(counters().icmp_errors_in, 1U);
 }
 

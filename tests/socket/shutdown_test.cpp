@@ -88,10 +88,10 @@ class Shutdown : public SocketTest {
   }
   void note(std::size_t side, const host::HostEvent& event) {
     std::string line = side == kA ? "A " : "B ";
-    for (const tcp::Transition& t : event.effects.transitions()) {
+    for (const tcp::Transition& t : event.news.transitions()) {
       line += std::string(to_string(t.from)) + ">" + std::string(to_string(t.to)) + " ";
     }
-    said.events.push_back(line + std::to_string(event.effects.ready));
+    said.events.push_back(line + std::to_string(event.news.ready));
   }
   void answer(const auto& result) {
     said.answers.push_back(result ? std::to_string(*result)

@@ -36,7 +36,7 @@ TEST_P(SocketTest, FinAndAckInFinWait1GoesStraightToTimeWait) {
   connect();
   std::vector<State> path;
   world->on_event = [&](std::size_t side, const host::HostEvent& event) {
-    const auto taken = event.effects.transitions();
+    const auto taken = event.news.transitions();
     if (taken.empty()) return;
     // Where one segment led: its ACK and its FIN are two rows of the table, taken in one step.
     if (side == kA) path.push_back(taken.back().to);
@@ -90,7 +90,7 @@ TEST_P(SocketTest, TimeWaitLasts2MslAndThenThePortIsFree) {
   const host::Endpoint mine = *a().local_name(client);
   TimePoint entered{};
   world->on_event = [&](std::size_t side, const host::HostEvent& event) {
-    for (const auto& t : event.effects.transitions()) {
+    for (const auto& t : event.news.transitions()) {
       if (side == kA && t.to == State::time_wait) entered = event.at;
     }
   };

@@ -94,6 +94,7 @@ SliceQueue::Cursor SliceQueue::begin() const {
 
 SliceQueue::Cursor SliceQueue::find(Offset at) const {
   assert(!empty());
+  if (at < head_->pieces()[head_->first].end()) return {this, head_, head_->first};
   const Offset from_front = at - head_->pieces()[head_->first].begin;
   const Offset from_back = back().end() - at;
   Chunk* chunk = head_;
