@@ -18,9 +18,7 @@ class Ring {
   [[nodiscard]] T& front() { return places_[first_]; }
   [[nodiscard]] const T& front() const { return places_[first_]; }
   /// The i-th from the front; i < size().
-  [[nodiscard]] const T& operator[](std::size_t i) const {
-    return places_[(first_ + i) & mask_];
-  }
+  [[nodiscard]] const T& operator[](std::size_t i) const { return places_[(first_ + i) & mask_]; }
   void push_back(T value) {
     if (size_ > mask_ || places_.empty()) grow();
     places_[(first_ + size_) & mask_] = std::move(value);
@@ -45,7 +43,7 @@ class Ring {
   }
 
   std::vector<T> places_;  ///< none, or a power of two
-  std::size_t mask_ = 0;  ///< their number less one
+  std::size_t mask_ = 0;   ///< their number less one
   std::size_t first_ = 0;
   std::size_t size_ = 0;
 };

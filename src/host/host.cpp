@@ -72,7 +72,7 @@ std::optional<Handle> Host::lookup(const Flow& flow) const {
 /// last one's is tried before the table.
 std::optional<Handle> Host::living(const Flow& flow) {
   std::optional<Handle> handle;
-  if (connections_.has(last_) && connections_[last_].in_table && connections_[last_].flow == flow) {
+  if (last_ != kNobody && connections_[last_].flow == flow) {
     handle = Handle{Handle::Kind::connection, last_};
   } else {
     handle = lookup(flow);
@@ -86,9 +86,12 @@ std::optional<Handle> Host::living(const Flow& flow) {
 }
 
 std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection) {
-  const std::uint32_t index = connections_.make(
-      {.connection = std::move(connection), .out = {}, .in = {}, .history = {}, .flow = flow,
-       .in_table = true});
+  const std::uint32_t index = connections_.make({.connection = std::move(connection),
+                                                 .out = {},
+                                                 .in = {},
+                                                 .history = {},
+                                                 .flow = flow,
+                                                 .in_table = true});
   const Handle handle{Handle::Kind::connection, index};
   connections_[index].timer = wheel_.create(handle.packed());
   table_.insert(hash(flow), handle);
@@ -107,10 +110,7 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   const bool news = fx.ready != 0 && !entry.told;
   if (news || fx.taken_count > 0) {
     entry.told = true;
-    tell({.at = now,
-          .flow = {index, connections_.generation(index)},
-          .listener = {},
-          .news = fx});
+    tell({.at = now, .flow = {index, connections_.generation(index)}, .listener = {}, .news = fx});
   }
   mark(entry, index);
 }
@@ -174,6 +174,7 @@ void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
+  if (last_ == index) last_ = kNobody;
   wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
     table_.erase(hash(entry.flow), {Handle::Kind::connection, index});

@@ -217,9 +217,10 @@ class Host {
   std::size_t take(std::span<const Slice> packets, Via via, bool verify, TimePoint now);
   [[gnu::noinline]] void not_whole(const Slice& packet, wire::ParseError error, Via via,
                                    TimePoint now);
-  void piece_arrives(const Slice& packet, Via via, TimePoint now);
+  [[gnu::noinline]] void piece_arrives(const Slice& packet, Via via, TimePoint now);
   void whole_arrives(const Slice& packet, Via via, TimePoint now);
-  void refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via, TimePoint now);
+  [[gnu::noinline]] void refuse(const Slice& packet, const wire::HeaderProblem& problem, Via via,
+                                TimePoint now);
   [[gnu::noinline]] void to_nobody(const wire::ParsedIp& ip, const Slice& packet, Via via,
                                    TimePoint now);
   [[nodiscard]] bool is_between(const wire::IpAddress& source, const wire::IpAddress& destination,
@@ -242,8 +243,8 @@ class Host {
                   TimePoint now);
 
   // host_udp.cpp
-  void udp_arrives(const wire::ParsedIp& ip, const Slice& packet, Via via, bool verify,
-                   TimePoint now);
+  [[gnu::noinline]] void udp_arrives(const wire::ParsedIp& ip, const Slice& packet, Via via,
+                                     bool verify, TimePoint now);
   void to_endpoint(std::uint32_t index, const Flow& flow, Slice payload, TimePoint now);
   void tell_udp(std::uint32_t index, TimePoint now);
   void icmp_to_udp(const Flow& flow, const ip::Meaning& meaning, TimePoint now);
@@ -253,7 +254,7 @@ class Host {
       const udp::UdpEndpoint& endpoint, const std::optional<Endpoint>& to,
       const std::optional<wire::IpAddress>& from) const;
   Slice datagram(const Flow& flow, std::span<const std::byte> octets, TimePoint now);
-  void transmit_udp(PacketOut& out, TimePoint now);
+  [[gnu::noinline]] void transmit_udp(PacketOut& out, TimePoint now);
 
   // host_input.cpp
   std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
@@ -264,16 +265,18 @@ class Host {
   void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
                      TimePoint now);
   void keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx);
-  void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
-                   TimePoint now);
-  void to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,
-                    const Slice& packet, TimePoint now);
-  void to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
-                   std::optional<Seq> beyond = {});
+  [[gnu::noinline]] void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp,
+                                     const Slice& packet, TimePoint now);
+  [[gnu::noinline]] void to_time_wait(std::uint32_t index, const Flow& flow,
+                                      const wire::ParsedTcp& tcp, const Slice& packet,
+                                      TimePoint now);
+  [[gnu::noinline]] void to_listener(const Flow& flow, const wire::ParsedTcp& tcp,
+                                     const Slice& packet, TimePoint now,
+                                     std::optional<Seq> beyond = {});
   [[nodiscard]] bool may_keep_more(const ConnectionEntry& entry);
   [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
-  void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
-            const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+  [[gnu::noinline]] void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+                              const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
 
   // host_cookies.cpp
   void send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHeader& syn,
@@ -301,10 +304,10 @@ class Host {
   void build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
              PacketOut& out, bool may_be_cut = false);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
-  bool loop_back(PacketOut& out, TimePoint now);
+  [[gnu::noinline]] bool loop_back(PacketOut& out, TimePoint now);
   [[nodiscard]] bool may_reply();
   void reply(const Flow& flow, tcp::Outgoing segment);
-  void reply_reset(const Flow& flow, const tcp::Reset& reset);
+  [[gnu::noinline]] void reply_reset(const Flow& flow, const tcp::Reset& reset);
   void reply(Slice packet);
   [[gnu::noinline]] void transmit_reply(PacketOut& out, TimePoint now);
   [[gnu::noinline]] void transmit_whole(Outbox& box, PacketOut& out, TimePoint now);
@@ -323,12 +326,14 @@ class Host {
   [[gnu::noinline]] void doubt_way(const Flow& flow, const tcp::Outgoing& segment, TimePoint now);
 
   // host_trace.cpp: only where Config::trace asks for it
-  void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload, TimePoint now);
-  void trace_departure(const Flow& flow, const PacketOut& packet, const tcp::Expiry& expiry,
-                       TimePoint now);
-  void trace_reply(const Slice& packet, TimePoint now);
-  void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
-  void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now);
+  [[gnu::noinline]] void trace_arrival(const Flow& flow, wire::Bytes segment, std::size_t payload,
+                                       TimePoint now);
+  [[gnu::noinline]] void trace_departure(const Flow& flow, const PacketOut& packet,
+                                         const tcp::Expiry& expiry, TimePoint now);
+  [[gnu::noinline]] void trace_reply(const Slice& packet, TimePoint now);
+  [[gnu::noinline]] void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
+  [[gnu::noinline]] void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets,
+                                    TimePoint now);
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
@@ -339,7 +344,7 @@ class Host {
   /// The addresses of the connection that the last packet belonged to, which need no second look.
   [[nodiscard]] bool is_of_last(const wire::IpAddress& source,
                                 const wire::IpAddress& destination) const {
-    if (!connections_.has(last_) || !connections_[last_].in_table) return false;
+    if (last_ == kNobody) return false;
     const Flow& flow = connections_[last_].flow;
     return flow.remote.address == source && flow.local.address == destination;
   }
@@ -354,12 +359,12 @@ class Host {
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(std::uint32_t index, TimePoint now);
   void count_unread(ConnectionEntry& entry, std::size_t now_unread);
-  void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
-  void release(std::uint32_t index);
-  void to_time_wait_record(std::uint32_t index, TimePoint now);
+  [[gnu::noinline]] void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
+  [[gnu::noinline]] void release(std::uint32_t index);
+  [[gnu::noinline]] void to_time_wait_record(std::uint32_t index, TimePoint now);
   void go_on_with_syn_rcvd(std::uint32_t index);
-  void end_syn_rcvd(std::uint32_t index);
-  void end_time_wait(std::uint32_t index);
+  [[gnu::noinline]] void end_syn_rcvd(std::uint32_t index);
+  [[gnu::noinline]] void end_time_wait(std::uint32_t index);
   void make_room_in_time_wait();
   void connection_due(std::uint32_t index, TimePoint now);
   void time_wait_due(std::uint32_t index, TimePoint now);
@@ -401,7 +406,7 @@ class Host {
   Counters counters_;
   Trace trace_;
   std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
-  std::uint32_t last_ = kNobody;    ///< connection of the last packet, if it is still there
+  std::uint32_t last_ = kNobody;    ///< connection of the last packet, while it is in the table
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

@@ -14,7 +14,7 @@ constexpr std::size_t kTurn = 65536;
 
 }  // namespace
 
-bool Host::transmit(PacketOut& out, TimePoint now) {
+[[gnu::flatten]] bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {

@@ -220,8 +220,9 @@ void Connection::set_settings(SettingsPtr settings, TimePoint now) {
   offer_window(now);
 }
 
-Effects Connection::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
-                                    TimePoint now, bool listened) {
+[[gnu::flatten]] Effects Connection::segment_arrives(const wire::TcpHeader& header,
+                                                     std::uint32_t payload, TimePoint now,
+                                                     bool listened) {
   Effects fx;
   switch (tcb_.state) {
     case State::closed:

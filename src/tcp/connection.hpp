@@ -107,15 +107,15 @@ class Connection {
   friend struct ConnectionForTest;  // lets a test start from a state that takes days to reach
 
   // connection.cpp: the state, and what entering it means
-  void enter(Event event, Effects& fx, TimePoint now);
+  [[gnu::noinline]] void enter(Event event, Effects& fx, TimePoint now);
   void entered(State state, Effects& fx, TimePoint now);
-  void fail(Event event, Error error, Effects& fx, TimePoint now);
-  void reset_peer(Effects& fx) const;
-  void send_fin(Effects& fx, TimePoint now);
+  [[gnu::noinline]] void fail(Event event, Error error, Effects& fx, TimePoint now);
+  [[gnu::noinline]] void reset_peer(Effects& fx) const;
+  [[gnu::noinline]] void send_fin(Effects& fx, TimePoint now);
 
   // arrive_syn_sent.cpp: §3.10.7.3
-  void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload, Effects& fx,
-                           TimePoint now);
+  [[gnu::noinline]] void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload,
+                                             Effects& fx, TimePoint now);
   void agree_on_options(const wire::TcpHeader& syn, TimePoint now);
   [[nodiscard]] Agreement offered() const;
   void stand_by(const Agreement& options);
@@ -130,7 +130,7 @@ class Connection {
   void check_urgent(const Arrival& a, Effects& fx);
   bool take_text(const Arrival& a, Effects& fx);
   void take_fin(const Arrival& a, Effects& fx);
-  void refuse_sequence(const Arrival& a, Effects& fx);
+  [[gnu::noinline]] void refuse_sequence(const Arrival& a, Effects& fx);
   void keep_timestamp(const Arrival& a);
   bool take_in_order(Range fresh, Effects& fx);
   bool challenge(TimePoint now);
@@ -143,15 +143,15 @@ class Connection {
   void update_window(const Arrival& a, Effects& fx);
   bool is_duplicate(const Arrival& a) const;
   void recover(RecoveryStep step, std::uint32_t acked);
-  void take_sack(const Arrival& a);
+  [[gnu::noinline]] void take_sack(const Arrival& a);
 
   // transmit.cpp: each fills a fresh `out` or says that it has nothing
   bool next_segment(TimePoint now, std::uint32_t most, Outgoing& out);
   [[nodiscard]] bool nothing_due() const;
-  void transmit_syn(TimePoint now, Outgoing& out);
-  bool transmit_first_again(TimePoint now, Outgoing& out);
+  [[gnu::noinline]] void transmit_syn(TimePoint now, Outgoing& out);
+  [[gnu::noinline]] bool transmit_first_again(TimePoint now, Outgoing& out);
   bool transmit_text(TimePoint now, std::uint32_t most, Outgoing& out);
-  bool transmit_probe(TimePoint now, Outgoing& out);
+  [[gnu::noinline]] bool transmit_probe(TimePoint now, Outgoing& out);
   bool transmit_ack(TimePoint now, Outgoing& out);
   void segment(Range payload, bool fin, Why why, TimePoint now, Outgoing& out);
   void fill_syn_options(wire::TcpOptions& options) const;

@@ -114,8 +114,8 @@ inline constexpr std::array kTable{
     Row{State::time_wait, Event::abort, State::closed, "3.10.5"},
 };
 
-/// The rows by their state and event, so that nobody has to search: each row's number and one, 0 for
-/// none.
+/// The rows by their state and event, so that nobody has to search: each row's number and one, 0
+/// for none.
 inline constexpr auto kRowNumbers = [] {
   std::array<std::array<std::uint8_t, kEventCount>, kStateCount> numbers{};
   for (std::size_t i = 0; i < kTable.size(); ++i) {

@@ -22,7 +22,8 @@ std::uint64_t plain_sum(Bytes octets) {
   std::size_t left = octets.size();
   Wide wide = 0;
   for (; left >= 8; at += 8, left -= 8) wide += load<std::uint64_t>(at);
-  std::uint64_t sum = halves(static_cast<std::uint64_t>(wide)) + static_cast<std::uint64_t>(wide >> 64U);
+  std::uint64_t sum =
+      halves(static_cast<std::uint64_t>(wide)) + static_cast<std::uint64_t>(wide >> 64U);
   if ((left & 4U) != 0) {
     sum += load<std::uint32_t>(at);
     at += 4;

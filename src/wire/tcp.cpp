@@ -111,8 +111,9 @@ void write_options(const TcpOptions& options, Writer& out) {
 }
 
 /// What nearly every segment has: timestamps, aligned as RFC 7323 appendix A has them.
-constexpr std::uint32_t kAlignedTimestamps =
-    std::uint32_t{kNop} << 24U | std::uint32_t{kNop} << 16U | std::uint32_t{kTimestamps} << 8U | 10U;
+constexpr std::uint32_t kAlignedTimestamps = std::uint32_t{kNop} << 24U |
+                                             std::uint32_t{kNop} << 16U |
+                                             std::uint32_t{kTimestamps} << 8U | 10U;
 constexpr std::size_t kAlignedTimestampsSize = 12;
 
 std::optional<ParseError> read_tcp(Bytes segment, ParsedTcp& parsed) {
