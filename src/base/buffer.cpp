@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "base/copy.hpp"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define LASTACK_ASAN 1
 #elif defined(__has_feature)
@@ -180,7 +182,7 @@ std::size_t Slice::extend(std::span<const std::byte> bytes) {
   const auto room = tail_room();
   const std::size_t octets = std::min(room.size(), bytes.size());
   if (octets == 0) return 0;
-  std::memcpy(room.data(), bytes.data(), octets);
+  copy_octets(bytes.first(octets), room);
   grow(octets);
   return octets;
 }

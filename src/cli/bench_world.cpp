@@ -5,11 +5,13 @@
 
 #include "cli/command.hpp"
 #include "wire/splitter.hpp"
+#include "wire/tcp.hpp"
 
 namespace lastack::cli {
 namespace {
 
-constexpr Duration kOnTheWay = Duration(1);  // a microsecond for each batch
+constexpr Duration kOnTheWay = Duration(1);         // a microsecond for each batch
+constexpr std::size_t kWorthSummingOnTheWay = 256;  // octets
 
 }  // namespace
 
@@ -44,7 +46,8 @@ host::Config BenchWorld::config(bool b) const {
   config.addresses = {{address(b), static_cast<std::uint8_t>(wire_.v6 ? 64 : 8)}};
   config.mtu = wire_.mtu;
   config.super_segment = host::kMostSuperSegment;  // cut by the wire, where it takes less
-  config.transmit_checksum = config.verify_checksum = wire_.checksums;
+  config.transmit_checksum = false;                // the wire sums what it copies
+  config.verify_checksum = wire_.checksums;
   config.settings = tcp::SettingsPtr(settings);
   if (wire_.ethernet) {
     config.medium = host::Medium::ethernet;
@@ -56,16 +59,20 @@ host::Config BenchWorld::config(bool b) const {
   return config;
 }
 
-/// The wire's one copy, into packets of the receiver's: of the largest size that the wire takes.
+/// The wire's one copy, into packets of the receiver's: of the largest size that the wire takes,
+/// with the sender's checksum.
 void BenchWorld::carry_copy(Side& to) {
   BufferPool* const pool = &to.host.pool();
-  if (out_.segment_size == 0 || wire_.super_segments) {
+  const bool whole_as_it_is = wire_.super_segments || !wire_.checksums;
+  if (whole_as_it_is && (out_.segment_size == 0 || wire_.super_segments)) {
     Slice packet = Slice::allocate(out_.size(), pool);
     packet.grow(out_.copy_to(packet.tail_room()));
     batch_.push_back(std::move(packet));
     return;
   }
+  if (out_.payload_size < kWorthSummingOnTheWay) return carry_small(to);
   wire::Splitter::Whole whole = out_.to_cut();
+  if (whole.segment_size == 0) whole.segment_size = static_cast<std::uint16_t>(whole.payload_size);
   whole.checksums = wire_.checksums;
   wire::Splitter splitter(whole);
   while (!splitter.done()) {
@@ -73,6 +80,18 @@ void BenchWorld::carry_copy(Side& to) {
     packet.grow(splitter.next(packet.tail_room()));
     batch_.push_back(std::move(packet));
   }
+}
+
+/// So few octets are summed where they have arrived.
+void BenchWorld::carry_small(Side& to) {
+  Slice packet = Slice::allocate(out_.size(), &to.host.pool());
+  const auto room = packet.tail_room();
+  const std::size_t size = out_.copy_to(room);
+  if (out_.checksum_partial) {
+    wire::finish_tcp_checksum(room.subspan(out_.tcp_at, size - out_.tcp_at));
+  }
+  packet.grow(size);
+  batch_.push_back(std::move(packet));
 }
 
 std::size_t BenchWorld::carry(Side& from, Side& to) {

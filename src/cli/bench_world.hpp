@@ -61,6 +61,7 @@ class BenchWorld {
   [[nodiscard]] host::Config config(bool b) const;
   std::size_t carry(Side& from, Side& to);
   void carry_copy(Side& to);
+  void carry_small(Side& to);
   [[nodiscard]] host::Endpoint server(std::size_t nth) const;
   void listen();
   void advance();

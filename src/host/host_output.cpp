@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/copy.hpp"
 #include "host/host.hpp"
 
 namespace lastack::host {
@@ -277,7 +278,7 @@ std::size_t PacketOut::copy_to(std::span<std::byte> into) const {
   std::memcpy(into.data(), header.data() + front, header_size);
   std::size_t at = header_size;
   for (const Slice& part : payload) {
-    std::memcpy(into.data() + at, part.data(), part.size());
+    copy_octets(part.bytes(), into.subspan(at));
     at += part.size();
   }
   return at;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/copy.hpp"
+
 namespace lastack::tcp {
 
 namespace {
@@ -109,7 +111,7 @@ std::size_t Stretch::copy_out(Range wanted, std::span<std::byte> to) const {
   each(wanted, [&](const Slice& whole, std::size_t from, std::size_t octets) {
     octets = std::min(octets, to.size());
     if (octets == 0) return false;
-    std::memcpy(to.data(), whole.data() + from, octets);
+    copy_octets(whole.bytes().subspan(from, octets), to);
     to = to.subspan(octets);
     return true;
   });
