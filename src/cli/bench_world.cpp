@@ -101,7 +101,7 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
   now_ += kOnTheWay;
   if (to.host.next_deadline() <= now_) to.host.advance(now_);
   if (wire_.ethernet) {
-    for (const Slice& frame : batch_) to.host.frame_arrives(frame, now_);
+    to.host.frames_arrive(batch_, now_);
   } else {
     to.host.packets_arrive(batch_, now_);
   }

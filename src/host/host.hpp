@@ -75,8 +75,9 @@ class Host {
   /// a batch of them pull with transmit().
   void packets_arrive(std::span<const Slice> packets, TimePoint now);
   void packet_arrives(const Slice& packet, TimePoint now) { packets_arrive({&packet, 1}, now); }
-  /// The same for a frame, where the medium is Ethernet.
-  void frame_arrives(const Slice& frame, TimePoint now);
+  /// The same for frames, where the medium is Ethernet.
+  void frames_arrive(std::span<const Slice> frames, TimePoint now);
+  void frame_arrives(const Slice& frame, TimePoint now) { frames_arrive({&frame, 1}, now); }
   /// The next packet to send, or the next frame; false when there is none. Pull until then after
   /// every call that may have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now);
@@ -318,6 +319,7 @@ class Host {
   // host_link.cpp: only where the medium is Ethernet, and out of the way of where it is not
   [[nodiscard, gnu::noinline]] TimePoint link_deadline() const;
   [[gnu::noinline]] void advance_link(TimePoint now);
+  void unpacked_arrive(TimePoint now);
   void hear_link(TimePoint now);
   [[gnu::noinline]] bool transmit_link(PacketOut& out);
   [[gnu::noinline]] bool find_way(PacketOut& out, TimePoint now);

@@ -49,12 +49,21 @@ std::uint16_t Host::mtu_for(Family family) const {
 
 // --- in
 
-void Host::frame_arrives(const Slice& frame, TimePoint now) {
-  const wire::Bytes packet = link_->layer.frame_arrives(frame.bytes(), now);
-  hear_link(now);
-  if (packet.empty()) return;
-  const auto at = static_cast<std::size_t>(packet.data() - frame.data());
-  packet_arrives(frame.sub(at, packet.size()), now);
+void Host::frames_arrive(std::span<const Slice> frames, TimePoint now) {
+  for (const Slice& frame : frames) {
+    const wire::Bytes packet = link_->layer.frame_arrives(frame.bytes(), now);
+    if (link_->layer.has_news()) {
+      unpacked_arrive(now);  // those before it came to the host as it was then
+      hear_link(now);
+    }
+    if (!packet.empty()) link_->unpacked.push_back(slice_of(frame, packet));
+  }
+  unpacked_arrive(now);
+}
+
+void Host::unpacked_arrive(TimePoint now) {
+  arrive(link_->unpacked, Via::link, now);
+  link_->unpacked.clear();
 }
 
 TimePoint Host::link_deadline() const { return link_->layer.next_deadline(); }

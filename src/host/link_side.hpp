@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
+#include "base/buffer.hpp"
 #include "base/random.hpp"
 #include "base/ring.hpp"
 #include "host/config.hpp"
@@ -22,6 +24,7 @@ struct LinkSide {
   ip::Parking<PacketOut> parked;  ///< packets whose neighbour is being asked for
   Ring<PacketOut> ready;          ///< those whose neighbour has answered, in their frames
   Ring<ip::LinkNews> events;
+  std::vector<Slice> unpacked;  ///< packets of the frames at hand; empty in between
 };
 
 }  // namespace lastack::host

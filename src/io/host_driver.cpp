@@ -10,7 +10,7 @@ namespace lastack::io {
 
 void HostDriver::arrive(std::span<const Slice> packets, TimePoint now) {
   if (host_->config().medium == host::Medium::ethernet) {
-    for (const Slice& frame : packets) host_->frame_arrives(frame, now);
+    host_->frames_arrive(packets, now);
   } else {
     host_->packets_arrive(packets, now);
   }

@@ -91,6 +91,7 @@ class LinkLayer {
   /// The next frame of ours that is no packet of the layers above.
   std::optional<Slice> next_frame();
   std::optional<LinkNews> next_news();
+  [[nodiscard]] bool has_news() const { return !news_.empty(); }
   /// When advance() wants to be called; may be early.
   [[nodiscard]] TimePoint next_deadline() const;
 

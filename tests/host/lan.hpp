@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -145,13 +146,21 @@ class Lan {
   }
 
  private:
+  /// All that is due, to each host in one batch, as a device would.
   void deliver() {
-    const Frame frame = wire_.front();
-    wire_.erase(wire_.begin());
+    const auto later =
+        std::ranges::find_if(wire_, [this](const Frame& frame) { return frame.arrives > now_; });
+    const std::vector<Frame> due(wire_.begin(), later);
+    wire_.erase(wire_.begin(), later);
     for (std::size_t i = 0; i < hosts_.size(); ++i) {
-      if (i != frame.from && hosts_[i]) hosts_[i]->frame_arrives(frame.octets, now_);
+      std::vector<Slice> batch;
+      for (const Frame& frame : due) {
+        if (frame.from != i) batch.push_back(frame.octets);
+      }
+      if (hosts_[i]) hosts_[i]->frames_arrive(batch, now_);
     }
-    if (hears) hears(frame);
+    if (!hears) return;
+    for (const Frame& frame : due) hears(frame);
   }
 
   TimePoint now_{std::chrono::seconds(1000)};
