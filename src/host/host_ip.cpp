@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "base/flat.hpp"
 #include "host/host.hpp"
 #include "wire/extensions.hpp"
 #include "wire/fragment.hpp"
@@ -40,9 +41,7 @@ void Host::packets_arrive(std::span<const Slice> packets, TimePoint now) {
   arrive(packets, Via::link, now);
 }
 
-/// Flattened, as the other doors that every packet passes: a call each for the steps on its way
-/// would cost as much as they do. What few packets meet is kept out by gnu::noinline.
-[[gnu::flatten]] void Host::arrive(std::span<const Slice> packets, Via via, TimePoint now) {
+LASTACK_FLAT void Host::arrive(std::span<const Slice> packets, Via via, TimePoint now) {
   counters_.packets_in += packets.size();
   for (const Slice& packet : packets) {
     IpCounters& counts = counters_.ip[Counters::of_packet(packet.bytes())];

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/copy.hpp"
+#include "base/flat.hpp"
 #include "host/host.hpp"
 
 namespace lastack::host {
@@ -15,7 +16,7 @@ constexpr std::size_t kTurn = 65536;
 
 }  // namespace
 
-[[gnu::flatten]] bool Host::transmit(PacketOut& out, TimePoint now) {
+LASTACK_FLAT bool Host::transmit(PacketOut& out, TimePoint now) {
   for (;;) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/flat.hpp"
 #include "host/host.hpp"
 
 namespace lastack::host {
@@ -217,8 +218,9 @@ std::size_t Host::writable(FlowId id) const {
   return room_in(*entry);
 }
 
-[[gnu::flatten]] std::expected<std::size_t, tcp::Error> Host::send(
-    FlowId id, std::span<const std::byte> octets, TimePoint now, bool urgent) {
+LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
+                                                               std::span<const std::byte> octets,
+                                                               TimePoint now, bool urgent) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const std::size_t n = std::min(octets.size(), room_in(*entry));
@@ -249,7 +251,7 @@ std::size_t Host::readable(FlowId id) const {
   return entry != nullptr ? static_cast<std::size_t>(entry->in.readable().size()) : 0;
 }
 
-[[gnu::flatten]] std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
+LASTACK_FLAT std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return 0;
   const std::size_t n = entry->in.read(into);

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/flat.hpp"
 #include "tcp/arrival.hpp"
 #include "tcp/handshake.hpp"
 #include "tcp/mutant.hpp"
@@ -220,9 +221,9 @@ void Connection::set_settings(SettingsPtr settings, TimePoint now) {
   offer_window(now);
 }
 
-[[gnu::flatten]] Effects Connection::segment_arrives(const wire::TcpHeader& header,
-                                                     std::uint32_t payload, TimePoint now,
-                                                     bool listened) {
+LASTACK_FLAT Effects Connection::segment_arrives(const wire::TcpHeader& header,
+                                                 std::uint32_t payload, TimePoint now,
+                                                 bool listened) {
   Effects fx;
   switch (tcb_.state) {
     case State::closed:

@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 
+#include "base/flat.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/handshake.hpp"
 #include "tcp/mutant.hpp"
@@ -21,7 +22,7 @@ std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
 
 }  // namespace
 
-[[gnu::flatten]] std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
+LASTACK_FLAT std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
   if (nothing_due()) return std::nullopt;
   std::optional<Outgoing> out(std::in_place);  // filled where it is returned, not copied there
   if (!next_segment(now, most, *out)) out.reset();
