@@ -43,7 +43,8 @@ def build_cpp(name, *more):
                *(word for word in more if isinstance(word, pathlib.Path))]
     if not newer(made, sources):
         BUILT.mkdir(parents=True, exist_ok=True)
-        run("g++", "-std=c++23", "-O2", "-Wall", "-Wextra", f"-I{ROOT / 'src'}", sources[0], *more, "-o", made)
+        run("g++", "-std=c++23", "-O2", "-Wall", "-Wextra", f"-I{ROOT / 'src'}",
+            f"-I{ROOT / 'include'}", sources[0], *more, "-o", made)
     return made
 
 
