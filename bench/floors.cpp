@@ -63,6 +63,6 @@ int main(int argc, char** argv) {
   Areas cold(kCold / 2);
   const double from_memory = cold.time(seconds, kPacket, copy);
   std::printf(
-      "{\"copy\": %.2f, \"sum\": %.2f, \"copy_and_sum\": %.2f, \"copy_from_memory\": %.2f}\n", copied,
-      summed, both, from_memory);
+      "{\"copy\": %.2f, \"sum\": %.2f, \"copy_and_sum\": %.2f, \"copy_from_memory\": %.2f}\n",
+      copied, summed, both, from_memory);
 }

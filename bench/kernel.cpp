@@ -109,8 +109,8 @@ double bulk(const bench::Options& options) {
   const auto from = bench::pattern(options.chunk);
   std::vector<unsigned char> into(options.chunk);
   loopback.transfer(bench::kWarmUp, from, into);
-  const double ns = bench::ns_per_call(
-      options.seconds, 1, [&] { loopback.transfer(bench::kBulkAtOnce, from, into); });
+  const double ns = bench::ns_per_call(options.seconds, 1,
+                                       [&] { loopback.transfer(bench::kBulkAtOnce, from, into); });
   return ns * bench::kUnit / static_cast<double>(bench::kBulkAtOnce);
 }
 
@@ -131,8 +131,8 @@ std::size_t time_waits() {
   return 0;
 }
 
-/// Its TIME_WAIT lasts a minute of real time: they grow from the first figure to the second while it
-/// is measured.
+/// Its TIME_WAIT lasts a minute of real time: they grow from the first figure to the second while
+/// it is measured.
 void connect(const bench::Options& options) {
   Loopback loopback(options.buffer);
   const auto once = [&] {

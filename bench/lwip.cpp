@@ -27,7 +27,8 @@ constexpr double kTimeWait = 2.0 * TCP_MSL;  // milliseconds
 /// The functions of one copy.
 class Library {
  public:
-  explicit Library(const std::string& path) : handle_(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+  explicit Library(const std::string& path)
+      : handle_(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
     if (handle_ == nullptr) fail(::dlerror());
   }
   template <typename T>
@@ -128,7 +129,8 @@ struct Host {
     // As a read of a chunk after another does, as far as each fits in.
     for (u16_t done = 0; done < data->tot_len;) {
       if (used == into.size()) used = 0;
-      const auto most = static_cast<u16_t>(std::min<std::size_t>(data->tot_len - done, into.size() - used));
+      const auto most =
+          static_cast<u16_t>(std::min<std::size_t>(data->tot_len - done, into.size() - used));
       lib.pbuf_copy_partial(data, into.data() + used, most, done);
       done = static_cast<u16_t>(done + most);
       used += most;
@@ -206,8 +208,8 @@ class World {
     for (std::size_t sent = 0; b_.received - before < total;) {
       while (sent < total) {
         const std::size_t at = sent % from.size();
-        const std::size_t most = std::min({from.size() - at, total - sent,
-                                           std::size_t{tcp_sndbuf(a_.pcb)}});
+        const std::size_t most =
+            std::min({from.size() - at, total - sent, std::size_t{tcp_sndbuf(a_.pcb)}});
         if (most == 0 || a_.lib.tcp_write(a_.pcb, from.data() + at, static_cast<u16_t>(most),
                                           TCP_WRITE_FLAG_COPY) != ERR_OK) {
           break;
@@ -249,8 +251,8 @@ double bulk(World& world, const bench::Options& options) {
   if (std::memcmp(world.b().into.data(), from.data(), options.chunk) != 0) {
     fail("octets arrived that were not sent");
   }
-  const double ns = bench::ns_per_call(options.seconds, 1,
-                                       [&] { world.transfer(bench::kBulkAtOnce, from); });
+  const double ns =
+      bench::ns_per_call(options.seconds, 1, [&] { world.transfer(bench::kBulkAtOnce, from); });
   return ns * bench::kUnit / static_cast<double>(bench::kBulkAtOnce);
 }
 

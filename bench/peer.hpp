@@ -81,8 +81,9 @@ inline void report(double ns, std::size_t first, std::size_t last) {
   std::printf("{\"ns\": %.3f, \"time_wait\": [%zu, %zu]}\n", ns, first, last);
 }
 
-constexpr double kUnit = 1460;                          ///< octets that bulk is given for
-constexpr std::size_t kBulkAtOnce = std::size_t{8} << 20U;  ///< octets between two looks at the clock
+constexpr double kUnit = 1460;  ///< octets that bulk is given for
+constexpr std::size_t kBulkAtOnce = std::size_t{8}
+                                    << 20U;  ///< octets between two looks at the clock
 constexpr std::size_t kWarmUp = std::size_t{16} << 20U;
 
 }  // namespace bench

@@ -5,7 +5,8 @@
 //          discards them without a copy (MSG_TRUNC)
 //   flood  one such segment again and again, whatever comes back: for the kernel a duplicate
 //
-// The device la0 has to be there, with 10.77.0.1 at the kernel's end and `vnet_hdr`; 10.77.0.2 is here.
+// The device la0 has to be there, with 10.77.0.1 at the kernel's end and `vnet_hdr`; 10.77.0.2 is
+// here.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if.h>

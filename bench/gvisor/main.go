@@ -221,7 +221,7 @@ func connect(o options) (ns float64, first, last int) {
 		each += (now - each) * 100 / float64(100+o.timeWait)
 		setTimeWait(w.a, time.Duration(each*float64(o.timeWait)))
 	}
-	for made < 2*o.timeWait {
+	for made < o.timeWait*6/5 {
 		once()
 	}
 	first = timeWaits(w.a)
