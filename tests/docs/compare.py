@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""What bench/compare makes of its runs, and that the page shows what was measured. The peers themselves
+are not run: bench/compare is a command of its own."""
+import pathlib
+import re
+import subprocess
+import sys
+
+import instructions
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def made_up():
+    """Two rounds; the second while the machine was half as fast."""
+    return {(("bulk", 0), "lastack"): [{"ns": 100, "floor": 50}, {"ns": 200, "floor": 100}],
+            (("bulk", 0), "lwip"): [{"ns": 400}, {"ns": 1000}],
+            (("connect", 1000), "kernel"): [{"ns": 5, "time_wait": [1000, 1200]},
+                                            {"ns": 7, "time_wait": [1010, 1100]}]}
+
+
+def measured_parts(text):
+    return {what: part.strip() for what, part in
+            re.findall(r"<!-- measured: (.+?) -->\n(.*?)<!-- end of \1 -->", text, re.S)}
+
+
+def main():
+    compare = instructions.load(ROOT / "bench" / "compare")
+    table = compare.summary(made_up())
+    parts = measured_parts(PAGE.read_text())
+    drawn = compare.plot.bars([("a < b", [("lastack", 100), ("lwip", 400)])], "here")
+    checks = {
+        "the ratio is that within a round": table[("bulk", 0), "lwip"]["ratio"] == 4.5,
+        "the median and the spread": table[("bulk", 0), "lastack"]["ns"] == 150
+        and table[("bulk", 0), "lastack"]["most"] == 200,
+        "least and most in TIME_WAIT": table[("connect", 1000), "kernel"]["time_wait"] == [1000, 1200],
+        "the longest bar has the whole room": 'width="550.0"' in drawn and 'width="137.5"' in drawn,
+        "a title is text": "a &lt; b" in drawn,
+        "the page has every part, measured": set(parts) == {"compare", "limits", "profile bulk",
+                                                            "profile pingpong", "profile connect"}
+        and all(part.count("\n|") > 3 for part in parts.values()),
+        "each peer is in the page": all(f"| {peer} |" in parts["compare"] for peer in compare.PEERS),
+    }
+    for command in ("compare", "limits", "instructions", "pages"):
+        done = subprocess.run([ROOT / "bench" / command, "--help"], capture_output=True, text=True)
+        checks[f"bench/{command} --help"] = done.returncode == 0 and len(done.stdout) > 100
+    for wrong in (["compare", "--only", "sideways"], ["compare", "--time-wait", "0"], ["limits", "--rounds", "0"],
+                  ["instructions", "sideways"]):
+        done = subprocess.run([ROOT / "bench" / wrong[0], *wrong[1:]], capture_output=True)
+        checks[f"usage: {' '.join(wrong)} ends with 2"] = done.returncode == 2
+    for name, good in checks.items():
+        print(f"{'ok' if good else 'not ok'} {name}")
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
