@@ -1,5 +1,7 @@
 // The control socket without the socket: whatever is asked of a running host, and whatever a host
 // answers to `ss`, `trace` and `nstat`. What a host says itself is always understood.
+// Target: control/protocol.cpp control/trace_events.cpp cli/socket_rows.cpp
+// Target: insight/trace_ladder.cpp insight/trace_capture.cpp
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -13,6 +15,7 @@
 #include "cli/socket_rows.hpp"
 #include "control/protocol.hpp"
 #include "control/trace_events.hpp"
+#include "fuzz/kinds.hpp"
 #include "fuzz/must.hpp"
 #include "host/host.hpp"
 #include "insight/trace_capture.hpp"
@@ -139,13 +142,16 @@ class Reader {
   std::optional<cli::Counted> before_;
 };
 
-/// What comes, line by line, however its octets do.
+/// What comes, line by line. The first octet says how many of the others come at once.
 template <typename Each>
-void each_line(std::string_view octets, std::size_t piece, const Each& each) {
+void each_line(wire::Bytes octets, const Each& each) {
+  if (octets.empty()) return;
+  const std::size_t piece = 1 + std::to_integer<std::size_t>(octets[0]);
+  std::string_view text = text_of(octets.subspan(1));
   control::Lines lines;
-  while (!octets.empty()) {
-    lines.add(octets.substr(0, piece));
-    octets.remove_prefix(std::min(piece, octets.size()));
+  while (!text.empty()) {
+    lines.add(text.substr(0, piece));
+    text.remove_prefix(std::min(piece, text.size()));
     while (const auto line = lines.next()) {
       must(line->find('\n') == std::string::npos, "an end within a line");
       each(*line);
@@ -153,11 +159,11 @@ void each_line(std::string_view octets, std::size_t piece, const Each& each) {
   }
 }
 
-void asked(std::string_view octets, std::size_t piece) {
+void asked(wire::Bytes octets) {
   static const Running running;
   const auto answer = [](const Json& request) { return running.answer(request); };
   Reader reader;
-  each_line(octets, piece, [&](const std::string& request) {
+  each_line(octets, [&](const std::string& request) {
     const std::string line = control::line_of(control::answer_to(request, answer));
     must(line.find('\n') == line.size() - 1, "an answer is one line");
     const auto json = control::read_line(std::string_view(line).substr(0, line.size() - 1));
@@ -167,9 +173,9 @@ void asked(std::string_view octets, std::size_t piece) {
   });
 }
 
-void answered(std::string_view octets, std::size_t piece) {
+void answered(wire::Bytes octets) {
   Reader reader;
-  each_line(octets, piece, [&reader](const std::string& line) {
+  each_line(octets, [&reader](const std::string& line) {
     (void)control::greets(line);
     const auto json = control::read_line(line);
     if (!json) return;
@@ -207,17 +213,8 @@ void event_of(wire::Bytes octets) {
 }  // namespace
 }  // namespace lastack::fuzz
 
-/// The first octet says what the rest is: what is asked, what is answered, or one event; and how
-/// many octets of it come at once.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lastack::fuzz;
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
-  const std::size_t piece = 1 + data[0] / 3U;
-  switch (data[0] % 3) {
-    case 0: asked(text, piece); break;
-    case 1: answered(text, piece); break;
-    default: event_of(std::as_bytes(std::span(data + 1, size - 1)));
-  }
+  take_by_kind<asked, answered, event_of>(data, size);
   return 0;
 }
