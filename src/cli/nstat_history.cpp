@@ -30,7 +30,8 @@ std::optional<std::string> set_variable(const char* name) {
 std::optional<TimePoint> moment(const Json& json, const char* name) {
   const auto at = json.find(name);
   if (at == json.end() || !at->is_number_integer()) return std::nullopt;
-  return TimePoint(Duration(at->get<std::int64_t>()));
+  const auto us = at->get<std::int64_t>();  // what does not fit comes out below 0
+  return us >= 0 ? std::optional(TimePoint(Duration(us))) : std::nullopt;
 }
 
 /// Of hosts that are gone nothing is asked any more.

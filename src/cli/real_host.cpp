@@ -128,7 +128,7 @@ Counted RealHost::counted() const {
 }
 
 nlohmann::json RealHost::answer(const nlohmann::json& request) {
-  const std::string what = request.value("ask", "");
+  const std::string what = control::word_of(request, "ask");
   if (what == "ss") return view_of(host_, io::monotonic_now());
   if (what == "trace") {
     return control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
@@ -141,7 +141,7 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
   }
   if (what == "nstat") return counted().json();
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
-  if (auto done = answer_about_link(what, request.value("way", ""))) return *done;
+  if (auto done = answer_about_link(what, control::word_of(request, "way"))) return *done;
   return {{"error", "asked for '" + what + "', which is nothing I know"}};
 }
 

@@ -25,11 +25,14 @@ std::optional<host::Endpoint> endpoint_from(std::string text) {
   return host::Endpoint::parse(text);
 }
 
+constexpr double kMostNumber = 9e15;  // no figure of a host gets there, and a double counts to it
+
 /// A field that may be missing, or be something else.
 std::optional<double> row_number(const Json& from, const char* name) {
   const auto at = from.find(name);
   if (at == from.end() || !at->is_number()) return std::nullopt;
-  return at->get<double>();
+  const double number = at->get<double>();
+  return number >= -kMostNumber && number <= kMostNumber ? std::optional(number) : std::nullopt;
 }
 
 std::string row_word(const Json& from, const char* name) {

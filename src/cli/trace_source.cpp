@@ -54,6 +54,9 @@ std::uint64_t TraceSource::read(std::vector<TracedEvent>& into) {
     last_ = std::max(last_, *epoch_ + event.at.time_since_epoch());
     into.push_back({event, number++, last_});
   }
+  // One that has more, and stands still or goes back, would be asked for ever.
+  const bool goes_on = page->from >= next_ && !page->events.empty();
+  if (!goes_on && page->next() < page->end) gone_ = true;
   next_ = page->next();
   return lost;
 }

@@ -17,12 +17,9 @@
 #include <optional>
 #include <utility>
 
-#include "lastack/version.hpp"
-
 namespace lastack::control {
 namespace {
 
-constexpr std::size_t kLongestLine = 65536;
 constexpr std::size_t kMostClients = 16;
 constexpr auto kPatience = 5s;  // of one who asks
 
@@ -43,7 +40,7 @@ using Json = nlohmann::json;
 
 /// False where not all of it could be sent by `until`.
 bool send_line(int descriptor, const Json& json, TimePoint until) {
-  const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string line = line_of(json);
   for (std::size_t at = 0; at < line.size();) {
     const ssize_t n =
         ::send(descriptor, line.data() + at, line.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -59,27 +56,15 @@ bool send_line(int descriptor, const Json& json, TimePoint until) {
   return true;
 }
 
-/// A member that is a number; 0 where there is none.
-int number_of(const std::optional<std::string>& line, const char* name) {
-  if (!line) return 0;
-  const Json json = Json::parse(*line, nullptr, false);
-  const bool there = json.is_object() && json.contains(name) && json[name].is_number_integer();
-  return there ? json[name].get<int>() : 0;
-}
-
-std::optional<std::string> read_line(int descriptor, std::string& rest) {
-  for (std::size_t seen = 0;;) {
-    if (const auto end = rest.find('\n', seen); end != std::string::npos) {
-      std::string line = rest.substr(0, end);
-      rest.erase(0, end + 1);
-      return line;
-    }
+/// The next line that comes; nothing once there is none.
+std::optional<std::string> receive_line(int descriptor, Lines& lines) {
+  for (;;) {
+    if (auto line = lines.next()) return line;
     std::array<char, 65536> octets{};
     const ssize_t n = ::read(descriptor, octets.data(), octets.size());
     if (n < 0 && errno == EINTR) continue;  // it was stopped meanwhile, and goes on: signal(7)
     if (n <= 0) return std::nullopt;
-    seen = rest.size();
-    rest.append(octets.data(), static_cast<std::size_t>(n));
+    lines.add({octets.data(), static_cast<std::size_t>(n)});
   }
 }
 
@@ -124,7 +109,7 @@ Server::Server(io::EventLoop& loop, Answer answer, Duration patience)
 }
 
 Server::~Server() {
-  for (const auto& [client, text] : clients_) {
+  for (const auto& [client, lines] : clients_) {
     loop_.remove(client);
     ::close(client);
   }
@@ -137,12 +122,11 @@ Server::~Server() {
 void Server::accept_one() {
   const int client = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (client < 0) return;
-  const Json greeting{{"lastack", version()}, {"protocol", kProtocol}, {"pid", ::getpid()}};
-  if (clients_.size() >= kMostClients || !send_line(client, greeting, {})) {
+  if (clients_.size() >= kMostClients || !send_line(client, greeting(::getpid()), {})) {
     ::close(client);
     return;
   }
-  clients_[client] = "";
+  clients_[client] = {};
   loop_.add(client, [this, client] { read_from(client); });
 }
 
@@ -151,27 +135,19 @@ void Server::read_from(int client) {
   std::array<char, 4096> octets{};
   const ssize_t n = ::read(client, octets.data(), octets.size());
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  std::string& text = clients_[client];
-  if (n > 0) text.append(octets.data(), static_cast<std::size_t>(n));
+  Lines& lines = clients_[client];
+  if (n > 0) lines.add({octets.data(), static_cast<std::size_t>(n)});
   bool good = n > 0;
-  for (auto end = text.find('\n'); good && end != std::string::npos; end = text.find('\n')) {
-    const Json answer = answer_to(text.substr(0, end));  // which may take a while, of many
+  while (good) {
+    const auto line = lines.next();
+    if (!line) break;
+    const Json answer = answer_to(*line, answer_);  // which may take a while, of many
     good = send_line(client, answer, io::monotonic_now() + patience_);
-    text.erase(0, end + 1);
   }
-  if (good && text.size() < kLongestLine) return;
+  if (good && lines.waiting() <= kLongestRequest) return;
   loop_.remove(client);
   clients_.erase(client);
   ::close(client);
-}
-
-Json Server::answer_to(const std::string& line) const {
-  const Json request = Json::parse(line, nullptr, false);
-  if (!request.is_object()) return {{"error", "not a JSON object"}};
-  if (!request.contains("ask") || !request["ask"].is_string()) {
-    return {{"error", "\"ask\" says what is asked for, as a string"}};
-  }
-  return answer_(request);
 }
 
 std::vector<int> hosts() {
@@ -191,12 +167,12 @@ std::vector<int> hosts() {
 Client::Client(Client&& other) noexcept
     : pid_(other.pid_),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      rest_(std::move(other.rest_)) {}
+      lines_(std::move(other.lines_)) {}
 
 Client& Client::operator=(Client&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(descriptor_, other.descriptor_);
-  std::swap(rest_, other.rest_);
+  std::swap(lines_, other.lines_);
   return *this;
 }
 
@@ -212,16 +188,15 @@ std::optional<Client> Client::open(int pid) {
   const timeval patience{kPatience / 1s, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (::connect(fd, generic(*address), sizeof *address) != 0) return std::nullopt;
-  if (number_of(read_line(fd, client.rest_), "protocol") != kProtocol) return std::nullopt;
+  const auto first = receive_line(fd, client.lines_);
+  if (!first || !greets(*first)) return std::nullopt;
   return client;
 }
 
 std::optional<Json> Client::ask(const Json& request) {
   if (!send_line(descriptor_, request, io::monotonic_now() + kPatience)) return std::nullopt;
-  const auto line = read_line(descriptor_, rest_);
-  if (!line) return std::nullopt;
-  Json answer = Json::parse(*line, nullptr, false);
-  return answer.is_discarded() ? std::nullopt : std::optional(std::move(answer));
+  const auto line = receive_line(descriptor_, lines_);
+  return line ? read_line(*line) : std::nullopt;
 }
 
 std::vector<Reply> ask(int pid, const nlohmann::json& request) {

@@ -1,29 +1,25 @@
-// How a running host is asked: a Unix socket, one JSON object a line, both ways.
+// How a running host is asked: a Unix socket, on which protocol.hpp is spoken.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "control/protocol.hpp"
 #include "io/event_loop.hpp"
 
 namespace lastack::control {
 
-inline constexpr int kProtocol = 1;
-
 /// Where sockets of running hosts lie: $XDG_RUNTIME_DIR/lastack, else /run/lastack.
 [[nodiscard]] std::string socket_folder();
 
-/// Answers on PID.sock for as long as it lives; the file goes when it does. The first line it sends
-/// is {"lastack": VERSION, "protocol": 1, "pid": PID}; then each request {"ask": WHAT, ...} is
-/// answered by one line. Only the same user may ask (mode 0600).
+/// Answers on PID.sock for as long as it lives; the file goes when it does. It sends its
+/// greeting(), then each request {"ask": WHAT, ...} is answered by one line. Only the same user may
+/// ask (mode 0600).
 class Server {
  public:
-  using Answer = std::function<nlohmann::json(const nlohmann::json& request)>;
-
   /// `patience`: how long the host is held up at most by one who asks and does not read.
   Server(io::EventLoop& loop, Answer answer, Duration patience = std::chrono::seconds(1));
   Server(const Server&) = delete;
@@ -36,7 +32,6 @@ class Server {
  private:
   void accept_one();
   void read_from(int client);
-  [[nodiscard]] nlohmann::json answer_to(const std::string& line) const;
 
   io::EventLoop& loop_;
   Answer answer_;
@@ -44,7 +39,7 @@ class Server {
   std::string path_;
   std::string why_;
   int descriptor_ = -1;
-  std::map<int, std::string> clients_;  ///< what each has sent of its next line
+  std::map<int, Lines> clients_;  ///< what each has sent of its next line
 };
 
 /// The processes whose hosts can be asked, by number; some may be gone.
@@ -68,7 +63,7 @@ class Client {
 
   int pid_;
   int descriptor_;
-  std::string rest_;  ///< read beyond the last line
+  Lines lines_;  ///< read beyond the last line
 };
 
 /// One host's answer.

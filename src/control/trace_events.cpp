@@ -61,7 +61,7 @@ class Reader {
   /// A span from 0 on, in microseconds.
   Duration span(const char* name) {
     return Duration(static_cast<std::int64_t>(
-        number(name, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))));
+        number(name, static_cast<std::uint64_t>(kMostTraceTime.count()))));
   }
   std::string_view text(const char* name) {
     if (!has(name)) return {};

@@ -14,6 +14,8 @@ namespace lastack::control {
 
 /// The most events in one answer: it stays below 128 KiB, which a socket takes at once.
 inline constexpr std::size_t kMostTraceEvents = 256;
+/// No time or span in it is longer, so that some may be added up: 36,000 years.
+inline constexpr Duration kMostTraceTime{std::int64_t{1} << 60U};
 
 /// Everything in it: {"at_us", "local", "remote", "kind", ...}; of a segment "octets" and "header"
 /// (TCP's, as hex), of a transition "from", "event" and "to", of a call "call"; the rest where it

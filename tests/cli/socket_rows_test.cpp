@@ -85,6 +85,12 @@ TEST(SocketRows, WhatAnotherVersionMayAnswerIsPassedOver) {
   wrong["since_ms"] = "long";
   const Columns all{.timer = true, .extended = true, .internals = true};
   EXPECT_NE(socket_table({row(wrong)}, all), "");
+  wrong = plain_row();
+  wrong["since_ms"] = wrong["timer"]["in_ms"] = wrong["tcp"]["rtt_ms"] = 1e300;
+  wrong["timer"]["name"] = "on";
+  EXPECT_EQ(socket_table({row(wrong)}, all), socket_table({row(plain_row())}, {}));
+  wrong["recv_q"] = 1e300;
+  EXPECT_FALSE(row_from(wrong, 1));
 }
 
 TEST(SocketRows, TheTableOfIproute2) {

@@ -32,9 +32,7 @@ class Control : public testing::Test {
     std::filesystem::remove_all(folder);
   }
 
-  void serve(Server::Answer answer = [](const Json& request) {
-    return Json{{"asked", request["ask"]}};
-  }) {
+  void serve(Answer answer = [](const Json& request) { return Json{{"asked", request["ask"]}}; }) {
     server.emplace(loop, std::move(answer), 20ms);
   }
   [[nodiscard]] std::string path() const {

@@ -37,7 +37,7 @@ std::vector<TraceEvent> every_event() {
     all.push_back(event);
   }
   for (std::size_t i = 0; i < tcp::kWhyCount; ++i) {
-    TraceEvent event = at(INT64_MAX, TraceEvent::Kind::sent);
+    TraceEvent event = at(kMostTraceTime.count(), TraceEvent::Kind::sent);
     event.why = static_cast<tcp::Why>(i);
     event.attempt = static_cast<std::uint8_t>(i);
     event.attempts = i % 2 != 0 ? 255 : 0;
@@ -80,8 +80,8 @@ TEST(TraceEvents, WhatIsWrongIsNoEvent) {
   const Json good = json_of(event);
   ASSERT_EQ(event_of(good), event);
   const std::vector<Json> wrong{
-      nullptr, -1,   1.5,           1e300,          "",         "zz",   "0",
-      "a:b:c", true, Json::array(), Json::object(), UINT64_MAX, "[::1", std::string(122, '0')};
+      nullptr, -1,   1.5,           1e300,          "",        "zz",   "0",
+      "a:b:c", true, Json::array(), Json::object(), INT64_MAX, "[::1", std::string(122, '0')};
   for (const auto& [name, value] : good.items()) {
     for (const Json& other : wrong) {
       if (name == "header" && other == "") continue;  // as short as can be

@@ -1,10 +1,12 @@
 // What comes on an Ethernet link beside IP packets: frames, ARP, neighbour discovery. What parses
 // is written again and read back.
+// Target: wire/arp.cpp wire/ethernet.cpp wire/mac_address.cpp wire/ndp.cpp
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <variant>
 
+#include "fuzz/kinds.hpp"
 #include "fuzz/must.hpp"
 #include "fuzz/room.hpp"
 #include "wire/arp.hpp"
@@ -107,7 +109,8 @@ void frame(Bytes octets) {
   if (ip && ip->header.protocol == wire::kProtocolIcmpv6) ndp(ip->header, ip->payload);
 }
 
-void text(std::string_view chars) {
+void text(Bytes octets) {
+  const std::string_view chars = text_of(octets);
   const auto mac = wire::MacAddress::parse(chars);
   if (mac) must(wire::MacAddress::parse(mac->to_string()) == mac, "a MAC address as text");
 }
@@ -115,16 +118,8 @@ void text(std::string_view chars) {
 }  // namespace
 }  // namespace lastack::fuzz
 
-/// The first octet says what the rest is.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace lastack::fuzz;
-  if (size == 0) return 0;
-  const auto octets = std::as_bytes(std::span(data + 1, size - 1));
-  switch (data[0] % 4) {
-    case 0: frame(octets); break;
-    case 1: arp(octets); break;
-    case 2: mended_ndp(octets); break;
-    default: text({reinterpret_cast<const char*>(data + 1), size - 1});
-  }
+  take_by_kind<frame, arp, mended_ndp, text>(data, size);
   return 0;
 }

@@ -4,6 +4,7 @@
     tests/fuzz/fuzz.py                           what ./test fuzz does: the same runs everywhere
     tests/fuzz/fuzz.py --seconds 600 [NAME...]   longer; what it finds stays in build/fuzz/corpus
     tests/fuzz/fuzz.py --merge [NAME...]         what was found and reaches more is kept from now on
+    tests/fuzz/fuzz.py --coverage [NAME...]      the lines of each one's target that the kept inputs reach
 
 NAME is that of tests/fuzz/NAME_fuzz.cpp. An input that breaks something stays in
 build/fuzz/crashes, and the command that runs it again is printed.
@@ -17,6 +18,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import checks
+import covered
+from checks import check
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "fuzz"
@@ -34,17 +40,7 @@ STATES = {"CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1
           "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"}
 LEAST_ROWS = {"host": 44, "pair": 30}  # of the table's transitions
 LEAST_DROPS = 17                       # reasons to drop a segment
-
-failed = False
-
-
-def check(name, good, why=""):
-    global failed
-    failed |= not good
-    if not good and why:
-        print(why)
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-    return good
+LEAST_LINES = 90                       # of a hundred of a target's, by the kept inputs alone
 
 
 def names():
@@ -130,9 +126,32 @@ def explore(name, limit, into, seed):
     return check(f"{name}: {runs} runs of its own", done.returncode == 0 and runs >= LEAST_RUNS, why)
 
 
+def taking_rows(name, files):
+    """Those of `files` that take a row of the table which none before them has taken."""
+    done = run([program(name), *LIMITS, *files], LASTACK_FUZZ_TALLY="1")
+    running, taking = None, []
+    for line in done.stdout.splitlines():
+        if line.startswith("Running: "):
+            running = pathlib.Path(line.removeprefix("Running: "))
+        elif line.startswith("row ") and running not in taking:
+            taking.append(running)
+    return taking
+
+
+def coverage(name):
+    """How much of its target the kept inputs reach."""
+    counted = covered.lines(name, HERE / f"{name}_fuzz.cpp", inputs(kept(name)))
+    reached, all_lines = (sum(file[i] for file in counted) for i in (1, 2))
+    percent = 100 * reached / max(all_lines, 1)
+    for file, some, of in counted:
+        print(f"  {file:<36} {100 * some / of:5.1f} % of {of} lines")
+    check(f"{name}: the inputs kept reach {percent:.1f} % of the {all_lines} lines of its target",
+          percent >= LEAST_LINES, f"the others: {covered.how_to_look(name)}")
+
+
 def merge(name):
-    """The kept inputs, less those that others make superfluous, and those found that reach more.
-    What a person has named stays, and comes first."""
+    """The kept inputs, less those that others make superfluous, and those found that reach more, or
+    take other rows of the table. What a person has named stays, and comes first."""
     named = [p for p in inputs(kept(name)) if not re.fullmatch(r"[0-9a-f]{12}", p.name)]
     with tempfile.TemporaryDirectory() as folder:
         chosen = pathlib.Path(folder)
@@ -143,6 +162,10 @@ def merge(name):
                     found(name)])
         if not check(f"{name}: merged", done.returncode == 0, done.stdout[-6000:]):
             return
+        if name in LEAST_ROWS:
+            for path in taking_rows(name, [*inputs(chosen), *inputs(kept(name)), *inputs(found(name))]):
+                if path.parent != chosen:
+                    shutil.copy(path, chosen / f"row-{path.name}")
         for path in inputs(kept(name)):
             if path not in named:
                 path.unlink()
@@ -159,6 +182,7 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, help="how long each fuzzer runs on its own")
     parser.add_argument("--merge", action="store_true", help="keep what was found")
+    parser.add_argument("--coverage", action="store_true", help="only count lines that kept inputs reach")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names()))
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(names())
@@ -170,10 +194,15 @@ def arguments():
 def main():
     chosen = arguments()
     selected = chosen.names or names()
-    built = run(["scripts/build", "fuzz", *(f"{name}_fuzz" for name in selected)])
+    preset = "coverage" if chosen.coverage else "fuzz"
+    built = run(["scripts/build", preset, *(f"{name}_fuzz" for name in selected)])
     if built.returncode != 0:
         check("the fuzzers build", False, built.stdout[-20000:])
         return 1
+    if chosen.coverage:
+        for name in selected:
+            coverage(name)
+        return checks.status()
     for name in selected:
         tally = {} if chosen.merge else replay(name)
         if name in LEAST_ROWS and not chosen.merge:
@@ -187,7 +216,7 @@ def main():
             merge(name)
     size = sum(p.stat().st_size for name in names() for p in inputs(kept(name)))
     check(f"the inputs kept are small: {size:,} octets", size <= MOST_KEPT)
-    return 1 if failed else 0
+    return checks.status()
 
 
 if __name__ == "__main__":

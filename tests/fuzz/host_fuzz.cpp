@@ -1,5 +1,6 @@
 // A whole host with its sockets: programs call, segments of all kinds come for its connections,
 // time passes. After each step what must hold holds, and at the end nothing is left.
+// Target: host/*.cpp socket/sockets.cpp tcp/*.cpp tcp/congestion/*.cpp udp/*.cpp
 #include <algorithm>
 #include <cstdint>
 #include <span>

@@ -1,6 +1,8 @@
 // IP from the outside: a host with a connection, a handshake and a listener, and frames that
 // anybody may send it. Parsers must not read past an end, limits must hold, and what comes in
 // pieces must be what a plain reassembly makes of them.
+// Target: ip/reassembly.cpp ip/icmp_errors.cpp ip/icmp_meaning.cpp host/host_ip.cpp
+// host/host_icmp.cpp
 #include <algorithm>
 #include <cstdint>
 #include <span>

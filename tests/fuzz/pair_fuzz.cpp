@@ -1,5 +1,6 @@
 // Two hosts with their sockets over a wire that loses, repeats, reorders and damages what the input
 // says. What one side reads is what the other wrote, and each connection comes to its end.
+// Target: tcp/*.cpp tcp/congestion/*.cpp tcp/stream/*.cpp
 #include <algorithm>
 #include <array>
 #include <cstdint>

@@ -1,4 +1,5 @@
 // The stream buffers against the plain reference; the calls come from the fuzzer's octets.
+// Target: tcp/stream/*
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes the inputs of the corpus that have names: what everybody would try first, as packets for
-wire_fuzz and frame_fuzz, and as the steps that host_fuzz and pair_fuzz read. Numbers come from where the fuzzers
-declare them.
+wire_fuzz and frame_fuzz, as the steps that host_fuzz and pair_fuzz read, and as lines of a control socket.
+Numbers come from where the fuzzers declare them.
 
     python3 tests/fuzz/seeds.py
 """
+import json
 import pathlib
 import re
 
@@ -338,8 +339,79 @@ FRAMES = {
 }
 
 
+# --- lines of a control socket
+
+def lines(kind, *values):
+    text = "".join((v if isinstance(v, str) else json.dumps(v, separators=(",", ":"))) + "\n" for v in values)
+    return [bytes([kind, 255]), text.encode()]  # 256 octets at once
+
+
+def asked(*requests):
+    return lines(0, *requests)
+
+
+def answered(*answers):
+    return lines(1, {"lastack": "0.1.0", "protocol": 1, "pid": 7}, *answers)
+
+
+def seen(kind, at=5, local="10.0.0.1:80", remote="10.0.0.2:5555", **more):
+    return {"at_us": at, "local": local, "remote": remote, "kind": kind, **more}
+
+
+def traced(*events, **more):
+    return {"begin": 0, "end": len(events), "keeps": 64, "from": 0, "now_us": 9000000,
+            "wall_us": 1700000000000000, "events": events, **more}
+
+
+def row(state="ESTABLISHED", local="10.0.0.1:80", remote="10.0.0.2:5555", **more):
+    return {"protocol": "tcp", "state": state, "local": local, "remote": remote, "recv_q": 0, "send_q": 3,
+            "since_ms": 100, **more}
+
+
+def timer(name, ms):
+    return {"name": name, "in_ms": ms, "retransmissions": 1}
+
+
+SYN_SEEN, DATA_SEEN = tcp(SYN, MSS, SCALE).hex(), tcp(ACK | PSH).hex()
+STEPS = [{"ago_ms": ms, "from": "SYN_SENT", "event": "syn", "to": "ESTABLISHED"} for ms in (7200000, 130000, 5)]
+FIGURES = {"ts": True, "sack": True, "congestion": "cubic", "snd_wscale": 7, "rcv_wscale": 7, "rto_ms": 204,
+           "rtt_ms": 1.25, "rttvar_ms": 0.5, "mss": 1448, "cwnd": 10, "bytes_acked": 7, "snd_wnd": 0}
+CONTROL = {
+    "questions": asked(*[{"ask": what} for what in ("ss", "trace", "nstat", "counters", "nothing")]),
+    "pages": asked({"ask": "trace", "from": 1, "most": 2}, {"ask": "trace", "from": -1}, {"ask": "trace", "most": "x"}),
+    "no-questions": asked("", "[]", "{", '{"ask":1}', "{}", {"ask": "pass", "way": 5}, {"ask": "x", "way": "in"}),
+    "nested": asked("[" * 70, '{"ask":"\\"]","x":' + "[" * 60 + "]" * 60 + "}"),
+    "a-trace": answered(traced(
+        seen("called", call="connect"), seen("sent", octets=0, header=SYN_SEEN, why="data"),
+        seen("transition", **{"from": "CLOSED", "event": "active_open", "to": "SYN_SENT"}),
+        seen("arrived", octets=100, header=DATA_SEEN, drop="paws"), seen("called", call="send", octets=9),
+        seen("sent", octets=9, header=DATA_SEEN, why="timeout", attempt=2, attempts=15, rto_us=400000))),
+    "calls": answered(traced(*[seen("called", call=call, remote="[fd00::2]:80", local="[fd00::1]:80") for call in
+                               ("none", "accept", "receive", "close", "discard_receive", "orphan", "abort")])),
+    "two-families": answered(traced(seen("sent", remote="[fd00::2]:80", octets=9, header=DATA_SEEN),
+                                    seen("arrived", local="[fd00::1]:80", header=DATA_SEEN))),
+    "no-trace": answered({"error": "it keeps none"}, traced(end=5), traced(seen("sent", header="0g")),
+                         traced(seen("sent", header="000")), traced({"kind": 3}), traced(begin=9)),
+    "rows": answered([row(), row("LISTEN", "[::]:80", "[::]:*", timer=timer("keepalive", 719000)),
+                      row("CLOSE_WAIT", orphan=True, timer=timer("on", 204), tcp=FIGURES, history=STEPS),
+                      row("TIME_WAIT", timer=timer("timewait", 45000)),
+                      row("CLOSED", "0.0.0.0:53", "0.0.0.0:*", protocol="udp")]),
+    "rates": answered([row(tcp={**FIGURES, "rtt_ms": ms, "cwnd": cwnd}) for ms, cwnd in
+                       ((1000, 1), (100, 10), (1, 10), (0.001, 100), (0, 1))]),
+    "odd-rows": answered([row(recv_q=-1), row("BOUND"), row(send_q="x"), row(local="10"), row(since_ms=1e300),
+                          row(timer="soon", tcp=7, history=[1, {}]), 5]),
+    "counters": answered({"started_us": 0, "at_us": 5000000, "counters": [["TcpInSegs", 3], ["IpInReceives", 0]]},
+                         {"started_us": 0, "at_us": 6000000, "counters": [["TcpInSegs", 9]]},
+                         {"started_us": -1, "at_us": 0, "counters": []},
+                         {"started_us": 0, "at_us": 0, "counters": [[1, 2]]}),
+    "no-host": lines(1, "7", {"protocol": "1"}, {"protocol": 2}, "[1e2,null,true,\"\\u00e9\"]"),
+    "an-event": [bytes([2, 1, 2, 3, 4, 5, 6, 7]), bytes(range(1, 80))],
+}
+
+
 def main():
-    for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE), ("frame", FRAMES)):
+    for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE), ("frame", FRAMES),
+                        ("control", CONTROL)):
         folder = HERE / "corpus" / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, steps in seeds.items():

@@ -15,10 +15,14 @@ class Tally {
   Tally(const Tally&) = delete;
   Tally& operator=(const Tally&) = delete;
   ~Tally() {
-    if (std::getenv("LASTACK_FUZZ_TALLY") != nullptr) tell();
+    if (tells_) tell();
   }
 
   void add(const host::Counters& counters) {
+    for (std::size_t i = 0; tells_ && i < tcp::kTable.size(); ++i) {
+      if (sum_.transitions[i] > 0 || counters.transitions[i] == 0) continue;
+      std::fprintf(stderr, "row %s\n", row_name(tcp::kTable[i]).c_str());
+    }
     add(sum_.transitions, counters.transitions);
     add(sum_.dropped, counters.dropped);
     add(sum_.malformed, counters.malformed);
@@ -47,6 +51,9 @@ class Tally {
     for (const std::string& name : names) std::fprintf(stderr, " %s", name.c_str());
     std::fprintf(stderr, "\n");
   }
+  static std::string row_name(const tcp::Row& row) {
+    return std::string(to_string(row.from)) + "/" + std::string(to_string(row.event));
+  }
   void tell() const {
     std::set<std::string> states;
     std::set<std::string> rows;
@@ -55,7 +62,7 @@ class Tally {
       const tcp::Row& row = tcp::kTable[i];
       states.emplace(to_string(row.from));
       states.emplace(to_string(row.to));
-      rows.insert(std::string(to_string(row.from)) + "/" + std::string(to_string(row.event)));
+      rows.insert(row_name(row));
     }
     line("states", states);
     line("rows", rows);
@@ -65,6 +72,7 @@ class Tally {
     line("icmp", counted<host::IcmpDrop>(sum_.icmp_dropped, 0));
   }
 
+  bool tells_ = std::getenv("LASTACK_FUZZ_TALLY") != nullptr;
   host::Counters sum_;
 };
 

@@ -5,8 +5,9 @@
 
 namespace lastack::fuzz {
 
-/// Adds what a host has counted. With LASTACK_FUZZ_TALLY=1 the program tells at its end which of
-/// the eleven states, rows of the table and reasons to drop were reached: fuzz.py reads it.
+/// Adds what a host has counted. With LASTACK_FUZZ_TALLY=1 the program tells each row of the table
+/// when it is first taken, and at its end which of the eleven states, rows and reasons to drop were
+/// reached: fuzz.py reads it.
 void tally(const host::Counters& counters);
 
 }  // namespace lastack::fuzz

@@ -49,6 +49,12 @@ class Alone : public testing::Test {
   }
   explicit Alone(Config c = config()) : host(std::move(c), Random(1)) {}
 
+  /// One of very many who need not exist.
+  static Endpoint forged(std::size_t i) {
+    return {wire::IpAddress::v4(10, static_cast<std::uint8_t>(1 + (i >> 16U) % 200),
+                                static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)),
+            static_cast<std::uint16_t>(1024 + i % 50000)};
+  }
   static Slice packet(const Segment& s) {
     wire::TcpHeader header{.source_port = s.from.port,
                            .destination_port = s.to.port,

@@ -134,11 +134,6 @@ class Flood : public Alone {
   }
   explicit Flood(bool cookies = true) : Alone(flooded(cookies)) {}
 
-  static Endpoint forged(std::size_t i) {
-    return {wire::IpAddress::v4(10, static_cast<std::uint8_t>(1 + (i >> 16U) % 200),
-                                static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)),
-            static_cast<std::uint16_t>(1024 + i % 50000)};
-  }
   void flood(std::size_t syns) {
     for (std::size_t i = 0; i < syns; ++i) {
       arrives({.flags = Flag::syn, .seq = Seq(static_cast<std::uint32_t>(i)), .from = forged(i)});

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
+
+#include "tools/sanitized.hpp"
 
 namespace lastack::host {
 namespace {
@@ -76,17 +79,59 @@ TEST(TimingWheel, AgreesWithAPlainOne) {
   }
 }
 
+/// A million at once, moved earlier, stopped and destroyed at random while others fire: what fires
+/// was due, less than a tick ago, and fires once. A timer costs 0.6 us of processor time, all that
+/// checks it here included (2-core Xeon; user time of the whole test):
+///   g++ -std=c++23 -O2 -Isrc -Iinclude -Itests tests/host/timing_wheel_test.cpp
+///     src/host/timing_wheel.cpp -lgtest_main -lgtest
 TEST(TimingWheel, AMillionTimers) {
-  TimingWheel wheel;
+  constexpr std::uint32_t kTimers = lastack_test::kSanitized ? 100'000 : 1'000'000;
+  constexpr TimePoint kEnd{60s};
   std::mt19937_64 random(5);
-  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
-    wheel.set(wheel.create(i),
-              TimePoint(Duration(static_cast<std::int64_t>(random() % 60'000'000))));
+  const auto below = [&random](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
+  TimingWheel wheel;
+  std::vector<TimerId> ids;
+  std::vector<TimePoint> plain;  // when each is due, by cookie; kNever for one that does not run
+  for (std::uint32_t i = 0; i < kTimers; ++i) {
+    ids.push_back(wheel.create(i));
+    plain.emplace_back(Duration(below(60'000'000)));
+    wheel.set(ids[i], plain[i]);
   }
+  TimePoint now{};
+  std::size_t destroyed = 0;
   std::vector<std::uint32_t> due;
-  wheel.advance(TimePoint(60s), due);
-  EXPECT_EQ(due.size(), 1'000'000U);
+  while (now < kEnd) {
+    for (int i = 0; i < 500; ++i) {
+      const auto which = static_cast<std::uint32_t>(below(kTimers));
+      if (plain[which] == kNever) continue;
+      switch (below(4)) {
+        case 0:
+          plain[which] = kNever;
+          wheel.stop(ids[which]);
+          break;
+        case 1:
+          plain[which] = kNever;
+          wheel.destroy(std::exchange(ids[which], kNoTimer));
+          ++destroyed;
+          break;
+        default:
+          plain[which] = std::min(plain[which], now + Duration(below(20'000'000)));
+          wheel.set_earlier(ids[which], plain[which]);
+      }
+    }
+    const TimePoint before = std::exchange(now, now + Duration(below(200'000)));
+    due.clear();
+    wheel.advance(now, due);
+    for (const std::uint32_t cookie : due) {
+      ASSERT_LE(plain[cookie], now) << "early, stopped or twice: " << cookie;
+      ASSERT_GT(plain[cookie] + TimingWheel::kTick, before) << "late: " << cookie;
+      plain[cookie] = kNever;
+    }
+  }
+  wheel.advance(kEnd + TimingWheel::kTick + 200ms, due);
   EXPECT_EQ(wheel.next_deadline(), kNever);
+  EXPECT_EQ(wheel.size(), kTimers - destroyed);
+  EXPECT_GT(destroyed, kTimers / 100);
 }
 
 }  // namespace

@@ -9,21 +9,14 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import checks
+from checks import check
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ["lastack", "liblastack-dev"]
 # What dpkg, and the triggers that it runs, keep for themselves.
 BOOKS = re.compile(r"var/(lib/dpkg|log|cache/(man|debconf|ldconfig))(/|$)|etc/ld\.so\.cache$|(tmp|root)/")
-
-failures = 0
-
-
-def check(name, good, why=""):
-    global failures
-    failures += not good
-    if not good and why:
-        print(why)
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
-    return good
 
 
 def run(*command, **options):
@@ -210,7 +203,7 @@ def main():
         finally:
             run("umount", "-R", "-l", text)
     check("this machine's own dpkg has seen nothing of it", ours() == before, ours())
-    return 1 if failures else 0
+    return checks.status()
 
 
 if __name__ == "__main__":

@@ -14,24 +14,16 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import checks
+from checks import check
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 V4, V6 = "10.9.0.2", "fd00:9::2"  # lastack's end of the wire
 KERNEL_V4, KERNEL_V6 = "10.9.0.1", "fd00:9::1"
 ETH_P_ALL = 3
-
-failures = 0
-
-
-def check(name, good, *details):
-    """One line for a thing checked; the details only where it is not so."""
-    global failures
-    failures += not good
-    if not good:
-        print("\n".join(str(detail) for detail in details if detail != ""))
-    print(f"{'ok' if good else 'not ok'} {name}\n", end="", flush=True)  # whole, also from threads
-    return good
 
 
 def run(*command, **options):
@@ -75,7 +67,7 @@ def in_namespace(main, *namespaces):
         main(folder)
         check("no device is left", until(lambda: devices() == before))
         check("no control socket is left", list(folder.glob("lastack/*.sock")) == [])
-    return 1 if failures else 0
+    return checks.status()
 
 
 def devices():

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Served, check, in_namespace, run,
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, Served, check, in_namespace, run,
                  syn_from_nobody, until)
 
 # What the kernel is in where lastack is in that: the connections below are made so.
@@ -329,6 +329,18 @@ def check_answers():
               done.returncode == code and said in done.stderr, done.returncode, done.stderr)
 
 
+def check_control(served):
+    """Whoever asks, and whatever: the host lives on."""
+    control = Control(served.pid)
+    for way in (5, None, ["in"], "up"):
+        try:
+            answer = control.ask("pause", way=way)
+        except RuntimeError as error:
+            answer = str(error)
+        check(f"a link has no way {json.dumps(way)}", "is no way of a link" in str(answer), answer)
+    check("and it still answers", control.ask("nstat")["counters"] != [])
+
+
 def main(folder):
     (folder / "index.html").write_text("hello\n")
     with Served("echo", "7", "forget", "8", "source", "19", "turn", f"90={3 << 20}", "http",
@@ -347,6 +359,7 @@ def main(folder):
         check_extended_and_processes(served)
         check_watch()
         check_answers()
+        check_control(served)
         for sock in held:
             sock.close()
 

@@ -7,19 +7,13 @@ import pathlib
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import checks
+from checks import check
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEEDS = int(os.environ.get("LASTACK_SIM_SEEDS", "2000"))
 SANITIZED = 200
-
-failures = 0
-
-
-def check(name, good, why=""):
-    global failures
-    failures += not good
-    if not good and why:
-        print(why)
-    print(f"{'ok' if good else 'not ok'} {name}", flush=True)
 
 
 def command_of(preset):
@@ -69,7 +63,7 @@ def main():
         same = sim("release", "--seeds", f"1..{SANITIZED}")
         check("the same packets at the same times in both builds",
               bool(sanitized and same) and sanitized["trace_hash"] == same["trace_hash"])
-    return failures > 0
+    return checks.status()
 
 
 if __name__ == "__main__":

@@ -47,64 +47,62 @@ def build(preset, *targets):
     return done.returncode == 0
 
 
-def run_gtest(program, count):
+# How many programs of a part run side by side; what they say stays in order. Those against the kernel wait
+# for most of their time, each in a network namespace of its own.
+SIDE_BY_SIDE = {"linux": 3, "unit": 2}
+
+
+def run_each(part, run_one, programs, count):
+    """run_one(program) returns what there is to say, and how many passed, failed and were skipped."""
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE.get(part, 1)) as pool:
+        for told, *counts in pool.map(run_one, programs):
+            print("".join(f"{line}\n" for line in told), end="", flush=True)
+            count.add(*counts)
+
+
+def executables(folder, pattern="*"):
+    return [path for path in sorted(folder.glob(pattern)) if path.is_file() and os.access(path, os.X_OK)]
+
+
+def run_gtest(program):
+    name = program.relative_to(ROOT)
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder, "report.json")
         done = run([program, f"--gtest_output=json:{report}", "--gtest_brief=1"], timeout=900)
         if not report.exists():  # it died before it could tell
-            print(done.stdout[-20000:])
-            print(f"not ok {program.relative_to(ROOT)} (exit {done.returncode})")
-            count.add(failed=1)
-            return
+            return [done.stdout[-20000:], f"not ok {name} (exit {done.returncode})"], 0, 1, 0
         result = json.loads(report.read_text())
     skipped = sum(1 for suite in result["testsuites"] for case in suite["testsuite"]
                   if case.get("result") == "SKIPPED")
     failed = result["failures"] + result.get("errors", 0)
     if failed == 0 and done.returncode != 0:  # a leak is found after the last test
         failed = 1
-    if failed:
-        print(done.stdout[-20000:])
-        print(f"not ok {program.relative_to(ROOT)}: {failed} failed")
-    count.add(result["tests"] - result["failures"] - skipped, failed, skipped)
+    told = [done.stdout[-20000:], f"not ok {name}: {failed} failed"] if failed else []
+    return told, result["tests"] - result["failures"] - skipped, failed, skipped
 
 
 def unit(count):
     for preset in ("debug", "asan"):
-        if not build(preset):
+        if build(preset):
+            run_each("unit", run_gtest, executables(ROOT / "build" / preset / "tests", "test_*"), count)
+        else:
             count.add(failed=1)
-            continue
-        for program in sorted((ROOT / "build" / preset / "tests").glob("test_*")):
-            if program.is_file() and os.access(program, os.X_OK):
-                run_gtest(program, count)
 
 
-def run_script(script, count):
+def run_script(script):
     done = run([script], timeout=1500)
     lines = [m for m in map(TAP.match, done.stdout.splitlines()) if m]
-    failed = sum(1 for m in lines if m[1] == "not ok")
+    passed, failed, skipped = (sum(1 for m in lines if m[1] == word) for word in ("ok", "not ok", "skip"))
+    told = [m[0] for m in lines if m[1] == "skip"]
+    name = script.relative_to(ROOT)
     if done.returncode != 0 and failed == 0:
         failed = 1
     if not lines and failed == 0:
-        print(f"not ok {script.relative_to(ROOT)}: it tested nothing")
+        told.append(f"not ok {name}: it tested nothing")
         failed = 1
-    told = [m[0] for m in lines if m[1] == "skip"]
-    if failed:
-        told = [done.stdout[-20000:], f"not ok {script.relative_to(ROOT)} (exit {done.returncode})", *told]
-    print("".join(f"{line}\n" for line in told), end="", flush=True)
-    count.add(sum(1 for m in lines if m[1] == "ok"), failed,
-              sum(1 for m in lines if m[1] == "skip"))
-
-
-# How many scripts of a part run side by side. Those against the kernel wait for most of their time, each
-# in a network namespace of its own.
-SIDE_BY_SIDE = {"linux": 3}
-
-
-def scripts(part, count):
-    found = [script for script in sorted((ROOT / "tests" / part).iterdir())
-             if script.is_file() and os.access(script, os.X_OK)]
-    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE.get(part, 1)) as pool:
-        list(pool.map(lambda script: run_script(script, count), found))
+    elif failed:
+        told = [done.stdout[-20000:], f"not ok {name} (exit {done.returncode})", *told]
+    return told, passed, failed, skipped
 
 
 NEEDS = {"explore": ["release"], "sim": ["release"], "linux": ["release"],
@@ -117,8 +115,7 @@ def run_part(part):
     if part == "unit":
         unit(count)
     elif all(build(preset) for preset in NEEDS.get(part, [])):
-        if (ROOT / "tests" / part).is_dir():
-            scripts(part, count)
+        run_each(part, run_script, executables(ROOT / "tests" / part), count)
     else:
         count.add(failed=1)
     print(f"{part}: {count.text()} ({time.monotonic() - begin:.0f} s)", flush=True)

@@ -4,20 +4,14 @@
 #include <cstdlib>
 
 #include "tcp/stream/calls.hpp"
+#include "tools/sanitized.hpp"
 
 namespace lastack_test {
 namespace {
 
 // Sanitizers are slow; the million is for the builds without.
-#if defined(__has_feature)
-#define LASTACK_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define LASTACK_SANITIZED 1
-#else
-#define LASTACK_SANITIZED 0
-#endif
 constexpr int kSeeds = 20;
-constexpr int kCallsPerSeed = LASTACK_SANITIZED ? 10'000 : 50'000;
+constexpr int kCallsPerSeed = kSanitized ? 10'000 : 50'000;
 
 /// LASTACK_SEED replays one seed that failed.
 template <typename Random>
