@@ -118,8 +118,9 @@ class Sniffer:
     """The segments that the kernel sends, as they pass the device."""
 
     def __init__(self):
+        SO_RCVBUFFORCE = 33  # whatever the system allows others
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * MIB)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 * MIB)
         self.socket.bind(("la0", ETH_P_ALL))
         self.socket.setblocking(False)
         self.pure_acks = 0

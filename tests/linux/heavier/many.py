@@ -115,7 +115,7 @@ def main(_):
         check(f"{many} connections are established at once", until(lambda: established() == many),
               established())
         print(f"{many} connections in {took:.1f} s; {each:.0f} octets of memory each", file=sys.stderr)
-        check("a connection costs what was promised, and what its server keeps", each < 2048, each)
+        check("a connection costs what was promised, and what its server keeps", each < 1024, each)
         turn, again = round_trip(socks), round_trip(alone)
         print(f"a round trip: {one:.0f} us alone, {again:.0f} us among them, {turn:.0f} us in turn",
               file=sys.stderr)
