@@ -3,7 +3,8 @@
 
 A part is what tests/PART holds: each executable script there prints lines `ok NAME`,
 `not ok NAME` or `skip NAME: WHY`, one for each thing it tested; anything else it prints is shown
-only when it fails. The part `unit` is the GoogleTest programs of two builds.
+only when it fails. The part `unit` is the GoogleTest programs of two builds. At the end one more thing is
+tested: that nothing of what ran is left on the machine.
 """
 import concurrent.futures
 import contextlib
