@@ -250,7 +250,7 @@ class Capture:
             self.pokes()
             return os.path.exists(self.file) and os.path.getsize(self.file) > 1000
 
-        if not until(sees, 60):
+        if not until(sees, 180):
             raise RuntimeError("tshark captures nothing")
         return self
 
