@@ -21,6 +21,9 @@
 namespace lastack::cli {
 namespace {
 
+/// A bad wire treats packets one by one, so none may be several in one, or unfinished.
+bool offloads(const DeviceOptions& options) { return !options.no_offload && options.wire.empty(); }
+
 Failure device_failure(const link::TunError& error, const DeviceOptions& options) {
   const bool tap = !options.tap.empty();
   std::string text = fmt::format("can't {}: {}", error.what, std::strerror(error.error));
@@ -33,12 +36,13 @@ Failure device_failure(const link::TunError& error, const DeviceOptions& options
     text += "\n  another program has it open; choose another name";
   } else if (error.error == ENOENT) {
     text += "\n  as root:  modprobe tun";
+  } else if (error.error == EOPNOTSUPP) {
+    text += offloads(options)
+                ? "\n  another program has it open without them: give --no-offload"
+                : "\n  another program has it open with them: leave --no-offload and --wire out";
   }
   return {text, kFailed};
 }
-
-/// A bad wire treats packets one by one, so none may be several in one, or unfinished.
-bool offloads(const DeviceOptions& options) { return !options.no_offload && options.wire.empty(); }
 
 Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e6)); }
 

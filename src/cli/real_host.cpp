@@ -12,9 +12,15 @@
 #include "control/trace_events.hpp"
 
 namespace lastack::cli {
+namespace {
+
+constexpr Duration kMostChallenge = 200ms;  // that a peer may take to challenge a reset
+
+}  // namespace
 
 RealHost::RealHost(const DeviceOptions& options)
-    : config_(config_of(options)),
+    : device_name_(options.tap.empty() ? options.tun : options.tap),
+      config_(config_of(options)),
       device_(open_device(options, config_)),
       wire_(wire_around(*device_, options)),
       host_(config_, system_random()),
@@ -58,7 +64,16 @@ void RealHost::deliver(Duration most) {
   const TimePoint until = io::monotonic_now() + most;
   signal_ = 0;
   driver_.turn();
+  answer_challenges();
   while (signal_ == 0 && waits_for_ack() && io::monotonic_now() < until) turn(until);
+}
+
+/// A peer that lacks octets of those that we sent challenges our reset (RFC 5961 §3). Where nobody
+/// answers that with one that is exact, it keeps the connection.
+void RealHost::answer_challenges() {
+  if (host_.counters().resets_out == resets_before_) return;
+  const TimePoint until = io::monotonic_now() + kMostChallenge;
+  while (io::monotonic_now() < until) turn(until);
 }
 
 void RealHost::flush() {
@@ -67,6 +82,7 @@ void RealHost::flush() {
     loop_.wait(driver_.next_deadline());
     driver_.turn();
   }
+  answer_challenges();
 }
 
 /// Whether a connection has octets, or its FIN, that were not acknowledged.
@@ -87,7 +103,14 @@ void RealHost::turn(TimePoint until) {
   // waits for, and nothing else comes.
   const bool look = due && !on_event;
   loop_.wait(look ? TimePoint{} : std::min(driver_.next_deadline(), until));
-  if (!device_->alive()) throw Failure{"the device was deleted", kFailed};
+  resets_before_ = host_.counters().resets_out;
+  if (!device_->alive()) {
+    throw Failure{
+        fmt::format("{} was deleted, and all connections with it\n"
+                    "  start again to make it anew, or as root:  ip tuntap add dev {} ...",
+                    device_name_, device_name_),
+        kFailed};
+  }
 }
 
 void RealHost::tell_news() {

@@ -48,6 +48,7 @@ class RealHost {
   [[nodiscard]] bool addresses_decided() const;
   [[nodiscard]] bool addresses_left() const;
   [[nodiscard]] bool waits_for_ack() const;
+  void answer_challenges();
   void tell_news();
   void watch_device(bool on);
   nlohmann::json answer(const nlohmann::json& request);
@@ -56,6 +57,7 @@ class RealHost {
   [[nodiscard]] Counted counted() const;
 
   int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
+  std::string device_name_;
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;
   std::unique_ptr<link::ImpairedBothWays> wire_;  ///< around the device; may be null
@@ -65,6 +67,7 @@ class RealHost {
   io::HostDriver driver_;
   control::Server control_;
   int signal_ = 0;
+  std::uint64_t resets_before_ = 0;  ///< those sent until the last turn
   TimePoint started_ = io::monotonic_now();
 };
 

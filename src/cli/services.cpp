@@ -122,6 +122,11 @@ std::optional<std::uint64_t> number(const std::string& text) {
   return value;
 }
 
+std::uint32_t backlog_of(const ServiceSpec& spec) {
+  if (spec.kind != "ignore") return kBacklog;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(*number(spec.argument), UINT16_MAX));
+}
+
 std::unique_ptr<Session> make_session(const ServiceSpec& spec) {
   if (spec.kind == "echo") return std::make_unique<Echo>();
   if (spec.kind == "discard" || spec.kind == "sink") return std::make_unique<Discard>();
@@ -139,6 +144,7 @@ std::vector<std::pair<std::string, std::string>> service_kinds() {
           {"source PORT", "sends without end, also after the peer's FIN, until a reset"},
           {"turn PORT=OCTETS", "reads to the peer's FIN, then sends OCTETS, then closes"},
           {"forget PORT", "reads to the peer's FIN and never closes"},
+          {"ignore PORT=N", "accepts nobody: N connections may wait, and do"},
           {"http PORT=FOLDER", "files of FOLDER"},
           {"udp-echo PORT", "sends each datagram back to where it came from"},
           {"udp-discard PORT", "reads datagrams and forgets them"}};
@@ -165,10 +171,11 @@ ParsedServices parse_services(const std::vector<std::string>& words) {
     }
     spec.port = static_cast<std::uint16_t>(*port);
     if (equals != std::string::npos) spec.argument = rest.substr(equals + 1);
-    const bool wants = spec.kind == "http" || spec.kind == "turn";
-    if (wants && (spec.argument.empty() || (spec.kind == "turn" && !number(spec.argument)))) {
+    const bool counts = spec.kind == "turn" || spec.kind == "ignore";
+    const bool wants = spec.kind == "http" || counts;
+    if (wants && (spec.argument.empty() || (counts && !number(spec.argument)))) {
       parsed.error = "write " + known->first + ", as in '" + spec.kind + " " +
-                     std::to_string(spec.port) + (spec.kind == "turn" ? "=1000000'" : "=.'");
+                     std::to_string(spec.port) + (counts ? "=1000'" : "=.'");
       return parsed;
     }
     parsed.services.push_back(std::move(spec));
@@ -182,7 +189,7 @@ std::optional<std::string> Services::add(const ServiceSpec& spec, bool v4, bool 
     const auto any = *wire::IpAddress::parse(six ? "::" : "0.0.0.0");
     const socket::Fd fd = *sockets_->socket();
     const auto bound = sockets_->bind(fd, {any, spec.port});
-    const auto result = bound ? sockets_->listen(fd, kBacklog, now) : bound;
+    const auto result = bound ? sockets_->listen(fd, backlog_of(spec), now) : bound;
     if (!result) {
       return "can't listen on port " + std::to_string(spec.port) + ": " +
              std::string(to_string(result.error()));
@@ -207,6 +214,7 @@ void Services::on_event(const host::HostEvent& event, TimePoint now) {
 }
 
 void Services::accept_all(const Listening& listening, TimePoint now) {
+  if (listening.spec.kind == "ignore") return;
   while (running_.size() < most_sessions_) {
     const auto fd = sockets_->accept(listening.fd);
     if (!fd) return;

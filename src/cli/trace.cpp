@@ -223,7 +223,10 @@ void TraceFile::add(std::size_t host, const TracedEvent& event) {
 void TraceFile::flush() {
   capture_.flush();
   if (std::fflush(file_.get()) != 0 || !sink_.ok()) {
-    throw Failure{fmt::format("can't write all of {}: {}", path_, std::strerror(errno))};
+    throw Failure{
+        fmt::format("can't write all of {}: {}\n"
+                    "  make room, or name a file elsewhere; --pid and a filter write less",
+                    path_, std::strerror(errno))};
   }
 }
 

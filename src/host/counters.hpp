@@ -76,6 +76,11 @@ struct TcpCounters {
   std::uint64_t passive_opens = 0;
   std::uint64_t timeouts = 0;  ///< of the retransmission timer
   std::uint64_t syn_retransmissions = 0;
+  std::uint64_t pure_acks = 0;         ///< that came in and were taken: no octets, SYN or FIN
+  std::uint64_t delayed_acks = 0;      ///< that the timer made due
+  std::uint64_t challenge_acks = 0;    ///< RFC 5961: to a SYN, a RST or an ACK that may be blind
+  std::uint64_t sack_recoveries = 0;   ///< fast recoveries begun where SACK was agreed on
+  std::uint64_t plain_recoveries = 0;  ///< and where it was not
   std::uint64_t window_probes = 0;
   std::uint64_t keepalives = 0;
   std::uint64_t abort_on_close = 0;    ///< closed with octets unread

@@ -281,6 +281,7 @@ void Host::connection_due(std::uint32_t index, TimePoint now) {
   if (after.unanswered > before.unanswered) {
     ++(before.mode == tcp::Retransmission::persist ? counts.window_probes : counts.timeouts);
   }
+  counts.delayed_acks += before.delayed_ack <= now ? 1 : 0;
   counts.keepalives += after.keepalives > before.keepalives ? 1 : 0;
   const bool gave_up = fx.taken_count > 0 && fx.transitions().back().event == tcp::Event::gave_up;
   counts.abort_on_timeout += gave_up ? 1 : 0;

@@ -263,6 +263,11 @@ class Host {
   std::size_t run_to_connection(std::uint32_t index, const wire::ParsedIp& ip,
                                 const wire::ParsedTcp& tcp, std::span<const Slice> packets,
                                 TimePoint now);
+  void count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
+                            bool recovered_before);
+  void count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
+                       const tcp::ChallengeBudget& before, const tcp::ChallengeBudget& after,
+                       TimePoint now);
   void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
                      TimePoint now);
   void keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx);

@@ -90,6 +90,30 @@ void Host::keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx) 
   }
 }
 
+/// Of a segment without octets: whether it was an ACK and no more, and whether it was the one that
+/// began a recovery.
+void Host::count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
+                                bool recovered_before) {
+  const wire::Flags flags = header.flags;
+  const bool more =
+      flags.has(wire::Flag::syn) || flags.has(wire::Flag::fin) || flags.has(wire::Flag::rst);
+  if (more || drop != tcp::Drop::none) return;
+  ++counters_.tcp.pure_acks;
+  if (recovered_before || tcb.recovery.phase() != tcp::Recovery::Phase::fast) return;
+  ++(tcb.sack ? counters_.tcp.sack_recoveries : counters_.tcp.plain_recoveries);
+}
+
+/// Not every ACK that the budget paid for is one of RFC 5961's: it pays for those to old ACKs, too.
+void Host::count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
+                           const tcp::ChallengeBudget& before, const tcp::ChallengeBudget& after,
+                           TimePoint now) {
+  using tcp::Drop;
+  if (drop == Drop::none || after.spent(now) == before.spent(now)) return;
+  const bool blind = drop == Drop::rst_not_exact || drop == Drop::ack_unsent ||
+                     drop == Drop::ack_too_old || header.flags.has(wire::Flag::syn);
+  if (blind) ++counters_.tcp.challenge_acks;
+}
+
 void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
                          TimePoint now) {
   ConnectionEntry& entry = connections_[index];
@@ -97,7 +121,12 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local).has_value();
+  const tcp::Tcb& tcb = entry.connection.tcb();
+  const tcp::ChallengeBudget challenges = tcb.challenges;
+  const bool recovers = tcb.recovery.phase() == tcp::Recovery::Phase::fast;
   const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now, listened);
+  if (size == 0) count_without_octets(tcp.header, fx.drop, tcb, recovers);
+  count_challenge(tcp.header, fx.drop, challenges, tcb.challenges, now);
   if (!fx.accepted.empty()) {
     counters_.octets_in += static_cast<std::size_t>(fx.accepted.size());
     keep(entry, run, fx);
@@ -107,8 +136,7 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   if (!over) return;
   // RFC 6191: the SYN belongs to a new connection.
   const Flow flow = entry.flow;
-  const tcp::Tcb& t = entry.connection.tcb();
-  const Seq snd_nxt = t.iss + 1 + static_cast<std::uint32_t>(t.snd.max);
+  const Seq snd_nxt = tcb.iss + 1 + static_cast<std::uint32_t>(tcb.snd.max);
   remove_from_table(entry, index);
   to_listener(flow, tcp, run.packets[0], now, snd_nxt);
 }
@@ -120,7 +148,9 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   SynRcvdEntry& entry = syn_rcvd_[index];
   const auto& settings = settings_of(listeners_[entry.listener].settings);
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
+  const tcp::ChallengeBudget challenges = entry.record.challenges;
   const auto step = entry.record.segment_arrives(tcp.header, size, settings, now);
+  count_challenge(tcp.header, step.fx.drop, challenges, entry.record.challenges, now);
   note(entry.flow, step.fx, now);
   if (step.fx.reset.wanted) reply_reset(entry.flow, step.fx.reset);
   if (!step.grows) {
@@ -175,8 +205,10 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const bool listened =
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local).has_value();
+  const tcp::ChallengeBudget challenges = entry.record.challenges();
   const auto fx =
       entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);
+  count_challenge(tcp.header, fx.drop, challenges, entry.record.challenges(), now);
   note(flow, fx, now);
   if (entry.record.state() == tcp::State::time_wait) {
     minds_deadline(entry.timer, entry.record.next_deadline());

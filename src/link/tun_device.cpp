@@ -45,6 +45,8 @@ constexpr std::size_t kLargest = 65535 + wire::kEthernetHeader + sizeof(VnetHead
 constexpr std::size_t kSmall = 2048;  // a packet up to here moves into a block of its own
 constexpr std::size_t kBatch = 64;    // packets read before the host gets its turn
 constexpr std::size_t kMostPieces = 64;
+constexpr int kQueue =
+    8192;  // packets that may wait for us; the kernel's own 500 are a burst of few
 
 /// linux/ipv6.h's, which can't stand beside netinet/in.h.
 struct In6Ifreq {
@@ -145,6 +147,16 @@ std::expected<int, TunError> TunDevice::open_device(const TunOptions& options, M
     ::close(fd);
     return std::unexpected(error);
   }
+  // Who has it open already has chosen whether there are headers of offloads: the flags that were
+  // asked for change nothing then.
+  const bool headers = ::ioctl(fd, TUNGETIFF, &request) == 0
+                           ? (request.ifr_flags & IFF_VNET_HDR) != 0
+                           : options.offload;
+  if (headers != options.offload) {
+    ::close(fd);
+    return std::unexpected(TunError{
+        "use " + device + (options.offload ? " with offloads" : " without offloads"), EOPNOTSUPP});
+  }
   const unsigned long offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
   if (options.offload && ::ioctl(fd, TUNSETOFFLOAD, offloads) < 0) {
     const TunError error = failed("set offloads of " + device);
@@ -178,7 +190,7 @@ std::expected<void, TunError> TunDevice::give_address(const wire::Prefix& addres
   const int result = ::ioctl(control6, SIOCSIFADDR, &six);
   const TunError error = failed(what);
   ::close(control6);
-  if (result < 0) return std::unexpected(error);
+  if (result < 0 && error.error != EEXIST) return std::unexpected(error);
   return {};
 }
 
@@ -200,6 +212,12 @@ std::expected<void, TunError> TunDevice::bring_up() {
   request.ifr_mtu = mtu_;
   if (::ioctl(control_, SIOCSIFMTU, &request) < 0) {
     return std::unexpected(failed("set the MTU of " + name_));
+  }
+  if (::ioctl(control_, SIOCGIFTXQLEN, &request) == 0 && request.ifr_qlen < kQueue) {
+    request.ifr_qlen = kQueue;
+    if (::ioctl(control_, SIOCSIFTXQLEN, &request) < 0) {
+      return std::unexpected(failed("lengthen the queue of " + name_));
+    }
   }
   if (::ioctl(control_, SIOCGIFFLAGS, &request) < 0) {
     return std::unexpected(failed("read the flags of " + name_));

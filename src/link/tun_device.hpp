@@ -39,8 +39,8 @@ class TunDevice : public Link {
  public:
   ~TunDevice() override;
 
-  /// Gives the kernel's end an address and its network, and brings the device up. Needs
-  /// CAP_NET_ADMIN.
+  /// Gives the kernel's end an address and its network; one that it has already is fine. Needs
+  /// CAP_NET_ADMIN, as the next one does, which brings the device up with room for bursts.
   [[nodiscard]] std::expected<void, TunError> give_address(const wire::Prefix& address);
   [[nodiscard]] std::expected<void, TunError> bring_up();
   /// Whether the kernel uses the IPv6 addresses that it has on the device. It takes a moment, also

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The kernel as the other end, over a TUN device in a network namespace of the test's own."""
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -9,8 +10,8 @@ import sys
 import threading
 import time
 
-from lab import (COMMAND, MIB, V4, V6, Served, check, connect, end_of, in_namespace, is_refused,
-                 kernel_states, pattern, read_all, run, until)
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, Served, check, connect, end_of, in_namespace,
+                 is_refused, kernel_states, pattern, quiet_tun, read_all, run, until)
 
 
 def fetch_a_gibibyte(folder):
@@ -186,6 +187,37 @@ def ends_well():
         check(f"{host}: and the exit code is 0", served.code == 0, served.code)
 
 
+def prepared_devices():
+    """Made by somebody else: with the addresses already, and with or without the header of offloads."""
+    command = [COMMAND, "serve", "echo", "7", "--tun", "la0", "--ip", V4 + "/24", "--peer", KERNEL_V4,
+               "--ip", V6 + "/64", "--peer", KERNEL_V6]
+    for offload, fits, not_fit in ((True, [], ["--no-offload"]), (False, ["--wire", "delay=1ms"], [])):
+        with quiet_tun(offload=offload):
+            with Serving([*command, *fits]) as served:
+                good = echoes(V4) and echoes(V6)
+            check(f"--peer on a device that has the addresses already {' '.join(fits)}",
+                  good and served.code == 0, served.code)
+            done = run(*command, *not_fit, timeout=60)
+            wanted = "leave --no-offload and --wire out" if offload else "give --no-offload"
+            check(f"somebody holds the device {'with' if offload else 'without'} offloads: it says what to do",
+                  done.returncode == 1 and "can't use TUN device la0 with" in done.stderr
+                  and wanted in done.stderr, done)
+    with Served("echo", "7"):
+        shown = json.loads(run("ip", "-j", "link", "show", "la0").stdout)[0]
+        check("a device that it makes has room for a burst of many", shown["txqlen"] >= 8192, shown)
+
+
+class Serving(Served):
+    def __init__(self, command):
+        self.command = command
+
+
+def echoes(host):
+    with connect(host, 7) as sock:
+        sock.sendall(b"hello")
+        return sock.recv(5) == b"hello"
+
+
 def clear_errors():
     done = run(COMMAND, "serve", "echo", "7", "--tun", "a-name-that-is-too-long", "--ip", V4 + "/24")
     check("a device name that can't be is said clearly",
@@ -205,6 +237,7 @@ def main(folder):
     nothing_malformed(folder)
     refused()
     ends_well()
+    prepared_devices()
     clear_errors()
 
 

@@ -1,22 +1,18 @@
 #!/usr/bin/env python3
 """IP against the kernel: packets in pieces both ways, errors, and a path that takes less."""
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
 import socket
 import struct
-import subprocess
 import sys
-import threading
 import time
 
-from lab import (COMMAND, ETH_P_ALL, MIB, V4, V6, Served, check, checksum, in_namespace, must, pattern,
+from lab import (COMMAND, ETH_P_ALL, MIB, V4, V6, Namespace, Served, check, checksum, in_namespace, must, pattern,
                  read_all)
 
 MTU = 1500
-CLONE_NEWNET = 0x40000000
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_RECVERR = 10, 0, 11
 
 
@@ -159,42 +155,6 @@ def never_whole():
 
 
 # --- a path that takes less: lastack - here - router - far, 1280 octets between here and the router
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Namespace:
-    """A network namespace that lives as long as a process in it."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-        self.pid = self.holder.pid
-        mine = os.stat("/proc/self/ns/net").st_ino
-        while os.stat(f"/proc/{self.pid}/ns/net").st_ino == mine:
-            time.sleep(0.01)
-
-    def run(self, *command):
-        return must("nsenter", "-t", str(self.pid), "-n", *command)
-
-    def socket(self, family):
-        """A socket of that namespace, made by a thread that goes there."""
-        made = []
-
-        def make():
-            descriptor = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY)
-            assert libc.setns(descriptor, CLONE_NEWNET) == 0
-            os.close(descriptor)
-            made.append(socket.socket(family))
-
-        thread = threading.Thread(target=make)
-        thread.start()
-        thread.join()
-        return made[0]
-
-    def end(self):
-        self.holder.kill()
-        self.holder.wait()
-
 
 @contextlib.contextmanager
 def narrow_path():

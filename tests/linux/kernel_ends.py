@@ -241,6 +241,8 @@ def the_kernel_forgets(family):
         drops = served.counters()["dropped"]
         check(f"IPv{family}: and its SYN was challenged, not believed", drops["syn_in_window"] +
               drops["outside_window"] + drops["old_duplicate"] + drops["paws"] > 0, drops)
+        shown = run(COMMAND, "nstat", "-asz", "TcpExtTCPChallengeACK").stdout.split()
+        check(f"IPv{family}: and nstat counts the challenge", shown[1:] and int(shown[2]) >= 1, shown)
         again.close()
         control.close()
 

@@ -7,7 +7,8 @@ import pathlib
 import socket
 import sys
 
-from lab import COMMAND, V4, V6, Served, check, connect, in_namespace, run, until
+from lab import (COMMAND, ETH_P_ALL, MIB, V4, V6, Served, check, connect, in_namespace, read_all, run,
+                 until)
 
 # Names that older kernels do not have.
 NEW = {"TcpExtBeyondWindow", "IcmpOutRateLimitHost", "Icmp6OutRateLimitHost", "UdpMemErrors",
@@ -113,6 +114,73 @@ def resets():
         both.same("a reset", "TcpEstabResets", "TcpOutRsts")
 
 
+class Sniffer:
+    """The segments that the kernel sends, as they pass the device."""
+
+    def __init__(self):
+        SO_RCVBUFFORCE = 33  # whatever the system allows others
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 * MIB)
+        self.socket.bind(("la0", ETH_P_ALL))
+        self.socket.setblocking(False)
+        self.pure_acks = 0
+
+    def look(self):
+        """Counts those that acknowledge and no more."""
+        SYN_FIN_RST, ACK = 0x07, 0x10
+        while True:
+            try:
+                packet, origin = self.socket.recvfrom(70000)
+            except BlockingIOError:
+                return self.pure_acks
+            v4 = packet[0] >> 4 == 4
+            if origin[2] != socket.PACKET_OUTGOING or packet[9 if v4 else 6] != socket.IPPROTO_TCP:
+                continue
+            total = int.from_bytes(packet[2:4], "big") if v4 else 40 + int.from_bytes(packet[4:6], "big")
+            tcp = packet[20 if v4 else 40:total]
+            if len(tcp) == tcp[12] // 16 * 4 and tcp[13] & (SYN_FIN_RST | ACK) == ACK:
+                self.pure_acks += 1
+
+
+def acks():
+    with Served("echo", "7", "sink", "9", more=("--no-offload",)):
+        whole, wire = Both(), Sniffer()
+        socks = [connect(host, 9) for host in (V4, V6)]
+        for sock in socks:  # the first is answered at once: then the window outgrows what a SYN,ACK can say
+            sock.sendall(b"x")
+        lies = lambda: [line.split()[2] for line in run("ss", "-Htn", "dport = :9").stdout.splitlines()]
+        until(lambda: lies() == ["0", "0"])
+        both = Both()
+        for count, sock in enumerate(socks * 2, 1):
+            sock.sendall(b"x")  # nothing is sent back that the ACK could ride on
+            both.ours_is("an octet alone", TcpExtDelayedACKs=count)
+        for sock in [connect(host, 7) for host in (V4, V6)] + socks:
+            sock.sendall(os.urandom(200_000))
+            sock.shutdown(socket.SHUT_WR)
+            read_all(sock)
+            sock.close()
+        seen = lambda: (whole.now()[0]["TcpExtTCPPureAcks"], wire.look())
+        check("ACKs without octets are as many as pass the device",
+              until(lambda: seen()[0] == seen()[1] > 8), seen())
+
+
+def recoveries():
+    """What is lost is sent again before a timer says so, with SACK and without."""
+    for sack, name, other in ((1, "TcpExtTCPSackRecovery", "TcpExtTCPRenoRecovery"),
+                              (0, "TcpExtTCPRenoRecovery", "TcpExtTCPSackRecovery")):
+        pathlib.Path("/proc/sys/net/ipv4/tcp_sack").write_text(str(sack))
+        with Served("turn", f"90={4 * MIB}", more=("--wire", "loss=2%,seed=1")):
+            both = Both()
+            with connect(V4, 90) as sock:
+                sock.shutdown(socket.SHUT_WR)
+                size, _ = read_all(sock)
+            ours = both.now()[0]
+            check(f"a bad wire, SACK {'on' if sack else 'off'}: {name}, and each sent again at once",
+                  size == 4 * MIB and 0 < ours[name] <= ours["TcpExtTCPFastRetrans"] and ours[other] == 0,
+                  {key: ours[key] for key in (name, other, "TcpExtTCPFastRetrans")})
+    pathlib.Path("/proc/sys/net/ipv4/tcp_sack").write_text("1")
+
+
 def datagrams():
     with Served("udp-echo", "7", "udp-discard", "9"):
         both = Both()
@@ -186,6 +254,8 @@ def main(_):
     scripted_talk()
     to_closed_ports()
     resets()
+    acks()
+    recoveries()
     datagrams()
     history()
 

@@ -3,9 +3,12 @@
 
 A part is what tests/PART holds: each executable script there prints lines `ok NAME`,
 `not ok NAME` or `skip NAME: WHY`, one for each thing it tested; anything else it prints is shown
-only when it fails. The part `unit` is the GoogleTest programs of two builds.
+only when it fails. The part `unit` is the GoogleTest programs of two builds. At the end one more thing is
+tested: that nothing of what ran is left on the machine.
 """
 import concurrent.futures
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -122,11 +125,59 @@ def run_part(part):
     return count
 
 
+# --- what is left behind
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def names_in(folder, pattern="*"):
+    return {str(path) for path in pathlib.Path(folder).glob(pattern)}
+
+
+def traces():
+    """{kind: names} of what tests could leave on the machine; processes are told apart by whose they are."""
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    folders = {os.environ.get("XDG_RUNTIME_DIR") or "/run", "/run"}
+    return {"device": names_in("/sys/class/net"),
+            "control socket": set().union(*(names_in(f"{folder}/lastack", "*.sock") for folder in folders)),
+            "network namespace": names_in("/run/netns") | {line.split()[4] for line in mounts if " - nsfs " in line}}
+
+
+def processes():
+    """Those that tests have started and nobody has waited for: orphans of ours are ours."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    found = set()
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            head, _, tail = stat.read_text(errors="replace").rpartition(")")
+            if int(tail.split()[1]) == os.getpid():
+                found.add(head + ")")
+    return found
+
+
+def left_since(before):
+    """Lines that name it; what is going is given the time to go."""
+    end = time.monotonic() + 10
+    while True:
+        left = [f"{kind} {name}" for kind, names in traces().items() for name in sorted(names - before[kind])]
+        left += [f"process {name}" for name in sorted(processes())]
+        if not left or time.monotonic() > end:
+            return left
+        time.sleep(0.1)
+
+
 def main():
     total = Count()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    before = traces()
     for part in sys.argv[1:]:
         one = run_part(part)
         total.add(one.passed, one.failed, one.skipped)
+    left = left_since(before)
+    print("".join(f"{line}\n" for line in left) + f"{'not ok' if left else 'ok'} nothing left behind")
+    total.add(passed=not left, failed=bool(left))
     if os.environ.get("CI") and total.skipped:
         total.add(failed=total.skipped)
         total.skipped = 0
