@@ -2,12 +2,16 @@
 """Programs that people use, against lastack: clients of its services, servers that `lastack connect` talks to,
 and Wireshark's tools on what it captures. What they bring is compared octet by octet."""
 import asyncio
+import functools
 import hashlib
+import http.server
 import os
 import re
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 
 from lab import COMMAND, MIB, V4, V6, Served, check, connect, in_namespace, must, pattern, run, until
 
@@ -172,11 +176,13 @@ class Server:
         self.port, self.command, self.cwd = port, command, cwd
 
     def __enter__(self):
-        with open(f"{self.cwd}/{self.port}.log", "wb") as log:
+        said = f"{self.cwd}/{self.port}.log"
+        with open(said, "wb") as log:
             self.process = subprocess.Popen(self.command, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
-        if not until(self.listens):
-            raise RuntimeError(f"{self.command[0]} does not listen")
+        if not until(lambda: self.listens() or self.process.poll() is not None, 90) or self.process.returncode:
+            self.__exit__()
+            raise RuntimeError(f"{self.command[0]} does not listen: {open(said).read()}")
         return self
 
     def listens(self):
@@ -247,12 +253,28 @@ def redis(big, folder):
             check(f"IPv{family}: connect and redis: what is set is got", (code, got) == (0, wanted), got[:200])
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class PythonServer(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+    def server_bind(self):
+        """Without asking for its own name, which nobody knows here."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "here", 8083
+
+
 def python_server(big, folder):
-    with Server(8083, sys.executable, "-m", "http.server", "--bind", "::", "-d", folder / "www", "8083",
-                cwd=folder):
+    with PythonServer(("::", 8083), functools.partial(Quiet, directory=folder / "www")) as server:
+        threading.Thread(target=server.serve_forever).start()
         for family in (4, 6):
             check(f"IPv{family}: connect fetches from Python's server",
                   is_answer(*lastack_connect(family, 8083, get("big", "1.0"), "-N"), big))
+        server.shutdown()
 
 
 # --- Wireshark's tools
