@@ -8,6 +8,7 @@ Numbers come from where the fuzzers declare them.
 import json
 import pathlib
 import re
+import socket
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
@@ -56,6 +57,10 @@ def packet(kind, *octets, amount=0):
 
 def datagram(family=0, port=0, wrong=0, source=0, octet=0, amount=0):
     return packet(14, family, port, wrong, source, octet, amount=amount)
+
+
+def udp(what, endpoint=0, port=7, amount=0, held=False):
+    return step(WHAT["kPacket"] + 13, endpoint, what, port, amount=amount, held=held)
 
 
 def seconds(n):
@@ -109,6 +114,20 @@ HOST = {
                         segment(ACK), call("accept", 0)],
     "time-wait-rst": [settings(bits=0x10), *accepted(), call("close", 1), segment(ACK),
                       segment(FIN | ACK), segment(RST)],
+    "time-wait-segments": [settings(), *accepted(ALL_OPTIONS | OPTION["kStamp"]), call("close", 1), segment(ACK),
+                           segment(FIN | ACK), segment(FIN | ACK, seq=SEQ["kSeqBefore"]),
+                           segment(ACK, options=OPTION["kStamp"]), segment(ACK, options=OPTION["kOldStamp"],
+                           amount=5000), segment(ACK, seq=SEQ["kSeqBefore"], length=1),
+                           segment(RST, seq=SEQ["kSeqAfter"]), segment(SYN, seq=SEQ["kSeqAfter"]), segment(0),
+                           segment(ACK, ack=ACK_AT["kAckUnsent"]), segment(ACK, ack=ACK_AT["kAckFar"], amount=9),
+                           segment(ACK, length=4), segment(RST, seq=SEQ["kSeqFar"], amount=9)],
+    "time-wait-without-stamps": [settings(), *accepted(), call("close", 1), segment(ACK), segment(FIN | ACK),
+                                 segment(FIN | ACK, seq=SEQ["kSeqBefore"]), segment(RST, seq=SEQ["kSeqAfter"]),
+                                 segment(SYN, seq=SEQ["kSeqAfter"]), segment(0), segment(ACK, length=4),
+                                 segment(ACK, ack=ACK_AT["kAckUnsent"]), segment(RST, seq=SEQ["kSeqFar"], amount=9)],
+    "udp-calls": [settings(other_buffers=0x60), *[udp(what, endpoint, amount=99) for endpoint in (0, 3)
+                  for what in (2, 0, 2, 0, 3, 1)], udp(0, port=0), udp(0, 2), udp(0), udp(2, amount=65535),
+                  *[udp(2, amount=60000, held=True)] * 80],
     "close-with-unread": [settings(), *accepted(data=False), segment(ACK, length=5), call("close", 1)],
     "orphan-gets-data": [settings(), *accepted(), call("close", 1), segment(ACK, length=5)],
     "orphan-times-out": [settings(), *accepted(), call("close", 1), segment(ACK), seconds(61)],
@@ -333,9 +352,69 @@ FRAMES = {
     "neighbour-solicitation": [NDP, ndp(135, bytes(4) + TARGET, bytes([1, 1]), THEM,
                                         bytes([14, 1, 1, 2, 3, 4, 5, 6]))],
     "neighbour-advertisement": [NDP, ndp(136, bytes([0x60, 0, 0, 0]) + TARGET, bytes([2, 1]), THEM)],
+    "router-preferences": [NDP, ndp(134, bytes([64, 0x18, 7, 8]) + bytes(8), bytes([99, 1]) + bytes(6))],
+    "router-reserved": [NDP, ndp(134, bytes([64, 0x10, 7, 8]) + bytes(8))],
+    "another-nonce": [NDP, ndp(135, bytes(4) + TARGET, bytes([14, 2]) + bytes(14))],
+    "target-of-many": [NDP, ndp(135, bytes(4) + b"\xff" + TARGET[1:])],
+    "from-nobody": [NDP, bytes(16) + ndp(135, bytes(4) + TARGET, bytes([1, 1]), THEM)[16:]],
+    "advertised-by-nobody": [NDP, bytes(16) + ndp(136, bytes(4) + TARGET)[16:]],
+    "redirect-to-many": [NDP, ndp(137, bytes(4) + TARGET + b"\xff" + TARGET[1:])],
     "redirect": [NDP, ndp(137, bytes(4) + TARGET + LOCAL + b"\x08", bytes([2, 1]), THEM)],
     "mac": [MAC, b"02:00:00:00:00:01"],
     "mac-with-dashes": [MAC, b"02-00-00-00-00-01"],
+}
+
+
+# --- a link with neighbours and routers
+
+def come(frame):
+    return bytes([0, len(frame)]) + frame
+
+
+def v6_frame(to, source, kind, body, *options):
+    message = bytes([kind, 0, 0, 0]) + body + b"".join(options)
+    destination = address(to)
+    mac = b"\x33\x33" + destination[12:] if to.startswith("ff") else US
+    return come(mac + THEM + bytes([0x86, 0xdd, 0x60, 0, 0, 0]) + len(message).to_bytes(2) + bytes([58, 255])
+                + address(source) + destination + message)
+
+
+def way(to, then=0):
+    """then: 0 progress, 2 doubted; only of IPv4, whose kinds are even."""
+    return bytes([129 if ":" in to else 128 + then]) + address(to)
+
+
+def address(text):
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+SECOND, QUARTER = bytes([220]), bytes([230])
+ADVERTISED = bytes([64, 0x08, 7, 8]) + bytes(8)
+MY_MAC, ITS_MAC = bytes([1, 1]) + THEM, bytes([2, 1]) + THEM
+ON_LINK = bytes([3, 4, 64, 0xc0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]) + address("fd01::")
+BEHIND = bytes([24, 3, 64, 8, 0, 0, 1, 0]) + address("fd09::")
+LINK = {
+    "arp": [bytes(1), come(ethernet(0x0806, arp(1))), way("10.0.0.2"), come(ethernet(0x0806, arp(2))),
+            way("10.0.0.2"), way("10.0.0.3"), SECOND * 4, way("10.0.0.2", 2), SECOND * 9, QUARTER],
+    "arp-conflict": [b"\2", SECOND, come(ethernet(0x0806, arp(1)[:14] + bytes([10, 0, 0, 1]) + arp(1)[18:])), SECOND],
+    "neighbours": [bytes(1), SECOND * 3, way("fd00::2"),
+                   v6_frame("fd00::1", "fd00::2", 136, bytes([0x60, 0, 0, 0]) + address("fd00::2"), ITS_MAC),
+                   way("fd00::2"), SECOND * 40, way("fd00::2"), SECOND * 9, way("fd00::2"),
+                   v6_frame("ff02::1", "fd00::2", 136, bytes([0x20, 0, 0, 0]) + address("fd00::2"), ITS_MAC[:-1] + b"\3"),
+                   way("fd00::9"), SECOND * 9],
+    "asked-for": [bytes(1), SECOND, v6_frame("ff02::1:ff00:1", "fd00::2", 135, bytes(4) + address("fd00::1"), MY_MAC),
+                  v6_frame("ff02::1:ff00:1", "::", 135, bytes(4) + address("fd00::1")), SECOND],
+    "not-alone": [b"\2", v6_frame("ff02::1:ff00:1", "::", 135, bytes(4) + address("fd00::1")), SECOND,
+                  v6_frame("ff02::1", "fd00::2", 136, bytes([0x20, 0, 0, 0]) + address("fd00::1"), ITS_MAC), SECOND * 9],
+    "a-router": [b"\1", SECOND, v6_frame("ff02::1", "fe80::2", 134, ADVERTISED, MY_MAC,
+                                        bytes([5, 1, 0, 0, 0, 0, 5, 0]), ON_LINK, BEHIND),
+                 SECOND * 2, way("2001:db8::1"), way("fd09::1"), way("fd01::7"),
+                 v6_frame("fd00::1", "fe80::2", 137, bytes(4) + address("fe80::8") + address("2001:db8::1"), ITS_MAC),
+                 v6_frame("fd00::1", "fe80::2", 137, bytes(4) + address("2001:db8::2") * 2, ITS_MAC),
+                 way("2001:db8::1"), v6_frame("ff02::1", "fe80::2", 134, bytes(12), MY_MAC), SECOND, QUARTER],
+    "a-router-for-long": [b"\5", v6_frame("ff02::1", "fe80::2", 134, ADVERTISED, ON_LINK), SECOND * 20, QUARTER * 9],
+    "a-query": [bytes(1), SECOND, v6_frame("ff02::1", "fe80::2", 130, bytes(20)), SECOND],
+    "a-packet": [bytes(1), come(ethernet(0x0800, v4(6, tcp(SYN)))), come(US + US + bytes([8, 0])), come(b"short")],
 }
 
 
@@ -411,7 +490,7 @@ CONTROL = {
 
 def main():
     for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE), ("frame", FRAMES),
-                        ("control", CONTROL)):
+                        ("ndp", LINK), ("control", CONTROL)):
         folder = HERE / "corpus" / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, steps in seeds.items():
