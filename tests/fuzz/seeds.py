@@ -184,6 +184,11 @@ HOST = {
     "a-full-syn-queue": [settings(limits=0), call("listen_at", 0, 3),
                          *[segment(SYN, flow=2 * i, options=ALL_OPTIONS, amount=i) for i in range(4)],
                          segment(ACK, flow=3), segment(ACK, flow=1), call("accept", 0)],
+    "a-full-syn-queue-with-stamps": [settings(limits=0), call("listen_at", 0, 3),
+                                     *[segment(SYN, flow=2 * i, options=ALL_OPTIONS | OPTION["kStamp"], amount=i)
+                                       for i in range(8)], *[segment(ACK, flow=i) for i in range(8)]],
+    "icmp-of-a-connection": [settings(), *connected(), call("send", 0, amount=9000),
+                             *[packet(1, 0, 0, code, amount=1000) for code in (1, 4, 3, 13, 2)]],
     "few-orphans": [settings(v6=0x22), *accepted(), call("close", 1), segment(SYN, flow=2, amount=1),
                     segment(ACK, flow=1), call("accept", 0), call("close", 1),
                     segment(SYN, flow=4, amount=2), segment(ACK, flow=2), call("accept", 0),
