@@ -22,7 +22,7 @@ using wire::Bytes;
 
 void arp(Bytes octets) {
   const auto parsed = wire::parse_arp(octets);
-  if (!parsed) return;
+  if (!parsed) return must(!to_string(parsed.error()).empty(), "a reason without a name");
   must(parsed->sender.is_station(), "an ARP packet from nobody");
   must(parsed->sender_address.is_v4() && parsed->target_address.is_v4(), "addresses of ARP");
   Room room(wire::kArpPacket);
@@ -56,6 +56,8 @@ struct RoundTrip {
   const wire::IpHeader& ip;
   void operator()(const wire::RouterSolicitation& m) const { ndp_round_trip(ip, m); }
   void operator()(const wire::NeighbourSolicitation& m) const {
+    const wire::IpAddress group = wire::solicited_node(m.target);
+    must(group.is_multicast() && wire::MacAddress::of_group(group).is_group(), "whom it asks");
     if (m.nonce && *m.nonce >> 48U != 0) return;  // of another length: we would not send it
     ndp_round_trip(ip, m);
   }
@@ -70,7 +72,8 @@ struct RoundTrip {
 
 void ndp(const wire::IpHeader& ip, Bytes octets) {
   const auto parsed = wire::parse_ndp(ip, octets);
-  if (parsed) std::visit(RoundTrip{ip}, *parsed);
+  if (!parsed) return must(!to_string(parsed.error()).empty(), "a reason without a name");
+  std::visit(RoundTrip{ip}, *parsed);
 }
 
 /// A message whose hop limit and checksum are right, which no chance finds.
@@ -94,7 +97,7 @@ void mended_ndp(Bytes octets) {
 
 void frame(Bytes octets) {
   const auto parsed = wire::parse_ethernet(octets);
-  if (!parsed) return;
+  if (!parsed) return must(!to_string(parsed.error()).empty(), "a reason without a name");
   const wire::EthernetHeader& header = parsed->header;
   must(header.source.is_station(), "a frame from nobody");
   const auto at = static_cast<std::size_t>(parsed->payload.data() - octets.data());

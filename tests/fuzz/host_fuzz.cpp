@@ -1,6 +1,9 @@
 // A whole host with its sockets: programs call, segments of all kinds come for its connections,
 // time passes. After each step what must hold holds, and at the end nothing is left.
-// Target: host/*.cpp socket/sockets.cpp tcp/*.cpp tcp/congestion/*.cpp udp/*.cpp
+// Target: host/host.cpp host/host_[ciotu]*.cpp host/flow_table.cpp host/outbox.cpp
+// Target: host/syn_cookies.cpp host/timing_wheel.cpp host/udp_endpoints.cpp ip/icmp_meaning.cpp
+// Target: tcp/a*.cpp tcp/c*.cpp tcp/handshake.cpp tcp/listener.cpp tcp/r*.cpp tcp/s*.cpp
+// Target: tcp/ti*.cpp tcp/tr*.cpp tcp/window.cpp tcp/congestion/*.cpp socket/sockets.cpp
 #include <algorithm>
 #include <cstdint>
 #include <span>
@@ -82,6 +85,7 @@ class World {
     if (bit(3))
       config.reassembly = {.packets = 3, .octets = 9000, .octets_each = 5000, .pieces = 4};
     if (bit(4)) config.icmp_errors_per_second = config.icmp_error_burst = 1;
+    if (bit(6)) config.trace = 8;
     return config;
   }
 
@@ -100,6 +104,7 @@ class World {
   void packet(const Step& step) {
     if (step.what() == kWait - 1) return flood(step);
     if (step.what() == kWait - 2) return side_.arrives(peers_.datagram(step));
+    if (step.what() == kWait - 3) return use_udp(step);
     switch (step.what() % 8) {
       case 0: return side_.arrives(peers_.echo(step));
       case 1: return side_.arrives(peers_.icmp_error(step));
@@ -116,6 +121,19 @@ class World {
         const Octets packet = peers_.segment(step, side_.now);
         side_.arrives(packet);
         side_.arrives(packet);
+    }
+  }
+
+  /// step[1] names an endpoint and a peer, step[2] what is done.
+  void use_udp(const Step& step) {
+    const host::UdpId id = echoes_[step[1] % echoes_.size()];
+    const Endpoint to{step[1] % 4 < 2 ? kPeerV4 : kPeerV6, step[3]};
+    const std::vector<std::byte> octets(step.amount());
+    switch (step[2] % 4) {
+      case 0: (void)side_.host.udp_connect(id, to); break;
+      case 1: side_.host.udp_disconnect(id); break;
+      case 2: (void)side_.host.udp_send_to(id, std::nullopt, octets, side_.now); break;
+      default: (void)side_.host.udp_take_error(id);
     }
   }
 

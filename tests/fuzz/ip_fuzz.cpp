@@ -1,8 +1,7 @@
 // IP from the outside: a host with a connection, a handshake and a listener, and frames that
 // anybody may send it. Parsers must not read past an end, limits must hold, and what comes in
 // pieces must be what a plain reassembly makes of them.
-// Target: ip/reassembly.cpp ip/icmp_errors.cpp ip/icmp_meaning.cpp host/host_ip.cpp
-// host/host_icmp.cpp
+// Target: ip/reassembly.cpp ip/icmp_errors.cpp host/host_ip.cpp
 #include <algorithm>
 #include <cstdint>
 #include <span>
@@ -15,6 +14,7 @@
 #include "wire/header_problem.hpp"
 #include "wire/icmp.hpp"
 #include "wire/quote.hpp"
+#include "wire/udp.hpp"
 
 namespace {
 
@@ -61,11 +61,13 @@ void mend(std::vector<std::byte>& packet) {
     wire::Writer(std::span(packet).subspan(10, 2)).u16(sum.checksum());
   }
   const auto ip = wire::parse_ip(packet);
-  if (!ip || ip->payload.size() < 20) return;
+  if (!ip || ip->payload.size() < 8) return;
   const auto& [h, payload] = *ip;
   const auto at = static_cast<std::size_t>(payload.data() - packet.data());
   const auto body = std::span(packet).subspan(at, payload.size());
-  if (h.protocol == wire::kProtocolTcp) {
+  if (h.protocol == wire::kProtocolUdp) {
+    if (wire::parse_udp(body)) wire::set_udp_checksum(h.source, h.destination, body);
+  } else if (h.protocol == wire::kProtocolTcp && body.size() >= 20) {
     wire::set_tcp_checksum(body, 0);
     wire::set_tcp_checksum(body, wire::tcp_sum(h.source, h.destination, body).checksum());
   } else if (h.protocol == wire::kProtocolIcmp || h.protocol == wire::kProtocolIcmpv6) {

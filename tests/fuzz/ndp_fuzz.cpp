@@ -1,8 +1,8 @@
 // A host's side of an Ethernet against whatever frames there can be, in any order and at any time:
 // it stays within its limits, keeps its deadlines, and sends nothing that it would not take.
-// Target: ip/link_layer.* ip/link_layer_input.cpp ip/neighbour*.cpp ip/own_addresses.cpp
-// ip/routes.cpp Target: ip/router_discovery.cpp ip/groups.cpp ip/parking.hpp ip/interface_id.cpp
-// ip/source_address.cpp
+// Target: ip/link_layer.* ip/link_layer_input.cpp ip/neighbours.cpp ip/own_addresses.cpp
+// Target: ip/routes.cpp ip/router_discovery.cpp ip/groups.cpp ip/interface_id.cpp
+// Target: ip/source_address.cpp
 #include <algorithm>
 #include <cstdint>
 #include <span>

@@ -1,6 +1,7 @@
 // Two hosts with their sockets over a wire that loses, repeats, reorders and damages what the input
 // says. What one side reads is what the other wrote, and each connection comes to its end.
-// Target: tcp/*.cpp tcp/congestion/*.cpp tcp/stream/*.cpp
+// Target: tcp/acknowledge.cpp tcp/handshake.cpp tcp/r[et]*.cpp tcp/ti*r.cpp tcp/transmit.cpp
+// Target: tcp/window.cpp tcp/congestion/*.cpp
 #include <algorithm>
 #include <array>
 #include <cstdint>
