@@ -151,7 +151,8 @@ void OwnAddresses::defend(OwnAddress& a, TimePoint now) {
 
 bool OwnAddresses::advertised(const Prefix& prefix, Duration valid, Duration preferred,
                               TimePoint now) {
-  if (prefix.length != 64 || prefix.address.is_link_local() || preferred > valid) return true;
+  const bool of_one_host = !prefix.address.is_link_local() && !prefix.address.is_multicast();
+  if (prefix.length != 64 || !of_one_host || preferred > valid) return true;
   const auto made = std::ranges::find_if(addresses_, [&](const OwnAddress& a) {
     return a.origin == AddressOrigin::advertised && prefix.contains(a.prefix.address);
   });

@@ -225,6 +225,14 @@ TEST_F(Own, ADuplicateIsNotAskedForWithEachAdvertisement) {
   EXPECT_EQ(made()->state, AddressState::duplicate);
 }
 
+TEST_F(Own, OnlyPrefixesOfSingleHostsMakeAddresses) {
+  const std::size_t before = own.all().size();
+  for (const char* prefix : {"fe80::/64", "ff05::/64", "ffff:ffff:ffff:ffff::/64"}) {
+    EXPECT_TRUE(own.advertised(*Prefix::parse(prefix), 24h, 1h, now));
+    EXPECT_EQ(own.all().size(), before) << prefix;
+  }
+}
+
 TEST_F(Own, RoutersMakeUsTakeABoundedNumber) {
   for (unsigned i = 0; i < 100; ++i) {
     const auto prefix = *Prefix::parse("2001:db8:" + std::to_string(i) + "::/64");
