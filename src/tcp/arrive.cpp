@@ -9,6 +9,32 @@ namespace lastack::tcp {
 
 using wire::Flag;
 
+/// §3.10.7, whatever the state: the long way.
+void Connection::arrives_in_full(const wire::TcpHeader& header, std::uint32_t payload,
+                                 TimePoint now, bool listened, Effects& fx) {
+  switch (tcb_.state) {
+    case State::closed:
+    case State::listen:
+      fx.drop = Drop::no_connection;
+      fx.reset = reset_for(header, payload);
+      return;
+    case State::syn_sent: return arrives_in_syn_sent(header, payload, fx, now);
+    default: break;
+  }
+  const Offset seq = tcb_.rcv.nxt + distance(ack_field(), header.seq);
+  const Offset text = seq + (header.flags.has(Flag::syn) ? 1 : 0);
+  Arrival a{.header = header,
+            .now = now,
+            .payload = payload,
+            .seq = seq,
+            .ack = tcb_.snd.una + distance(seq_of(tcb_.snd.una), header.ack),
+            .text = {text, text + payload},
+            .fin = header.flags.has(Flag::fin),
+            .fin_at = text + payload,
+            .listened = listened};
+  arrives_synchronized(a, fx);
+}
+
 void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
   if (!check_timestamp(a, fx)) return;  // RFC 7323 §5.3 puts this before the sequence check
   if (!check_sequence(a, fx)) return;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <tuple>
 #include <utility>
 
@@ -225,27 +226,12 @@ LASTACK_FLAT Effects Connection::segment_arrives(const wire::TcpHeader& header,
                                                  std::uint32_t payload, TimePoint now,
                                                  bool listened) {
   Effects fx;
-  switch (tcb_.state) {
-    case State::closed:
-    case State::listen:
-      fx.drop = Drop::no_connection;
-      fx.reset = reset_for(header, payload);
-      return fx;
-    case State::syn_sent: arrives_in_syn_sent(header, payload, fx, now); return fx;
-    default: break;
+  if (arrives_as_predicted(header, payload)) {
+    assert(prediction_holds(header, payload, now));
+    take_predicted(header, payload, now, fx);
+  } else {
+    arrives_in_full(header, payload, now, listened, fx);
   }
-  const Offset seq = tcb_.rcv.nxt + distance(ack_field(), header.seq);
-  const Offset text = seq + (header.flags.has(wire::Flag::syn) ? 1 : 0);
-  Arrival a{.header = header,
-            .now = now,
-            .payload = payload,
-            .seq = seq,
-            .ack = tcb_.snd.una + distance(seq_of(tcb_.snd.una), header.ack),
-            .text = {text, text + payload},
-            .fin = header.flags.has(wire::Flag::fin),
-            .fin_at = text + payload,
-            .listened = listened};
-  arrives_synchronized(a, fx);
   return fx;
 }
 

@@ -113,6 +113,18 @@ class Connection {
   [[gnu::noinline]] void reset_peer(Effects& fx) const;
   [[gnu::noinline]] void send_fin(Effects& fx, TimePoint now);
 
+  // predicted.cpp: what nearly every segment comes to, in and out
+  [[nodiscard]] bool is_plain_transfer() const;
+  [[nodiscard]] bool arrives_as_predicted(const wire::TcpHeader& header,
+                                          std::uint32_t payload) const;
+  void take_predicted(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
+                      Effects& fx);
+  [[nodiscard]] bool prediction_holds(const wire::TcpHeader& header, std::uint32_t payload,
+                                      TimePoint now) const;
+  [[nodiscard]] bool sends_as_predicted(TimePoint now, std::uint32_t most) const;
+  void send_predicted(TimePoint now, Outgoing& out);
+  [[nodiscard]] bool prediction_holds(TimePoint now, std::uint32_t most) const;
+
   // arrive_syn_sent.cpp: §3.10.7.3
   [[gnu::noinline]] void arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_t payload,
                                              Effects& fx, TimePoint now);
@@ -120,6 +132,8 @@ class Connection {
   [[nodiscard]] Agreement offered() const;
   void stand_by(const Agreement& options);
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
+  void arrives_in_full(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
+                       bool listened, Effects& fx);
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);
   [[nodiscard]] bool answers_our_syn(const Arrival& a) const;

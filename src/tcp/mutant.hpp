@@ -64,6 +64,8 @@ enum class Mutant : std::uint8_t {
 /// The mistake that is made now: a number below Mutant::count, or that plus a row of the table,
 /// which is then missing.
 inline int chosen_mutant = 0;
+/// What prediction leaves out must not hide a mistake.
+[[nodiscard]] inline bool any_mutant() { return chosen_mutant != 0; }
 [[nodiscard]] inline bool mutated(Mutant mutant) {
   return chosen_mutant == static_cast<int>(mutant);
 }
@@ -74,6 +76,7 @@ inline int chosen_mutant = 0;
   return missing.from == from && missing.event == event;
 }
 #else
+[[nodiscard]] constexpr bool any_mutant() { return false; }
 [[nodiscard]] constexpr bool mutated(Mutant) { return false; }
 [[nodiscard]] constexpr bool row_missing(State, Event) { return false; }
 #endif

@@ -48,6 +48,8 @@ struct Outgoing {
   std::uint16_t mss = 0;
   Why why = Why::data;
   std::uint8_t attempt = 0;  ///< how often the timer has run out for this, 0 for the first time
+
+  friend bool operator==(const Outgoing&, const Outgoing&) = default;
 };
 
 }  // namespace lastack::tcp

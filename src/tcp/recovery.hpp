@@ -33,6 +33,10 @@ class Recovery {
   void timed_out(Offset max);
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  /// Nothing was lost, and nothing says that it may have been.
+  [[nodiscard]] bool at_rest() const {
+    return phase_ == Phase::open && duplicates_ == 0 && !scoreboard_;
+  }
   [[nodiscard]] std::uint8_t duplicates() const { return duplicates_; }
   /// Segments that may be sent beyond the congestion window for the first two duplicate ACKs
   /// (limited transmit, RFC 3042 §2).

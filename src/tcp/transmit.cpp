@@ -1,6 +1,7 @@
 // What to send next: pulled, one segment at a time (§3.10.2, §3.8.6.2.1, §3.7.4).
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <span>
 
 #include "base/flat.hpp"
@@ -25,7 +26,12 @@ std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
 LASTACK_FLAT std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
   if (nothing_due()) return std::nullopt;
   std::optional<Outgoing> out(std::in_place);  // filled where it is returned, not copied there
-  if (!next_segment(now, most, *out)) out.reset();
+  if (sends_as_predicted(now, most)) {
+    assert(prediction_holds(now, most));
+    send_predicted(now, *out);
+  } else if (!next_segment(now, most, *out)) {
+    out.reset();
+  }
   return out;
 }
 

@@ -1,0 +1,123 @@
+// The way of nearly every segment, in and out: what the checks of §3.10.7.4 and of transmit() come to
+// where nothing is lost, nothing ends, and nothing rare is going on (Van Jacobson's header
+// prediction). Nothing happens here that the long way would not do: debug builds go both each time,
+// on copies, and compare.
+#include <algorithm>
+#include <cassert>
+
+#include "tcp/arrival.hpp"
+#include "tcp/connection.hpp"
+#include "tcp/mutant.hpp"
+
+namespace lastack::tcp {
+
+using wire::Flag;
+
+namespace {
+
+/// Nothing but ACK, and PSH, which says nothing to us.
+bool is_plain(const wire::TcpHeader& header) {
+  const auto psh = static_cast<unsigned>(Flag::psh);
+  return (header.flags.bits() | psh) == (static_cast<unsigned>(Flag::ack) | psh) &&
+         header.options.sack_count == 0;
+}
+
+}  // namespace
+
+/// Both ways: ESTABLISHED, all that was sent was sent once, and nothing lies ahead of a gap.
+bool Connection::is_plain_transfer() const {
+  const auto& snd = tcb_.snd;
+  return tcb_.state == State::established && snd.nxt == snd.max && !tcb_.out_of_order &&
+         tcb_.recovery.at_rest() && !tcb_.retransmit_first && !any_mutant();
+}
+
+/// The next octets in order or none, all in the window, with an ACK of something that is out or, with
+/// octets, of what was acknowledged before.
+bool Connection::arrives_as_predicted(const wire::TcpHeader& header, std::uint32_t payload) const {
+  const auto& rcv = tcb_.rcv;
+  const std::uint32_t fresh = header.ack.raw() - seq_of(tcb_.snd.una).raw();
+  const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
+  if (!is_plain(header) || header.seq != ack_field() || fresh > out || !is_plain_transfer() ||
+      tcb_.timers.mode == Retransmission::persist || (fresh | payload) == 0) {
+    return false;
+  }
+  if (tcb_.timestamps && (!header.options.has(wire::TcpOptions::kTimestamps) ||
+                          older(header.options.ts_val, tcb_.ts.recent))) {
+    return false;
+  }
+  return payload <= rcv.edge - rcv.nxt && rcv.fin == ReceiveVariables::kNoFin && !tcb_.discarding;
+}
+
+void Connection::take_predicted(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
+                                Effects& fx) {
+  auto& rcv = tcb_.rcv;
+  const Range text{rcv.nxt, rcv.nxt + payload};
+  const Arrival a{.header = header,
+                  .now = now,
+                  .payload = payload,
+                  .seq = text.begin,
+                  .ack = tcb_.snd.una + (header.ack.raw() - seq_of(tcb_.snd.una).raw()),
+                  .text = text,
+                  .fin = false,
+                  .fin_at = text.end};
+  tcb_.heard = now;
+  tcb_.timers.keepalives = 0;
+  if (tcb_.timestamps && !after(header.seq, rcv.last_ack_sent)) {
+    tcb_.ts.take(header.options.ts_val, now);
+  }
+  if (a.ack > tcb_.snd.una) acknowledged(a, fx);
+  update_window(a, fx);
+  if (payload == 0) return;
+  owe_ack(a, text, true);
+  rcv.nxt = text.end;
+  fx.accepted = fx.readable = text;
+  fx.ready |= kReadable;
+}
+
+bool Connection::prediction_holds(const wire::TcpHeader& header, std::uint32_t payload,
+                                  TimePoint now) const {
+  Connection predicted = *this;
+  Connection full = *this;
+  Effects short_way;
+  Effects long_way;
+  predicted.take_predicted(header, payload, now, short_way);
+  full.arrives_in_full(header, payload, now, true, long_way);
+  return predicted == full && short_way == long_way;
+}
+
+/// Either all that waits to be sent, in one segment that both windows and Nagle let go; or an ACK,
+/// where nothing waits.
+bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
+  const auto& snd = tcb_.snd;
+  if (!is_plain_transfer() || tcb_.probe || tcb_.keepalive || tcb_.urgent) return false;
+  const Offset pending = snd.end - snd.nxt;
+  if (pending == 0) return tcb_.ack_now;
+  const std::uint32_t mss = std::min(most, smss());
+  const std::uint32_t cwnd = std::visit([](const auto& c) { return c.cwnd(); }, tcb_.congestion);
+  if (pending > mss || snd.end > snd.una + std::min(snd.wnd, cwnd)) return false;
+  const Settings& s = settings();
+  if (snd.una < snd.max) return pending == mss || !s.nagle;
+  // No longer idle than a timeout takes at the least (RFC 5681 §4.1).
+  return tcb_.rtt.measured() && now - tcb_.sent <= std::min(s.rto_min, s.rto_max);
+}
+
+void Connection::send_predicted(TimePoint now, Outgoing& out) {
+  const Range text{tcb_.snd.nxt, tcb_.snd.end};
+  if (text.empty()) {
+    transmit_ack(now, out);
+    return;
+  }
+  segment(text, false, Why::data, now, out);
+  sent(text.begin, text.end, now);
+}
+
+bool Connection::prediction_holds(TimePoint now, std::uint32_t most) const {
+  Connection predicted = *this;
+  Connection full = *this;
+  Outgoing short_way;
+  Outgoing long_way;
+  predicted.send_predicted(now, short_way);
+  return full.next_segment(now, most, long_way) && predicted == full && short_way == long_way;
+}
+
+}  // namespace lastack::tcp
