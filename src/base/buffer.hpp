@@ -162,6 +162,20 @@ class Slice {
   /// Octets of memory kept from other use as long as this slice lives.
   [[nodiscard]] std::size_t pinned() const { return block_ == nullptr ? 0 : block_->capacity; }
 
+  /// A slice in its parts, for who keeps many of them and has some of that already. The reference
+  /// goes along; who takes a slice apart puts it together again, once.
+  struct Parts {
+    Block* block = nullptr;
+    std::uint32_t begin = 0;
+    std::uint32_t length = 0;
+  };
+  [[nodiscard]] Parts take_apart() && {
+    return {std::exchange(block_, nullptr), std::exchange(begin_, 0), std::exchange(length_, 0)};
+  }
+  [[nodiscard]] static Slice put_together(const Parts& parts) {
+    return {parts.block, parts.begin, parts.length};
+  }
+
   /// Same octets, wherever they lie.
   friend bool operator==(const Slice& a, const Slice& b);
 

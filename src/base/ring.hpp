@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -9,7 +10,7 @@ namespace lastack {
 
 /// First in, first out. It grows by doubling and never shrinks, so that a steady flow through it
 /// allocates nothing (std::deque takes and gives back a block every few elements). T is
-/// default-constructible; what has left is replaced by a T{}.
+/// default-constructible; what has left is replaced by a T{} where it could hold anything.
 template <typename T>
 class Ring {
  public:
@@ -19,19 +20,22 @@ class Ring {
   [[nodiscard]] const T& front() const { return places_[first_]; }
   /// The i-th from the front; i < size().
   [[nodiscard]] const T& operator[](std::size_t i) const { return places_[(first_ + i) & mask_]; }
-  void push_back(T value) {
-    if (size_ > mask_ || places_.empty()) grow();
-    places_[(first_ + size_) & mask_] = std::move(value);
-    ++size_;
-  }
+  void push_back(T&& value) { next_place() = std::move(value); }
+  void push_back(const T& value) { next_place() = value; }
   T pop_front() {
-    T value = std::exchange(places_[first_], T{});
+    T value = std::move(places_[first_]);
+    if constexpr (!std::is_trivially_destructible_v<T>) places_[first_] = T{};
     first_ = (first_ + 1) & mask_;
     --size_;
     return value;
   }
 
  private:
+  /// Behind the last, which it now is.
+  T& next_place() {
+    if (size_ == places_.size()) grow();
+    return places_[(first_ + size_++) & mask_];
+  }
   void grow() {
     std::vector<T> larger(places_.empty() ? 8 : 2 * places_.size());
     for (std::size_t i = 0; i < size_; ++i) {

@@ -68,20 +68,13 @@ std::optional<Handle> Host::lookup(const Flow& flow) const {
 }
 
 /// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
-/// holders may still look at it, but its ports are free. Packets come in runs of one flow, so the
-/// last one's is tried before the table.
+/// holders may still look at it, but its ports are free.
 std::optional<Handle> Host::living(const Flow& flow) {
-  std::optional<Handle> handle;
-  if (last_ != kNobody && connections_[last_].flow == flow) {
-    handle = Handle{Handle::Kind::connection, last_};
-  } else {
-    handle = lookup(flow);
-  }
+  const auto handle = lookup(flow);
   if (!handle || handle->kind != Handle::Kind::connection) return handle;
-  last_ = handle->index;
-  ConnectionEntry& entry = connections_[last_];
-  if (entry.connection.state() != tcp::State::closed) return handle;
-  remove_from_table(entry, last_);
+  remember_last(handle->index);
+  if (last_->connection.state() != tcp::State::closed) return handle;
+  remove_from_table(*last_, handle->index);
   return std::nullopt;
 }
 
@@ -99,8 +92,8 @@ std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection
 }
 
 /// Takes what a door brought about to the buffers, the books and those who watch.
-void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
-  ConnectionEntry& entry = connections_[index];
+void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects& fx,
+                 TimePoint now) {
   note(entry.flow, fx, now);
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
   if (!fx.acked.empty()) entry.out.release(fx.acked.end);
@@ -152,8 +145,7 @@ void Host::minds_deadline(TimerId timer, TimePoint deadline) {
 }
 
 /// A connection has nothing more to send for now: what it waits for, or whether it is over.
-void Host::settle(std::uint32_t index, TimePoint now) {
-  ConnectionEntry& entry = connections_[index];
+void Host::settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now) {
   const tcp::State state = entry.connection.state();
   count_unread(entry, entry.in.held());
   if (state == tcp::State::closed || state == tcp::State::listen) {
@@ -174,7 +166,7 @@ void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
-  if (last_ == index) last_ = kNobody;
+  if (last_ == &entry) last_ = nullptr;
   wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
     table_.erase(hash(entry.flow), {Handle::Kind::connection, index});

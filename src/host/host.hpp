@@ -259,17 +259,20 @@ class Host {
 
   // host_input.cpp
   std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
-                          TimePoint now);
-  std::size_t run_to_connection(std::uint32_t index, const wire::ParsedIp& ip,
-                                const wire::ParsedTcp& tcp, std::span<const Slice> packets,
-                                TimePoint now);
+                          bool of_last, TimePoint now);
+  [[gnu::noinline]] void to_record(std::optional<Handle> handle, const Flow& flow,
+                                   const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+  std::size_t run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& tcp,
+                          std::span<const Slice> packets, TimePoint now);
   void count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
                             bool recovered_before);
   void count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
                        const tcp::ChallengeBudget& before, const tcp::ChallengeBudget& after,
                        TimePoint now);
-  void to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
-                     TimePoint now);
+  void to_connection(ConnectionEntry& entry, std::uint32_t index, const wire::ParsedTcp& tcp,
+                     const Run& run, TimePoint now);
+  [[gnu::noinline]] void reuse(ConnectionEntry& entry, std::uint32_t index,
+                               const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
   void keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx);
   [[gnu::noinline]] void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp,
                                      const Slice& packet, TimePoint now);
@@ -303,14 +306,16 @@ class Host {
   void reset_an_orphan(TimePoint now);
 
   // host_output.cpp
-  bool transmit_from(Handle handle, PacketOut& out, TimePoint now);
+  bool transmit_first(PacketOut& out, TimePoint now);
   bool transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now);
+  [[gnu::noinline]] bool transmit_record(Handle handle, PacketOut& out, TimePoint now);
   void take_turns(std::size_t octets);
-  void leaves_queue(Handle handle, TimePoint now);
+  void first_leaves();
+  void record_leaves(Handle handle);
   void build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
              PacketOut& out, bool may_be_cut = false);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
-  [[gnu::noinline]] bool loop_back(PacketOut& out, TimePoint now);
+  [[gnu::noinline]] void loop_back(const PacketOut& out);
   [[nodiscard]] bool may_reply();
   void reply(const Flow& flow, tcp::Outgoing segment);
   [[gnu::noinline]] void reply_reset(const Flow& flow, const tcp::Reset& reset);
@@ -339,8 +344,11 @@ class Host {
                                          const tcp::Expiry& expiry, TimePoint now);
   [[gnu::noinline]] void trace_reply(const Slice& packet, TimePoint now);
   [[gnu::noinline]] void trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now);
-  [[gnu::noinline]] void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets,
-                                    TimePoint now);
+  [[gnu::noinline]] void trace_user_call(const Flow& flow, TraceEvent::Call call,
+                                         std::size_t octets, TimePoint now);
+  void trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now) {
+    if (trace_.on()) trace_user_call(flow, call, octets, now);
+  }
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
@@ -351,12 +359,18 @@ class Host {
   /// The addresses of the connection that the last packet belonged to, which need no second look.
   [[nodiscard]] bool is_of_last(const wire::IpAddress& source,
                                 const wire::IpAddress& destination) const {
-    if (last_ == kNobody) return false;
-    const Flow& flow = connections_[last_].flow;
-    return flow.remote.address == source && flow.local.address == destination;
+    return last_ != nullptr && last_->flow.remote.address == source &&
+           last_->flow.local.address == destination;
+  }
+  void remember_last(std::uint32_t index) {
+    last_ = &connections_[index];
+    last_index_ = index;
   }
   std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
-  void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
+  void apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects& fx, TimePoint now);
+  void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
+    apply(connections_[index], index, fx, now);
+  }
   void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
   void tell(const HostEvent& event);
   void mark(Handle handle);
@@ -364,7 +378,7 @@ class Host {
     if (!std::exchange(entry.dirty, true)) dirty_.push_back({Handle::Kind::connection, index});
   }
   [[nodiscard]] bool is_dirty(Handle handle) const;
-  void settle(std::uint32_t index, TimePoint now);
+  void settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now);
   void count_unread(ConnectionEntry& entry, std::size_t now_unread);
   [[gnu::noinline]] void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   [[gnu::noinline]] void release(std::uint32_t index);
@@ -413,7 +427,8 @@ class Host {
   Counters counters_;
   Trace trace_;
   std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
-  std::uint32_t last_ = kNobody;    ///< connection of the last packet, while it is in the table
+  ConnectionEntry* last_ = nullptr;  ///< that the last packet was for, while it is in the table
+  std::uint32_t last_index_ = 0;     ///< of it
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

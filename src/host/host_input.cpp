@@ -13,8 +13,10 @@ Host::Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
 }
 
 /// Takes the segment in the first of `packets`, and those that continue it; returns how many.
+/// Packets come in runs of one flow: whether its addresses are those of the last one is known, and
+/// if its ports are too, the table need not be asked.
 std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
-                              TimePoint now) {
+                              bool of_last, TimePoint now) {
   const Slice& packet = packets[0];
   ++counters_.tcp.in_segments;
   if (verify &&
@@ -29,27 +31,41 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
     ++counters_.tcp.in_errors;
     return 1;
   }
-  const Flow flow{{ip.header.destination, tcp->header.destination_port},
-                  {ip.header.source, tcp->header.source_port}};
-  if (trace_.on()) trace_arrival(flow, ip.payload, tcp->payload.size(), now);
-  const auto handle = living(flow);
+  const wire::TcpHeader& header = tcp->header;
+  const auto flow = [&] {
+    return Flow{{ip.header.destination, header.destination_port},
+                {ip.header.source, header.source_port}};
+  };
+  if (trace_.on()) trace_arrival(flow(), ip.payload, tcp->payload.size(), now);
+  const bool same = of_last && last_->flow.local.port == header.destination_port &&
+                    last_->flow.remote.port == header.source_port &&
+                    last_->connection.state() != tcp::State::closed;
+  if (!same) {
+    const auto handle = living(flow());
+    if (!handle || handle->kind != Handle::Kind::connection) {
+      to_record(handle, flow(), *tcp, packet, now);
+      return 1;
+    }
+  }
+  return run_to_last(ip, *tcp, packets, now);
+}
+
+/// For no connection: a record, a listener, or nobody.
+void Host::to_record(std::optional<Handle> handle, const Flow& flow, const wire::ParsedTcp& tcp,
+                     const Slice& packet, TimePoint now) {
   if (!handle) {
-    to_listener(flow, *tcp, packet, now);
-    return 1;
+    to_listener(flow, tcp, packet, now);
+  } else if (handle->kind == Handle::Kind::syn_rcvd) {
+    to_syn_rcvd(handle->index, tcp, packet, now);
+  } else {
+    to_time_wait(handle->index, flow, tcp, packet, now);
   }
-  switch (handle->kind) {
-    case Handle::Kind::connection: return run_to_connection(handle->index, ip, *tcp, packets, now);
-    case Handle::Kind::syn_rcvd: to_syn_rcvd(handle->index, *tcp, packet, now); break;
-    case Handle::Kind::time_wait: to_time_wait(handle->index, flow, *tcp, packet, now); break;
-  }
-  return 1;
 }
 
 /// Most of what arrives are runs of segments that continue each other: one look at the connection
 /// does for all of them.
-std::size_t Host::run_to_connection(std::uint32_t index, const wire::ParsedIp& ip,
-                                    const wire::ParsedTcp& tcp, std::span<const Slice> packets,
-                                    TimePoint now) {
+std::size_t Host::run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& tcp,
+                              std::span<const Slice> packets, TimePoint now) {
   Run run = run_of(tcp, packets[0]);
   if (packets.size() > 1) {
     wire::Merger merger(packets[0].bytes(), ip, tcp, config_.verify_checksum);
@@ -58,7 +74,7 @@ std::size_t Host::run_to_connection(std::uint32_t index, const wire::ParsedIp& i
       if (trace_.on()) {
         const wire::Bytes segment =
             packets[count].bytes().last(packets[count].size() - merger.ip_size());
-        trace_arrival(connections_[index].flow, segment, segment.size() - merger.tcp_size(), now);
+        trace_arrival(last_->flow, segment, segment.size() - merger.tcp_size(), now);
       }
       ++count;
     }
@@ -66,7 +82,7 @@ std::size_t Host::run_to_connection(std::uint32_t index, const wire::ParsedIp& i
     run.packets = packets.first(count);
     run.payload = merger.payload();
   }
-  to_connection(index, tcp, run, now);
+  to_connection(*last_, last_index_, tcp, run, now);
   return run.packets.size();
 }
 
@@ -114,9 +130,8 @@ void Host::count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
   if (blind) ++counters_.tcp.challenge_acks;
 }
 
-void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const Run& run,
-                         TimePoint now) {
-  ConnectionEntry& entry = connections_[index];
+void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire::ParsedTcp& tcp,
+                         const Run& run, TimePoint now) {
   const auto size = static_cast<std::uint32_t>(run.payload);
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
@@ -131,14 +146,19 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
     counters_.octets_in += static_cast<std::size_t>(fx.accepted.size());
     keep(entry, run, fx);
   }
-  apply(index, fx, now);
+  apply(entry, index, fx, now);
   const bool over = fx.taken_count > 0 && fx.transitions().back().event == tcp::Event::reuse;
-  if (!over) return;
-  // RFC 6191: the SYN belongs to a new connection.
+  if (over) reuse(entry, index, tcp, run.packets[0], now);
+}
+
+/// RFC 6191: the SYN that ended TIME_WAIT belongs to a new connection.
+void Host::reuse(ConnectionEntry& entry, std::uint32_t index, const wire::ParsedTcp& tcp,
+                 const Slice& packet, TimePoint now) {
+  const tcp::Tcb& tcb = entry.connection.tcb();
   const Flow flow = entry.flow;
   const Seq snd_nxt = tcb.iss + 1 + static_cast<std::uint32_t>(tcb.snd.max);
   remove_from_table(entry, index);
-  to_listener(flow, tcp, run.packets[0], now, snd_nxt);
+  to_listener(flow, tcp, packet, now, snd_nxt);
 }
 
 /// Where no more may wait to be accepted, the ACK counts as lost: the peer's next segment asks
@@ -194,7 +214,7 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owne
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
   listeners_[owner].accept_queue.push_back(grown);
-  to_connection(grown, tcp, run_of(tcp, packet), now);
+  to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell({.at = now, .flow = {}, .listener = {owner, listeners_.generation(owner)}, .news = {}});
 }

@@ -63,12 +63,13 @@ std::size_t Host::take(std::span<const Slice> packets, Via via, bool verify, Tim
     not_whole(packet, ip.error(), via, now);
     return 1;
   }
-  if (!is_between(ip->header.source, ip->header.destination, via)) return 1;
+  const bool of_last = is_of_last(ip->header.source, ip->header.destination);
+  if (!of_last && !is_between(ip->header.source, ip->header.destination, via)) return 1;
   const bool v4 = ip->header.source.is_v4();
   IpCounters& counts = counters_.ip[v4 ? 0 : 1];
   ++counts.in_delivers;
   if (ip->header.protocol == wire::kProtocolTcp) {
-    const std::size_t taken = tcp_arrives(*ip, packets, verify, now);
+    const std::size_t taken = tcp_arrives(*ip, packets, verify, of_last, now);
     counts.in_delivers += taken - 1;
     return taken;
   }
@@ -130,7 +131,6 @@ void Host::refuse(const Slice& packet, const wire::HeaderProblem& problem, Via v
 
 /// From one host to us: nothing else goes on (RFC 9293 MUST-57, MUST-63; RFC 1122 §3.2.1.3).
 bool Host::is_between(const wire::IpAddress& source, const wire::IpAddress& destination, Via via) {
-  if (is_of_last(source, destination)) return true;
   const bool ours = is_local(destination);
   if (ours && is_of_another(addresses_, source, via == Via::link)) [[likely]]
     return true;

@@ -32,16 +32,15 @@ LASTACK_FLAT bool Host::transmit(PacketOut& out, TimePoint now) {
       transmit_udp(out, now);
     } else if (dirty_.empty()) {
       return false;
-    } else if (!is_dirty(dirty_.front())) {
-      dirty_.pop_front();  // it ended while it stood in the queue
+    } else if (!transmit_first(out, now)) {
       continue;
-    } else if (transmit_from(dirty_.front(), out, now)) {
-      udp_went_ = false;
-      take_turns(out.size());
     } else {
+      udp_went_ = false;
+    }
+    if (out.to_us) {
+      loop_back(out);
       continue;
     }
-    if (loop_back(out, now)) continue;
     if (link_ && !find_way(out, now)) continue;
     ++counters_.packets_out;
     return true;
@@ -67,63 +66,73 @@ bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint
   return true;
 }
 
-/// The next segment of the first in the queue. False when it has none: it leaves the queue.
-bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
-  const std::uint32_t i = handle.index;
-  switch (handle.kind) {
-    case Handle::Kind::connection:
-      if (transmit_connection(connections_[i], out, now)) return true;
-      break;
-    case Handle::Kind::syn_rcvd: {
-      SynRcvdEntry& entry = syn_rcvd_[i];
-      const auto& settings = settings_of(listeners_[entry.listener].settings);
-      if (auto segment = entry.record.transmit(settings, now)) {
-        build(entry.flow, *segment, nullptr, out);
-        if (trace_.on()) trace_departure(entry.flow, out, entry.record.expiry(settings), now);
-        return true;
-      }
-      break;
-    }
-    case Handle::Kind::time_wait: {
-      TimeWaitEntry& entry = time_wait_[i];
-      if (auto segment = entry.record.transmit(now)) {
-        build(entry.flow, *segment, nullptr, out);
-        if (trace_.on()) trace_departure(entry.flow, out, {}, now);
-        return true;
-      }
-      break;
-    }
+/// The next segment of the first in the queue. Who has none leaves the queue (false); so does who
+/// is seen to have sent its last. Some in the queue have ended while they stood there.
+bool Host::transmit_first(PacketOut& out, TimePoint now) {
+  const Handle handle = dirty_.front();
+  if (handle.kind != Handle::Kind::connection) return transmit_record(handle, out, now);
+  ConnectionEntry* const entry = connections_.find(handle.index);
+  if (entry == nullptr || !entry->dirty) {
+    dirty_.pop_front();
+    return false;
   }
+  const bool sent = transmit_connection(*entry, out, now);
+  if (sent && !entry->connection.nothing_due()) {
+    take_turns(out.size());
+    return true;
+  }
+  first_leaves();
+  entry->dirty = false;
+  settle(*entry, handle.index, now);
+  return sent;
+}
+
+void Host::first_leaves() {
   dirty_.pop_front();
   turn_ = 0;
-  leaves_queue(handle, now);
-  return false;
+}
+
+bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
+  const std::uint32_t i = handle.index;
+  const bool waits = handle.kind == Handle::Kind::syn_rcvd;
+  if (!is_dirty(handle)) {
+    dirty_.pop_front();
+    return false;
+  }
+  const Flow& flow = waits ? syn_rcvd_[i].flow : time_wait_[i].flow;
+  std::optional<tcp::Outgoing> segment;
+  tcp::Expiry expiry;
+  if (waits) {
+    const auto& settings = settings_of(listeners_[syn_rcvd_[i].listener].settings);
+    segment = syn_rcvd_[i].record.transmit(settings, now);
+    expiry = syn_rcvd_[i].record.expiry(settings);
+  } else {
+    segment = time_wait_[i].record.transmit(now);
+  }
+  if (!segment) {
+    first_leaves();
+    record_leaves(handle);
+    return false;
+  }
+  build(flow, *segment, nullptr, out);
+  if (trace_.on()) trace_departure(flow, out, expiry, now);
+  take_turns(out.size());
+  return true;
 }
 
 /// It has nothing more to send: what it waits for now, or whether it is over.
-void Host::leaves_queue(Handle handle, TimePoint now) {
+void Host::record_leaves(Handle handle) {
   const std::uint32_t i = handle.index;
-  switch (handle.kind) {
-    case Handle::Kind::connection:
-      connections_[i].dirty = false;
-      settle(i, now);
-      break;
-    case Handle::Kind::syn_rcvd:
-      syn_rcvd_[i].dirty = false;
-      if (syn_rcvd_[i].record.state != tcp::State::syn_rcvd) {
-        end_syn_rcvd(i);
-      } else {
-        minds_deadline(syn_rcvd_[i].timer, syn_rcvd_[i].record.next_deadline());
-      }
-      break;
-    case Handle::Kind::time_wait:
-      time_wait_[i].dirty = false;
-      if (time_wait_[i].record.state() != tcp::State::time_wait) {
-        end_time_wait(i);
-      } else {
-        minds_deadline(time_wait_[i].timer, time_wait_[i].record.next_deadline());
-      }
-      break;
+  if (handle.kind == Handle::Kind::syn_rcvd) {
+    SynRcvdEntry& entry = syn_rcvd_[i];
+    entry.dirty = false;
+    if (entry.record.state != tcp::State::syn_rcvd) return end_syn_rcvd(i);
+    minds_deadline(entry.timer, entry.record.next_deadline());
+  } else {
+    TimeWaitEntry& entry = time_wait_[i];
+    entry.dirty = false;
+    if (entry.record.state() != tcp::State::time_wait) return end_time_wait(i);
+    minds_deadline(entry.timer, entry.record.next_deadline());
   }
 }
 
@@ -203,12 +212,10 @@ void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
 }
 
 /// A packet to an address of our own never sees the link.
-bool Host::loop_back(PacketOut& out, TimePoint) {
-  if (!out.to_us) return false;
+void Host::loop_back(const PacketOut& out) {
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
   looped_.push_back(std::move(packet));
-  return true;
 }
 
 /// Whether one more packet that belongs to no connection may wait to be sent; counts the refusal.

@@ -67,8 +67,8 @@ void Host::trace_effects(const Flow& flow, const tcp::Effects& fx, TimePoint now
   }
 }
 
-void Host::trace_call(const Flow& flow, TraceEvent::Call call, std::size_t octets, TimePoint now) {
-  if (!trace_.on()) return;
+void Host::trace_user_call(const Flow& flow, TraceEvent::Call call, std::size_t octets,
+                           TimePoint now) {
   trace_.next() = {.at = now,
                    .flow = flow,
                    .kind = TraceEvent::Kind::called,

@@ -236,8 +236,8 @@ LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
 std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  if (room_in(*entry) == 0) return 0;
   const std::size_t n = slice.size();
+  if (room_in(*entry) == 0 || n > UINT32_MAX - entry->out.size()) return 0;
   const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(std::move(slice), &pool_);

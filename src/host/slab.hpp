@@ -50,8 +50,17 @@ class Slab {
   }
   /// The entry at `index`, where it is still the one that had this generation; else null.
   [[nodiscard]] T* find(std::uint32_t index, std::uint32_t generation) {
-    const bool fresh = index < places_ && this->generation(index) == generation;
-    return fresh ? &place(index).value : nullptr;
+    if (index >= places_) return nullptr;
+    Block& block = *blocks_[index / kBlock];
+    const std::uint32_t at = index % kBlock;
+    return block.generations[at] == generation ? &block.places[at].value : nullptr;
+  }
+  /// The entry at `index`; null where there is none.
+  [[nodiscard]] T* find(std::uint32_t index) {
+    if (index >= places_) return nullptr;
+    Block& block = *blocks_[index / kBlock];
+    const std::uint32_t at = index % kBlock;
+    return block.generations[at] % 2 != 0 ? &block.places[at].value : nullptr;
   }
   /// Stale ids find nothing from now on; the entry stays.
   void forget_ids(std::uint32_t index) { generation_of(index) += 2; }

@@ -81,6 +81,8 @@ class Connection {
   /// The next segment to send, or nothing. `most` bounds its payload in octets: give the MSS where
   /// the link cannot cut, up to 64 KiB where it can.
   std::optional<Outgoing> transmit(TimePoint now, std::uint32_t most = 0xffff);
+  /// Whether transmit() would return nothing, at one look; where it takes more than that, false.
+  [[nodiscard]] bool nothing_due() const;
   /// When timer_expired() is due; kNever for no deadline.
   [[nodiscard]] TimePoint next_deadline() const;
 
@@ -161,7 +163,6 @@ class Connection {
 
   // transmit.cpp: each fills a fresh `out` or says that it has nothing
   bool next_segment(TimePoint now, std::uint32_t most, Outgoing& out);
-  [[nodiscard]] bool nothing_due() const;
   [[gnu::noinline]] void transmit_syn(TimePoint now, Outgoing& out);
   [[gnu::noinline]] bool transmit_first_again(TimePoint now, Outgoing& out);
   bool transmit_text(TimePoint now, std::uint32_t most, Outgoing& out);

@@ -91,9 +91,10 @@ void Connection::retransmission_due(Effects& fx, TimePoint now) {
 /// Only where nothing of ours is out: then retransmission asks the question (§3.8.4).
 TimePoint Connection::keepalive_deadline() const {
   const Settings& s = settings();
+  if (!s.keepalive) return kNever;
   const bool idle = traits(tcb_.state).synchronized && tcb_.state != State::time_wait &&
                     tcb_.snd.una == tcb_.snd.max && tcb_.timers.mode == Retransmission::off;
-  if (!s.keepalive || !idle) return kNever;
+  if (!idle) return kNever;
   return tcb_.heard + s.keepalive_idle + tcb_.timers.keepalives * s.keepalive_interval;
 }
 
@@ -113,9 +114,10 @@ void Connection::keepalive_due(Effects& fx, TimePoint now) {
 /// RFC 5482, RFC 9293 §3.8.3: how long octets may wait for an acknowledgment.
 TimePoint Connection::user_deadline() const {
   const Settings& s = settings();
+  if (s.user_timeout == Duration(0)) return kNever;
   const bool waiting = tcb_.snd.una < tcb_.snd.max || tcb_.snd.una < tcb_.snd.end;
   const bool alive = tcb_.state != State::closed && tcb_.state != State::time_wait;
-  if (s.user_timeout == Duration(0) || !waiting || !alive) return kNever;
+  if (!waiting || !alive) return kNever;
   return tcb_.progress + s.user_timeout;
 }
 

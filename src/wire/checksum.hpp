@@ -3,7 +3,11 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
 
 #include "wire/address.hpp"
 #include "wire/bytes.hpp"
@@ -20,6 +24,14 @@ class Sum {
   /// Adds octets that start at an even place; an odd last octet counts as if a zero followed. Up to
   /// 2^31 octets in all.
   void add(Bytes octets) { value_ += sum_of(octets); }
+  /// The same for octets whose number is known when this is compiled: no loop.
+  template <std::size_t N>
+    requires(N % 4 == 0 && N != std::dynamic_extent)
+  void add(std::span<const std::byte, N> octets) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((value_ += native_word(octets.data() + 4 * I)), ...);
+    }(std::make_index_sequence<N / 4>());
+  }
   /// Adds an address. The ffff that stands before an IPv4 one is zero in one's complement.
   void add(const IpAddress& address) {
     const auto words = std::bit_cast<std::array<std::uint32_t, 4>>(address.mapped());
@@ -45,11 +57,15 @@ class Sum {
  private:
   friend Sum copy_and_sum(Bytes from, MutableBytes to);
   [[nodiscard]] static std::uint64_t sum_of(Bytes octets);
+  [[nodiscard]] static std::uint32_t native_word(const std::byte* from) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+  }
+  /// Each half added to the other, so that the upper one gets the carry of the lower.
   [[nodiscard]] constexpr std::uint16_t folded_native() const {
-    std::uint64_t v = (value_ >> 32U) + (value_ & 0xffffffffU);
-    v = (v >> 16U) + (v & 0xffffU);  // at most 18 bits
-    v = (v >> 16U) + (v & 0xffffU);
-    return static_cast<std::uint16_t>((v >> 16U) + v);
+    const auto v = static_cast<std::uint32_t>((value_ + std::rotl(value_, 32)) >> 32U);
+    return static_cast<std::uint16_t>((v + std::rotl(v, 16)) >> 16U);
   }
 
   std::uint64_t value_ = 0;

@@ -1,6 +1,5 @@
 #include "wire/ip.hpp"
 
-#include <array>
 #include <cstring>
 #include <optional>
 
@@ -32,7 +31,8 @@ constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
   }
   if (total > packet.size()) return HeaderProblem{ParseError::truncated};
   Sum sum;
-  sum.add(packet.first(header_length));
+  sum.add(packet.first<kIpv4Header>());
+  if (header_length > kIpv4Header) sum.add(packet.first(header_length).subspan(kIpv4Header));
   if (sum.checksum() != 0) return HeaderProblem{ParseError::bad_checksum};
   if (header_length > kIpv4Header) {
     if (const auto problem = check_ipv4_options(packet.first(header_length))) return problem;
@@ -95,33 +95,22 @@ std::optional<HeaderProblem> header_problem(Bytes packet) {
 
 namespace {
 
-/// 32-bit words in host order as they stand on the wire.
-template <std::size_t N>
-void write_words(MutableBytes into, const std::array<std::uint32_t, N>& words) {
-  for (std::size_t i = 0; i < N; ++i) write_at(into, 4 * i, words[i]);
-}
-
-/// Of a header that has none yet (RFC 1071).
-std::uint16_t checksum_of(const std::array<std::uint32_t, 5>& words) {
-  std::uint32_t sum = 0;
-  for (const std::uint32_t word : words) sum += (word >> 16U) + (word & 0xffffU);
-  sum = (sum >> 16U) + (sum & 0xffffU);
-  return static_cast<std::uint16_t>(~((sum >> 16U) + sum));
-}
-
 void emit_v4(const IpHeader& header, std::uint32_t total, MutableBytes into) {
-  std::array<std::uint32_t, 5> words{
-      0x45000000U | std::uint32_t{header.traffic_class} << 16U | total,
-      std::uint32_t{header.identification} << 16U | (header.dont_fragment ? kDontFragment : 0U),
-      std::uint32_t{header.hop_limit} << 24U | std::uint32_t{header.protocol} << 16U,
-      header.source.last_word(), header.destination.last_word()};
-  words[2] |= checksum_of(words);
-  write_words(into, words);
+  write_at(into, 0, 0x45000000U | std::uint32_t{header.traffic_class} << 16U | total);
+  write_at(into, 4, std::uint32_t{header.identification} << 16U |
+                        (header.dont_fragment ? kDontFragment : 0U));
+  write_at(into, 8,
+           std::uint32_t{header.hop_limit} << 24U | std::uint32_t{header.protocol} << 16U);
+  write_at(into, 12, header.source.last_word());
+  write_at(into, 16, header.destination.last_word());
+  Sum sum;
+  sum.add(Bytes(into).first<kIpv4Header>());
+  write_at(into, 10, sum.checksum());
 }
 
 void emit_v6(const IpHeader& header, std::uint32_t payload, MutableBytes into) {
-  write_words<2>(into, {0x60000000U | std::uint32_t{header.traffic_class} << 20U,
-                        payload << 16U | std::uint32_t{header.protocol} << 8U | header.hop_limit});
+  write_at(into, 0, 0x60000000U | std::uint32_t{header.traffic_class} << 20U);
+  write_at(into, 4, payload << 16U | std::uint32_t{header.protocol} << 8U | header.hop_limit);
   std::memcpy(into.data() + 8, header.source.mapped().data(), 16);
   std::memcpy(into.data() + 24, header.destination.mapped().data(), 16);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/copy.hpp"
@@ -15,7 +16,7 @@ namespace {
 constexpr std::size_t kJoin = BufferPool::kSmall / 2;
 
 /// Holds less than a quarter of what it pins.
-bool is_short(const Slice& slice) { return slice.size() * 4 < slice.pinned(); }
+bool is_short(std::size_t size, std::size_t pinned) { return size * 4 < pinned; }
 
 /// A copy of `bytes` in a new block that has room for `room` octets.
 Slice copy_in(std::span<const std::byte> bytes, std::size_t room, BufferPool* pool) {
@@ -24,31 +25,117 @@ Slice copy_in(std::span<const std::byte> bytes, std::size_t room, BufferPool* po
   return copy;
 }
 
-bool belong_together(const Slice& a, const Slice& b) {
-  return (is_short(a) || is_short(b)) && a.size() + b.size() <= kJoin;
-}
-
 }  // namespace
 
-void Stretch::share(Slice slice, BufferPool* pool) {
-  const auto octets = static_cast<Offset>(slice.size());
-  pieces_.push_back({end_, std::move(slice)}, pool);
-  end_ += octets;
+// --- one piece, or many
+
+Stretch::Stretch(const Stretch& other)
+    : begin_(other.begin_), size_(other.size_), at_(other.at_), one_(nullptr) {
+  if (is_many()) {
+    std::construct_at(&many_, other.many_);
+  } else if (other.one_ != nullptr) {
+    one_ = other.one_;
+    ++one_->references;
+  }
 }
 
+Stretch::Stretch(Stretch&& other) noexcept
+    : begin_(other.begin_), size_(other.size_), at_(other.at_), one_(nullptr) {
+  if (is_many()) {
+    std::construct_at(&many_, std::move(other.many_));
+  } else {
+    one_ = std::exchange(other.one_, nullptr);
+  }
+  other.let_go();
+}
+
+Stretch& Stretch::operator=(Stretch other) noexcept {
+  std::destroy_at(this);
+  return *std::construct_at(this, std::move(other));
+}
+
+/// Holds nothing from now on; it begins where it did.
+void Stretch::let_go() {
+  if (is_many()) {
+    std::destroy_at(&many_);
+  } else if (one_ != nullptr && --one_->references == 0) {
+    recycle(one_);
+  }
+  one_ = nullptr;
+  size_ = at_ = 0;
+}
+
+void Stretch::be_one(Slice slice) {
+  const Slice::Parts parts = std::move(slice).take_apart();
+  one_ = parts.block;
+  at_ = parts.begin;
+  size_ = parts.length;
+}
+
+void Stretch::be_many(BufferPool* pool) {
+  if (is_many()) return;
+  Slice only = Slice::put_together({one_, at_, size_});
+  std::construct_at(&many_);
+  many_.push_back({begin_, std::move(only)}, pool);
+  at_ = kMany;
+}
+
+Stretch::End Stretch::last() const {
+  if (!is_many()) return {size_, one_->capacity};
+  const Slice& slice = many_.back().slice;
+  return {slice.size(), slice.pinned()};
+}
+
+Stretch::End Stretch::first() const {
+  if (!is_many()) return {size_, one_->capacity};
+  const Slice& slice = many_.begin()->slice;
+  return {slice.size(), slice.pinned()};
+}
+
+/// Lets `use` lengthen the last slice, or put another with the same octets in its place; it returns
+/// by how much the slice has grown.
+template <typename Use>
+std::size_t Stretch::grow_last(Use&& use) {
+  if (is_many()) {
+    const std::size_t octets = use(many_.back().slice);
+    size_ += static_cast<std::uint32_t>(octets);
+    return octets;
+  }
+  Slice only = Slice::put_together({one_, at_, size_});
+  const std::size_t octets = use(only);
+  be_one(std::move(only));
+  return octets;
+}
+
+// --- octets come
+
+void Stretch::share(Slice slice, BufferPool* pool) {
+  assert(slice.size() <= UINT32_MAX - size_);
+  if (empty()) return be_one(std::move(slice));
+  be_many(pool);
+  const auto octets = static_cast<std::uint32_t>(slice.size());
+  many_.push_back({end(), std::move(slice)}, pool);
+  size_ += octets;
+}
+
+/// A short slice that comes alone stays where it is, if its block is as small as one for a copy of
+/// it would be.
 void Stretch::append(Slice slice, BufferPool* pool) {
   if (slice.empty()) return;
-  if (is_short(slice) || (!pieces_.empty() && belong_together(pieces_.back().slice, slice))) {
-    return absorb(slice.bytes(), pool);
+  const bool short_one = is_short(slice.size(), slice.pinned());
+  bool copied = short_one && slice.pinned() > BufferPool::kTiny;
+  if (!empty()) {
+    const End before = last();
+    copied = (short_one || is_short(before.size, before.pinned)) &&
+             (short_one || before.size + slice.size() <= kJoin);
   }
+  if (copied) return absorb(slice.bytes(), pool);
   share(std::move(slice), pool);
 }
 
 void Stretch::append_copy(std::span<const std::byte> bytes, std::size_t room, BufferPool* pool) {
-  if (!pieces_.empty() && !bytes.empty()) {
-    const std::size_t octets = pieces_.back().slice.extend(bytes);
-    bytes = bytes.subspan(octets);
-    end_ += static_cast<Offset>(octets);
+  if (!empty() && !bytes.empty()) {
+    bytes = bytes.subspan(grow_last([bytes](Slice& last) { return last.extend(bytes); }));
   }
   while (!bytes.empty()) {
     const std::size_t octets = std::min(bytes.size(), room);
@@ -60,48 +147,69 @@ void Stretch::append_copy(std::span<const std::byte> bytes, std::size_t room, Bu
 /// Copies a short slice behind the end. Where it finds no room there, and both blocks would hold
 /// little, both go into a new one: else so little in each would add up.
 void Stretch::absorb(std::span<const std::byte> bytes, BufferPool* pool) {
-  if (pieces_.empty()) {
+  if (empty()) {
     const bool tiny = bytes.size() <= BufferPool::kTiny;
     return append_copy(bytes, tiny ? BufferPool::kTiny : BufferPool::kSmall, pool);
   }
-  Slice& last = pieces_.back().slice;
-  if (last.tail_room().size() < bytes.size() && last.size() + bytes.size() <= kJoin) {
-    last = copy_in(last.bytes(), BufferPool::kSmall, pool);
-  }
+  grow_last([&](Slice& last) {
+    if (last.tail_room().size() < bytes.size() && last.size() + bytes.size() <= kJoin) {
+      last = copy_in(last.bytes(), BufferPool::kSmall, pool);
+    }
+    return std::size_t{0};
+  });
   append_copy(bytes, BufferPool::kSmall, pool);
 }
 
 void Stretch::join(Stretch&& next, BufferPool* pool) {
-  assert(next.begin_ == end_);
+  assert(next.begin_ == end());
   if (next.empty()) return;
   if (empty()) {
-    *this = std::exchange(next, Stretch(next.end_));
+    *this = std::exchange(next, Stretch(next.end()));
     return;
   }
-  if (belong_together(pieces_.back().slice, next.pieces_.front().slice)) {
-    absorb(next.take_front().bytes(), pool);
+  const End before = last();
+  const End after = next.first();
+  const bool short_one =
+      is_short(before.size, before.pinned) || is_short(after.size, after.pinned);
+  if (short_one && before.size + after.size <= kJoin) absorb(next.take_front().bytes(), pool);
+  if (!next.is_many()) {
+    if (!next.empty()) share(next.take_front(), pool);
+    return;
   }
-  pieces_.append(std::move(next.pieces_));
-  end_ = next.end_;
-  next.begin_ = next.end_;
+  be_many(pool);
+  many_.append(std::move(next.many_));
+  size_ += next.size_;
+  next = Stretch(next.end());
 }
+
+// --- octets go
 
 void Stretch::drop_before(Offset at) {
   if (at <= begin_) return;
+  const Offset end = this->end();
   begin_ = at;
-  if (at >= end_) {
-    end_ = at;
-    pieces_.clear();
-    return;
+  if (at >= end) return let_go();
+  if (is_many()) {
+    while (many_.front().end() <= at) many_.pop_front();
+  } else {
+    at_ += size_ - static_cast<std::uint32_t>(end - at);
   }
-  while (pieces_.front().end() <= at) pieces_.pop_front();
+  size_ = static_cast<std::uint32_t>(end - at);
 }
 
 Slice Stretch::take_front() {
-  if (empty()) return {};
-  Piece piece = pieces_.pop_front();
+  const Offset end = this->end();
+  if (!is_many()) {
+    Slice only = Slice::put_together({std::exchange(one_, nullptr), at_, size_});
+    begin_ = end;
+    size_ = at_ = 0;
+    return only;
+  }
+  Piece piece = many_.pop_front();
   const auto gone = static_cast<std::size_t>(begin_ - piece.begin);
   begin_ = piece.end();
+  size_ = static_cast<std::uint32_t>(end - begin_);
+  if (empty()) let_go();
   piece.slice.drop_front(gone);
   return std::move(piece.slice);
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <utility>
 
 #include "base/buffer.hpp"
 #include "base/sequence.hpp"
@@ -16,17 +18,22 @@ namespace lastack::tcp {
 /// Memory is bounded however the octets come: a slice much smaller than its block is copied to its
 /// neighbours, so in a stretch from pool blocks no more than about four octets are pinned for each
 /// one held, plus a block at each end. (Six, where foreign blocks of odd sizes are handed in.)
+/// It holds less than 4 GiB. Most hold no more than one piece, and need no queue for it.
 class Stretch {
  public:
-  Stretch() = default;
+  Stretch() : one_(nullptr) {}
   /// Empty, to begin at `begin`.
-  explicit Stretch(Offset begin) : begin_(begin), end_(begin) {}
+  explicit Stretch(Offset begin) : begin_(begin), one_(nullptr) {}
+  Stretch(const Stretch& other);
+  Stretch(Stretch&& other) noexcept;
+  Stretch& operator=(Stretch other) noexcept;
+  ~Stretch() { let_go(); }
 
   [[nodiscard]] Offset begin() const { return begin_; }
-  [[nodiscard]] Offset end() const { return end_; }
-  [[nodiscard]] Range range() const { return {begin_, end_}; }
-  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
-  [[nodiscard]] bool empty() const { return end_ == begin_; }
+  [[nodiscard]] Offset end() const { return begin_ + size_; }
+  [[nodiscard]] Range range() const { return {begin_, end()}; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
 
   /// Adds octets behind the end: shares them, or copies them where they are few for their block.
   void append(Slice slice, BufferPool* pool);
@@ -51,12 +58,31 @@ class Stretch {
   friend bool operator==(const Stretch& a, const Stretch& b);
 
  private:
+  static constexpr std::uint32_t kMany = UINT32_MAX;
+  /// An end of the stretch: what its piece holds, and what that pins.
+  struct End {
+    std::size_t size;
+    std::size_t pinned;
+  };
+
+  [[nodiscard]] bool is_many() const { return at_ == kMany; }
+  [[nodiscard]] End first() const;
+  [[nodiscard]] End last() const;
+  void let_go();
+  void be_one(Slice slice);
+  void be_many(BufferPool* pool);
+  template <typename Use>
+  std::size_t grow_last(Use&& use);
   void share(Slice slice, BufferPool* pool);
   void absorb(std::span<const std::byte> bytes, BufferPool* pool);
 
   Offset begin_ = 0;
-  Offset end_ = 0;
-  SliceQueue pieces_;
+  std::uint32_t size_ = 0;
+  std::uint32_t at_ = 0;  ///< where in its block the one piece begins; kMany for a queue
+  union {
+    Block* one_;  ///< of the one piece, which is exactly what is held; null where that is nothing
+    SliceQueue many_;
+  };
 };
 
 static_assert(sizeof(Stretch) <= 24);
@@ -64,9 +90,16 @@ static_assert(sizeof(Stretch) <= 24);
 template <typename Use>
 void Stretch::each(Range wanted, Use&& use) const {
   Offset at = wanted.begin < begin_ ? begin_ : wanted.begin;
-  const Offset stop = wanted.end < end_ ? wanted.end : end_;
+  const Offset stop = wanted.end < end() ? wanted.end : end();
   if (at >= stop) return;
-  for (auto it = pieces_.find(at); at < stop; ++it) {
+  if (!is_many()) {
+    Slice lent = Slice::put_together({one_, at_, size_});
+    use(std::as_const(lent), static_cast<std::size_t>(at - begin_),
+        static_cast<std::size_t>(stop - at));
+    (void)std::move(lent).take_apart();
+    return;
+  }
+  for (auto it = many_.find(at); at < stop; ++it) {
     const Offset until = it->end() < stop ? it->end() : stop;
     const auto from = static_cast<std::size_t>(at - it->begin);
     if (!use(it->slice, from, static_cast<std::size_t>(until - at))) return;
