@@ -22,6 +22,11 @@ class Ring {
   [[nodiscard]] const T& operator[](std::size_t i) const { return places_[(first_ + i) & mask_]; }
   void push_back(T&& value) { next_place() = std::move(value); }
   void push_back(const T& value) { next_place() = value; }
+  /// A new one behind the last, in which something old may stand: to be filled by the caller.
+  T& next_place() {
+    if (size_ == places_.size()) grow();
+    return places_[(first_ + size_++) & mask_];
+  }
   T pop_front() {
     T value = std::move(places_[first_]);
     if constexpr (!std::is_trivially_destructible_v<T>) places_[first_] = T{};
@@ -31,11 +36,6 @@ class Ring {
   }
 
  private:
-  /// Behind the last, which it now is.
-  T& next_place() {
-    if (size_ == places_.size()) grow();
-    return places_[(first_ + size_++) & mask_];
-  }
   void grow() {
     std::vector<T> larger(places_.empty() ? 8 : 2 * places_.size());
     for (std::size_t i = 0; i < size_; ++i) {

@@ -60,36 +60,27 @@ host::Config BenchWorld::config(bool b) const {
 }
 
 /// The wire's one copy, into packets of the receiver's: of the largest size that the wire takes,
-/// with the sender's checksum.
+/// with the sender's checksum. Few octets are summed where they have arrived.
 void BenchWorld::carry_copy(Side& to) {
-  BufferPool* const pool = &to.host.pool();
-  const bool whole_as_it_is = wire_.super_segments || !wire_.checksums;
-  if (whole_as_it_is && (out_.segment_size == 0 || wire_.super_segments)) {
-    Slice packet = Slice::allocate(out_.size(), pool);
-    packet.grow(out_.copy_to(packet.tail_room()));
-    batch_.push_back(std::move(packet));
-    return;
-  }
-  if (out_.payload_size < kWorthSummingOnTheWay) return carry_small(to);
+  const bool cuts = out_.segment_size > 0 && !wire_.super_segments;
+  const bool sums = out_.checksum_partial && wire_.checksums;
+  if (!cuts && !(sums && out_.payload_size >= kWorthSummingOnTheWay)) return carry_whole(to, sums);
   wire::Splitter::Whole whole = out_.to_cut();
   if (whole.segment_size == 0) whole.segment_size = static_cast<std::uint16_t>(whole.payload_size);
   whole.checksums = wire_.checksums;
   wire::Splitter splitter(whole);
   while (!splitter.done()) {
-    Slice packet = Slice::allocate(splitter.next_size(), pool);
+    Slice packet = Slice::allocate(splitter.next_size(), &to.host.pool());
     packet.grow(splitter.next(packet.tail_room()));
     batch_.push_back(std::move(packet));
   }
 }
 
-/// So few octets are summed where they have arrived.
-void BenchWorld::carry_small(Side& to) {
+void BenchWorld::carry_whole(Side& to, bool sums) {
   Slice packet = Slice::allocate(out_.size(), &to.host.pool());
   const auto room = packet.tail_room();
   const std::size_t size = out_.copy_to(room);
-  if (out_.checksum_partial) {
-    wire::finish_tcp_checksum(room.subspan(out_.tcp_at, size - out_.tcp_at));
-  }
+  if (sums) wire::finish_tcp_checksum(room.subspan(out_.tcp_at, size - out_.tcp_at));
   packet.grow(size);
   batch_.push_back(std::move(packet));
 }
@@ -106,8 +97,7 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
     to.host.packets_arrive(batch_, now_);
   }
   packets_ += batch_.size();
-  host::HostEvent event;
-  while (to.host.next_event(event)) {
+  while (to.host.next_event(event_)) {
   }
   return batch_.size();
 }

@@ -61,7 +61,7 @@ class BenchWorld {
   [[nodiscard]] host::Config config(bool b) const;
   std::size_t carry(Side& from, Side& to);
   void carry_copy(Side& to);
-  void carry_small(Side& to);
+  void carry_whole(Side& to, bool sums);
   [[nodiscard]] host::Endpoint server(std::size_t nth) const;
   void listen();
   void advance();
@@ -75,6 +75,7 @@ class BenchWorld {
   std::vector<socket::Fd> listeners_;  ///< on kFirstServer and the ports behind it
   host::PacketOut out_;
   std::vector<Slice> batch_;
+  host::HostEvent event_;
   std::uint64_t packets_ = 0;
 };
 

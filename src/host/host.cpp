@@ -103,7 +103,9 @@ void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects
   const bool news = fx.ready != 0 && !entry.told;
   if (news || fx.taken_count > 0) {
     entry.told = true;
-    tell({.at = now, .flow = {index, connections_.generation(index)}, .listener = {}, .news = fx});
+    HostEvent& event = tell(now);
+    event.flow = {index, connections_.generation(index)};
+    event.news = fx;
   }
   mark(entry, index);
 }
@@ -300,11 +302,18 @@ bool Host::next_event(HostEvent& event) {
   return true;
 }
 
-void Host::tell(const HostEvent& event) {
-  if (HostEvent lost; events_.size() >= config_.most_events && next_event(lost)) {
-    ++counters_.events_lost;
-  }
-  events_.push_back(event);
+/// A new event, for the caller to fill.
+HostEvent& Host::tell(TimePoint now) {
+  if (events_.size() >= config_.most_events) lose_event();
+  HostEvent& event = events_.next_place();
+  event = {};
+  event.at = now;
+  return event;
+}
+
+void Host::lose_event() {
+  HostEvent lost;
+  if (next_event(lost)) ++counters_.events_lost;
 }
 
 }  // namespace lastack::host

@@ -80,7 +80,11 @@ class Host {
   void frame_arrives(const Slice& frame, TimePoint now) { frames_arrive({&frame, 1}, now); }
   /// The next packet to send, or the next frame; false when there is none. Pull until then after
   /// every call that may have made something to send, and after advance().
-  bool transmit(PacketOut& out, TimePoint now);
+  bool transmit(PacketOut& out, TimePoint now) {
+    out.clear();
+    const bool none = dirty_.empty() && replies_.empty() && looped_.empty() && udp_.outbox.empty();
+    return (!none || link_) && transmit_next(out, now);
+  }
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
   [[nodiscard]] TimePoint next_deadline() const {
     const TimePoint next = std::min(wheel_.next_deadline(), reassembly_.next_deadline());
@@ -306,6 +310,7 @@ class Host {
   void reset_an_orphan(TimePoint now);
 
   // host_output.cpp
+  bool transmit_next(PacketOut& out, TimePoint now);
   bool transmit_first(PacketOut& out, TimePoint now);
   bool transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now);
   [[gnu::noinline]] bool transmit_record(Handle handle, PacketOut& out, TimePoint now);
@@ -372,7 +377,8 @@ class Host {
     apply(connections_[index], index, fx, now);
   }
   void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
-  void tell(const HostEvent& event);
+  HostEvent& tell(TimePoint now);
+  [[gnu::noinline]] void lose_event();
   void mark(Handle handle);
   void mark(ConnectionEntry& entry, std::uint32_t index) {
     if (!std::exchange(entry.dirty, true)) dirty_.push_back({Handle::Kind::connection, index});

@@ -216,7 +216,7 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owne
   listeners_[owner].accept_queue.push_back(grown);
   to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
-  tell({.at = now, .flow = {}, .listener = {owner, listeners_.generation(owner)}, .news = {}});
+  tell(now).listener = {owner, listeners_.generation(owner)};
 }
 
 void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::ParsedTcp& tcp,

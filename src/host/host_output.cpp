@@ -16,7 +16,7 @@ constexpr std::size_t kTurn = 65536;
 
 }  // namespace
 
-LASTACK_FLAT bool Host::transmit(PacketOut& out, TimePoint now) {
+LASTACK_FLAT bool Host::transmit_next(PacketOut& out, TimePoint now) {
   for (;;) {
     if (link_ && transmit_link(out)) return true;
     if (!looped_.empty()) {
@@ -58,10 +58,10 @@ void Host::take_turns(std::size_t octets) {
 bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now) {
   const std::uint32_t most =
       std::max<std::uint32_t>(config_.super_segment, entry.connection.tcb().snd.mss);
-  auto segment = entry.connection.transmit(now, most);
-  if (!segment) return false;
-  if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
-  build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
+  tcp::Outgoing segment;
+  if (!entry.connection.transmit(now, most, segment)) return false;
+  if (link_ && segment.why == tcp::Why::timeout) doubt_way(entry.flow, segment, now);
+  build(entry.flow, segment, &entry.out, out, entry.may_be_cut);
   if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
   return true;
 }
@@ -307,6 +307,7 @@ void PacketOut::become(Slice octets) {
 }
 
 void PacketOut::clear() {
+  if (size() == 0) return;
   payload.clear();
   front = kFrameRoom;
   header_size = payload_size = 0;

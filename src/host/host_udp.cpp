@@ -88,7 +88,7 @@ void Host::to_endpoint(std::uint32_t index, const Flow& flow, Slice payload, Tim
 
 void Host::tell_udp(std::uint32_t index, TimePoint now) {
   if (std::exchange(udp_[index].told, true)) return;
-  tell({.at = now, .flow = {}, .listener = {}, .news = {}, .udp = udp_.id_of(index)});
+  tell(now).udp = udp_.id_of(index);
 }
 
 // --- errors about what we have sent

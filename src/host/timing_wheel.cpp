@@ -78,6 +78,7 @@ void TimingWheel::link(TimerId id) {
   if (head != kNoTimer) nodes_[head].previous = id;
   head = id;
   occupied_[level] |= std::uint64_t{1} << slot;
+  soonest_ = std::min(soonest_, ((now_ >> shift) + turns) << shift);
 }
 
 void TimingWheel::unlink(TimerId id) {
@@ -89,13 +90,16 @@ void TimingWheel::unlink(TimerId id) {
     nodes_[node.previous].next = node.next;
   } else {
     heads_[level][slot] = node.next;
-    if (node.next == kNoTimer) occupied_[level] &= ~(std::uint64_t{1} << slot);
+    if (node.next == kNoTimer) {
+      occupied_[level] &= ~(std::uint64_t{1} << slot);
+      soonest_known_ = false;
+    }
   }
   node.next = node.previous = kNoTimer;
   node.slot = kNoSlot;
 }
 
-std::uint64_t TimingWheel::next_tick() const {
+void TimingWheel::look_for_soonest() const {
   std::uint64_t first = kNeverTick;
   for (std::size_t level = 0; level < kLevels; ++level) {
     if (occupied_[level] == 0) continue;
@@ -107,7 +111,8 @@ std::uint64_t TimingWheel::next_tick() const {
     const std::uint64_t tick = ((now_ >> shift) + 1 + ahead) << shift;
     first = std::min(first, tick);
   }
-  return first;
+  soonest_ = first;
+  soonest_known_ = true;
 }
 
 TimePoint TimingWheel::next_deadline() const {
@@ -136,6 +141,7 @@ void TimingWheel::empty_slot(std::size_t level, std::size_t slot, std::vector<st
   TimerId id = heads_[level][slot];
   heads_[level][slot] = kNoTimer;
   occupied_[level] &= ~(std::uint64_t{1} << slot);
+  soonest_known_ = false;
   while (id != kNoTimer) {
     Node& node = nodes_[id];
     const TimerId next = node.next;

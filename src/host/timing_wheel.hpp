@@ -65,7 +65,11 @@ class TimingWheel {
   void unlink(TimerId id);
   void empty_slot(std::size_t level, std::size_t slot, std::vector<std::uint32_t>& due);
   /// The first tick after `now_` at which something must be looked at.
-  [[nodiscard]] std::uint64_t next_tick() const;
+  [[nodiscard]] std::uint64_t next_tick() const {
+    if (!soonest_known_) look_for_soonest();
+    return soonest_;
+  }
+  void look_for_soonest() const;
 
   std::uint64_t now_ = 0;  ///< ticks that are over
   BlockVector<Node> nodes_;
@@ -73,6 +77,8 @@ class TimingWheel {
   std::size_t free_count_ = 0;
   std::array<std::array<TimerId, kSlots>, kLevels> heads_ = filled();
   std::array<std::uint64_t, kLevels> occupied_{};  ///< a bit a slot
+  mutable std::uint64_t soonest_ = 0;              ///< next_tick(), while that is known
+  mutable bool soonest_known_ = false;
 
   static constexpr std::array<std::array<TimerId, kSlots>, kLevels> filled() {
     std::array<std::array<TimerId, kSlots>, kLevels> heads{};

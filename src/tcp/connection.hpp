@@ -80,7 +80,12 @@ class Connection {
 
   /// The next segment to send, or nothing. `most` bounds its payload in octets: give the MSS where
   /// the link cannot cut, up to 64 KiB where it can.
-  std::optional<Outgoing> transmit(TimePoint now, std::uint32_t most = 0xffff);
+  std::optional<Outgoing> transmit(TimePoint now, std::uint32_t most = 0xffff) {
+    Outgoing out;
+    return transmit(now, most, out) ? std::optional(out) : std::nullopt;
+  }
+  /// The same into `out`, which is fresh; false for nothing.
+  bool transmit(TimePoint now, std::uint32_t most, Outgoing& out);
   /// Whether transmit() would return nothing, at one look; where it takes more than that, false.
   [[nodiscard]] bool nothing_due() const;
   /// When timer_expired() is due; kNever for no deadline.

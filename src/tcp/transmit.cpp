@@ -23,16 +23,12 @@ std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
 
 }  // namespace
 
-LASTACK_FLAT std::optional<Outgoing> Connection::transmit(TimePoint now, std::uint32_t most) {
-  if (nothing_due()) return std::nullopt;
-  std::optional<Outgoing> out(std::in_place);  // filled where it is returned, not copied there
-  if (sends_as_predicted(now, most)) {
-    assert(prediction_holds(now, most));
-    send_predicted(now, *out);
-  } else if (!next_segment(now, most, *out)) {
-    out.reset();
-  }
-  return out;
+LASTACK_FLAT bool Connection::transmit(TimePoint now, std::uint32_t most, Outgoing& out) {
+  if (nothing_due()) return false;
+  if (!sends_as_predicted(now, most)) return next_segment(now, most, out);
+  assert(prediction_holds(now, most));
+  send_predicted(now, out);
+  return true;
 }
 
 bool Connection::next_segment(TimePoint now, std::uint32_t most, Outgoing& out) {
