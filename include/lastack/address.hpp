@@ -43,10 +43,10 @@ class IpAddress {
 
   [[nodiscard]] constexpr Family family() const { return is_v4() ? Family::v4 : Family::v6; }
   [[nodiscard]] constexpr bool is_v4() const {
-    const auto words = std::bit_cast<std::array<std::uint32_t, 4>>(octets_);
     constexpr std::uint32_t kThird =
         std::endian::native == std::endian::little ? 0xffff0000 : 0x0000ffff;
-    return (words[0] | words[1] | (words[2] ^ kThird)) == 0;
+    return std::bit_cast<Halves>(octets_)[0] == 0 &&
+           std::bit_cast<std::array<std::uint32_t, 4>>(octets_)[2] == kThird;
   }
   /// In wire order: 4 octets, or 16.
   [[nodiscard]] std::span<const std::byte> bytes() const {

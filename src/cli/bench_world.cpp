@@ -86,9 +86,11 @@ void BenchWorld::carry_whole(Side& to, bool sums) {
 }
 
 std::size_t BenchWorld::carry(Side& from, Side& to) {
+  if (!from.host.transmit(out_, now_)) return 0;
   batch_.clear();
-  while (batch_.size() < kBenchBatch && from.host.transmit(out_, now_)) carry_copy(to);
-  if (batch_.empty()) return 0;
+  do {
+    carry_copy(to);
+  } while (batch_.size() < kBenchBatch && from.host.transmit(out_, now_));
   now_ += kOnTheWay;
   if (to.host.next_deadline() <= now_) to.host.advance(now_);
   if (wire_.ethernet) {

@@ -46,6 +46,7 @@ struct SynRcvdEntry {
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;
   std::uint32_t place = 0;  ///< in the listener's `handshakes`
+  std::uint32_t hash = 0;   ///< of its flow, in the table
   bool dirty = false;
 };
 static_assert(sizeof(SynRcvdEntry) <= 128);
@@ -56,6 +57,7 @@ struct TimeWaitEntry {
   tcp::SettingsPtr settings;  ///< the connection's: its MSL, what a RST does
   TimePoint since{};
   TimerId timer = kNoTimer;
+  std::uint32_t hash = 0;  ///< of its flow, in the table
   bool dirty = false;
 };
 

@@ -14,16 +14,20 @@ constexpr std::uint64_t kV6Octets = 36;
 }  // namespace
 
 std::uint32_t hash_of(const Flow& flow, const HashKey& key) {
+  return static_cast<std::uint32_t>(wide_hash_of(flow, key));
+}
+
+std::uint64_t wide_hash_of(const Flow& flow, const HashKey& key) {
   using Words = std::array<std::uint64_t, 2>;
   const auto local = std::bit_cast<Words>(flow.local.address.mapped());
   const auto remote = std::bit_cast<Words>(flow.remote.address.mapped());
   const std::uint64_t ports = flow.local.port | std::uint64_t{flow.remote.port} << 16U;
   if (flow.local.address.is_v4() && flow.remote.address.is_v4()) {  // what tells them apart
     const std::array addresses{local[1] >> 32U | (remote[1] & ~std::uint64_t{0xffffffff})};
-    return static_cast<std::uint32_t>(keyed_hash(key, addresses, ports | kV4Octets << 56U));
+    return keyed_hash(key, addresses, ports | kV4Octets << 56U);
   }
   const std::array addresses{local[0], local[1], remote[0], remote[1]};
-  return static_cast<std::uint32_t>(keyed_hash(key, addresses, ports | kV6Octets << 56U));
+  return keyed_hash(key, addresses, ports | kV6Octets << 56U);
 }
 
 void FlowTable::insert(std::uint32_t hash, Handle handle) {

@@ -26,8 +26,9 @@ struct Handle {
   friend constexpr bool operator==(const Handle&, const Handle&) = default;
 };
 
-/// The hash of a flow under the host's key.
+/// The hash of a flow under a key; the first is the lower half of the second.
 [[nodiscard]] std::uint32_t hash_of(const Flow& flow, const HashKey& key);
+[[nodiscard]] std::uint64_t wide_hash_of(const Flow& flow, const HashKey& key);
 
 /// A slot is a hash and a handle, 8 octets, at most three quarters of them taken. The flows
 /// themselves stand in the entries: `same(handle)` says whether one is the flow that is looked for.

@@ -63,14 +63,14 @@ const Flow& Host::flow_of(Handle handle) const {
   return connections_[handle.index].flow;
 }
 
-std::optional<Handle> Host::lookup(const Flow& flow) const {
-  return table_.find(hash(flow), [&](Handle handle) { return flow_of(handle) == flow; });
+std::optional<Handle> Host::lookup(const Flow& flow, std::uint32_t hash) const {
+  return table_.find(hash, [&](Handle handle) { return flow_of(handle) == flow; });
 }
 
 /// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
 /// holders may still look at it, but its ports are free.
-std::optional<Handle> Host::living(const Flow& flow) {
-  const auto handle = lookup(flow);
+std::optional<Handle> Host::living(const Flow& flow, std::uint32_t hash) {
+  const auto handle = lookup(flow, hash);
   if (!handle || handle->kind != Handle::Kind::connection) return handle;
   remember_last(handle->index);
   if (last_->connection.state() != tcp::State::closed) return handle;
@@ -78,17 +78,10 @@ std::optional<Handle> Host::living(const Flow& flow) {
   return std::nullopt;
 }
 
-std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection) {
-  const std::uint32_t index = connections_.make({.connection = std::move(connection),
-                                                 .out = {},
-                                                 .in = {},
-                                                 .history = {},
-                                                 .flow = flow,
-                                                 .in_table = true});
+void Host::enter_table(std::uint32_t index, std::uint32_t hash) {
   const Handle handle{Handle::Kind::connection, index};
   connections_[index].timer = wheel_.create(handle.packed());
-  table_.insert(hash(flow), handle);
-  return index;
+  table_.insert(hash, handle);
 }
 
 /// Takes what a door brought about to the buffers, the books and those who watch.
@@ -192,14 +185,15 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   const std::uint32_t record = time_wait_.make({.flow = entry.flow,
                                                 .record = tcp::TimeWait(entry.connection),
                                                 .settings = entry.connection.tcb().settings,
-                                                .since = since});
+                                                .since = since,
+                                                .hash = hash(entry.flow)});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
   wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());
   // It takes the connection's place in the table, which is always there: no other may have it
   // before this one is over.
-  table_.replace(hash(entry.flow), {Handle::Kind::connection, index}, handle);
+  table_.replace(time_wait_[record].hash, {Handle::Kind::connection, index}, handle);
   connections_[index].in_table = false;
   release(index);
 }
@@ -226,7 +220,7 @@ void Host::go_on_with_syn_rcvd(std::uint32_t index) {
 
 void Host::end_syn_rcvd(std::uint32_t index) {
   SynRcvdEntry& entry = syn_rcvd_[index];
-  table_.erase(hash(entry.flow), {Handle::Kind::syn_rcvd, index});
+  table_.erase(entry.hash, {Handle::Kind::syn_rcvd, index});
   wheel_.destroy(entry.timer);
   auto& handshakes = listeners_[entry.listener].handshakes;
   syn_rcvd_[handshakes.back()].place = entry.place;
@@ -236,7 +230,7 @@ void Host::end_syn_rcvd(std::uint32_t index) {
 }
 
 void Host::end_time_wait(std::uint32_t index) {
-  table_.erase(hash(time_wait_[index].flow), {Handle::Kind::time_wait, index});
+  table_.erase(time_wait_[index].hash, {Handle::Kind::time_wait, index});
   wheel_.destroy(time_wait_[index].timer);
   time_wait_.drop(index);
 }

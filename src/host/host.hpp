@@ -265,7 +265,8 @@ class Host {
   std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
                           bool of_last, TimePoint now);
   [[gnu::noinline]] void to_record(std::optional<Handle> handle, const Flow& flow,
-                                   const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+                                   std::uint32_t hash, const wire::ParsedTcp& tcp,
+                                   const Slice& packet, TimePoint now);
   std::size_t run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& tcp,
                           std::span<const Slice> packets, TimePoint now);
   void count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
@@ -283,23 +284,26 @@ class Host {
   [[gnu::noinline]] void to_time_wait(std::uint32_t index, const Flow& flow,
                                       const wire::ParsedTcp& tcp, const Slice& packet,
                                       TimePoint now);
-  [[gnu::noinline]] void to_listener(const Flow& flow, const wire::ParsedTcp& tcp,
-                                     const Slice& packet, TimePoint now,
+  [[gnu::noinline]] void to_listener(const Flow& flow, std::uint32_t hash,
+                                     const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now,
                                      std::optional<Seq> beyond = {});
   [[nodiscard]] bool may_keep_more(const ConnectionEntry& entry);
   [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
-  [[gnu::noinline]] void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
-                              const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
+  [[gnu::noinline]] void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash,
+                              std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
+                              TimePoint now);
 
   // host_cookies.cpp
   void send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHeader& syn,
                    TimePoint now);
-  bool takes_cookie(std::uint32_t owner, const Flow& flow, const wire::ParsedTcp& tcp,
-                    const Slice& packet, TimePoint now);
+  bool takes_cookie(std::uint32_t owner, const Flow& flow, std::uint32_t hash,
+                    const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
 
   // host_user.cpp
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
-  ListenerEntry* find_listener(ListenerId id);
+  ListenerEntry* find_listener(ListenerId id) {
+    return listeners_.find(id.index, id.generation);
+  }
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
   [[nodiscard]] bool listens_at(const Endpoint& local) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
@@ -357,8 +361,8 @@ class Host {
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
-  [[nodiscard]] std::optional<Handle> lookup(const Flow& flow) const;
-  [[nodiscard]] std::optional<Handle> living(const Flow& flow);
+  [[nodiscard]] std::optional<Handle> lookup(const Flow& flow, std::uint32_t hash) const;
+  [[nodiscard]] std::optional<Handle> living(const Flow& flow, std::uint32_t hash);
   [[nodiscard]] const Flow& flow_of(Handle handle) const;
   ConnectionEntry* get(FlowId id) { return connections_.find(id.index, id.generation); }
   /// The addresses of the connection that the last packet belonged to, which need no second look.
@@ -371,7 +375,9 @@ class Host {
     last_ = &connections_[index];
     last_index_ = index;
   }
-  std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
+  template <typename Made>
+  std::uint32_t make_connection(const Flow& flow, std::uint32_t hash, Made connection);
+  void enter_table(std::uint32_t index, std::uint32_t hash);
   void apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
     apply(connections_[index], index, fx, now);
@@ -450,6 +456,21 @@ struct View {
   const SynRcvdEntry* handshake = nullptr;
   const TimeWaitEntry* time_wait = nullptr;
 };
+
+/// `connection()` makes it, where it stays.
+template <typename Made>
+std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, Made connection) {
+  const std::uint32_t index = connections_.make_by([&] {
+    return ConnectionEntry{.connection = connection(),
+                           .out = {},
+                           .in = {},
+                           .history = {},
+                           .flow = flow,
+                           .in_table = true};
+  });
+  enter_table(index, hash);
+  return index;
+}
 
 template <typename Visit>
 void Host::each(Visit visit) const {

@@ -29,8 +29,8 @@ void Host::send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHea
 
 /// Whether a segment completes such a handshake. Asked only where one can be under way: else every
 /// stray ACK would be a guess at a number.
-bool Host::takes_cookie(std::uint32_t owner, const Flow& flow, const wire::ParsedTcp& tcp,
-                        const Slice& packet, TimePoint now) {
+bool Host::takes_cookie(std::uint32_t owner, const Flow& flow, std::uint32_t hash,
+                        const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
   using wire::Flag;
   ListenerEntry& listener = listeners_[owner];
   const wire::Flags flags = tcp.header.flags;
@@ -49,7 +49,7 @@ bool Host::takes_cookie(std::uint32_t owner, const Flow& flow, const wire::Parse
   note(flow, step.fx, now);
   step.child->syn_ack_due = false;
   step.child->sent = {};  // nobody remembers when: the round trip is not measured
-  grow(*step.child, flow, owner, tcp, packet, now);
+  grow(*step.child, flow, hash, owner, tcp, packet, now);
   return true;
 }
 

@@ -111,7 +111,7 @@ void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family,
   const Flow flow{{about->source, about->source_port},
                   {about->destination, about->destination_port}};
   if (about->protocol == wire::kProtocolUdp) return icmp_to_udp(flow, meaning, now);
-  const auto handle = living(flow);
+  const auto handle = living(flow, hash(flow));
   if (!handle || handle->kind == Handle::Kind::time_wait) {
     drop_icmp(IcmpDrop::no_connection, family);
     return;

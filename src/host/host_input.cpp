@@ -32,18 +32,20 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
     return 1;
   }
   const wire::TcpHeader& header = tcp->header;
-  const auto flow = [&] {
+  const auto flow_of_it = [&] {
     return Flow{{ip.header.destination, header.destination_port},
                 {ip.header.source, header.source_port}};
   };
-  if (trace_.on()) trace_arrival(flow(), ip.payload, tcp->payload.size(), now);
+  if (trace_.on()) trace_arrival(flow_of_it(), ip.payload, tcp->payload.size(), now);
   const bool same = of_last && last_->flow.local.port == header.destination_port &&
                     last_->flow.remote.port == header.source_port &&
                     last_->connection.state() != tcp::State::closed;
   if (!same) {
-    const auto handle = living(flow());
+    const Flow flow = flow_of_it();
+    const std::uint32_t hash = this->hash(flow);
+    const auto handle = living(flow, hash);
     if (!handle || handle->kind != Handle::Kind::connection) {
-      to_record(handle, flow(), *tcp, packet, now);
+      to_record(handle, flow, hash, *tcp, packet, now);
       return 1;
     }
   }
@@ -51,10 +53,10 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
 }
 
 /// For no connection: a record, a listener, or nobody.
-void Host::to_record(std::optional<Handle> handle, const Flow& flow, const wire::ParsedTcp& tcp,
-                     const Slice& packet, TimePoint now) {
+void Host::to_record(std::optional<Handle> handle, const Flow& flow, std::uint32_t hash,
+                     const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
   if (!handle) {
-    to_listener(flow, tcp, packet, now);
+    to_listener(flow, hash, tcp, packet, now);
   } else if (handle->kind == Handle::Kind::syn_rcvd) {
     to_syn_rcvd(handle->index, tcp, packet, now);
   } else {
@@ -158,7 +160,7 @@ void Host::reuse(ConnectionEntry& entry, std::uint32_t index, const wire::Parsed
   const Flow flow = entry.flow;
   const Seq snd_nxt = tcb.iss + 1 + static_cast<std::uint32_t>(tcb.snd.max);
   remove_from_table(entry, index);
-  to_listener(flow, tcp, packet, now, snd_nxt);
+  to_listener(flow, hash(flow), tcp, packet, now, snd_nxt);
 }
 
 /// Where no more may wait to be accepted, the ACK counts as lost: the peer's next segment asks
@@ -178,8 +180,9 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   } else if (const std::uint32_t owner = entry.listener; may_wait_for(listeners_[owner])) {
     const tcp::SynRcvd record = entry.record;
     const Flow flow = entry.flow;
+    const std::uint32_t hash = entry.hash;
     end_syn_rcvd(index);
-    grow(record, flow, owner, tcp, packet, now);
+    grow(record, flow, hash, owner, tcp, packet, now);
   }
 }
 
@@ -206,11 +209,12 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
 }
 
 /// The handshake is complete: what was kept of it becomes a connection that waits to be accepted.
-void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
-                const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
+void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash,
+                std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
+                TimePoint now) {
   ++counters_.tcp.passive_opens;
-  tcp::Connection connection(record, listeners_[owner].settings, now);
-  const std::uint32_t grown = make_connection(flow, std::move(connection));
+  const std::uint32_t grown = make_connection(
+      flow, hash, [&] { return tcp::Connection(record, listeners_[owner].settings, now); });
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
   listeners_[owner].accept_queue.push_back(grown);
@@ -236,16 +240,17 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
     return;
   }
   const Seq snd_nxt = entry.record.snd_nxt();
+  const std::uint32_t hash = entry.hash;
   end_time_wait(index);
   if (fx.transitions().back().event == tcp::Event::reuse) {
-    to_listener(flow, tcp, packet, now, snd_nxt);
+    to_listener(flow, hash, tcp, packet, now, snd_nxt);
   }
 }
 
 /// No connection: a listener may make one; else §3.10.7.1. `beyond` is where the connection it
 /// takes over from stood: its old segments must never fit into the new one (RFC 1122 4.2.2.13).
-void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet,
-                       TimePoint now, std::optional<Seq> beyond) {
+void Host::to_listener(const Flow& flow, std::uint32_t hash, const wire::ParsedTcp& tcp,
+                       const Slice& packet, TimePoint now, std::optional<Seq> beyond) {
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const auto owner = listener_for(flow.local);
   if (!owner) {
@@ -255,7 +260,7 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice
     reply_reset(flow, tcp::reset_for(tcp.header, size));
     return;
   }
-  if (takes_cookie(*owner, flow, tcp, packet, now)) return;
+  if (takes_cookie(*owner, flow, hash, tcp, packet, now)) return;
   ListenerEntry& listener = listeners_[*owner];
   tcp::Open how = how_to_open(flow, listener.settings, now);
   if (beyond && !after(how.iss, *beyond)) how.iss = *beyond + 1;
@@ -273,11 +278,12 @@ void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice
       syn_rcvd_.make({.flow = flow,
                       .record = *step.child,
                       .listener = *owner,
-                      .place = static_cast<std::uint32_t>(listener.handshakes.size())});
+                      .place = static_cast<std::uint32_t>(listener.handshakes.size()),
+                      .hash = hash});
   const Handle handle{Handle::Kind::syn_rcvd, index};
   syn_rcvd_[index].timer = wheel_.create(handle.packed());
   listener.handshakes.push_back(index);
-  table_.insert(hash(flow), handle);
+  table_.insert(hash, handle);
   mark(handle);
 }
 

@@ -65,12 +65,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
 }
 
 const ListenerEntry* Host::find_listener(ListenerId id) const {
-  const bool fresh = listeners_.has(id.index) && listeners_.generation(id.index) == id.generation;
-  return fresh ? &listeners_[id.index] : nullptr;
-}
-
-ListenerEntry* Host::find_listener(ListenerId id) {
-  return const_cast<ListenerEntry*>(std::as_const(*this).find_listener(id));
+  return const_cast<Host*>(this)->find_listener(id);
 }
 
 std::optional<Endpoint> Host::local_of(ListenerId id) const {
@@ -144,7 +139,7 @@ std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) c
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
   return !listening_.at(local.port).empty() || bound_.any_at(local.port) ||
-         lookup({local, remote}).has_value();
+         lookup({local, remote}, hash({local, remote})).has_value();
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
@@ -166,8 +161,9 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
   const bool v4 = family == Family::v4;
   const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / 4us);
   const std::size_t headers = v4 ? kTcpIpv4 : kTcpIpv6;
-  return {.iss = Seq(hash_of(flow, iss_key_) + clock),
-          .ts_offset = hash_of({flow.remote, flow.local}, iss_key_),
+  const std::uint64_t drawn = wide_hash_of(flow, iss_key_);
+  return {.iss = Seq(static_cast<std::uint32_t>(drawn) + clock),
+          .ts_offset = static_cast<std::uint32_t>(drawn >> 32U),
           .mss = static_cast<std::uint16_t>(mtu_for(family) - headers),
           .default_mss = static_cast<std::uint16_t>(v4 ? 536 : 1220),
           .settings = settings ? std::move(settings) : config_.settings};
@@ -198,15 +194,15 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
     const auto port = ephemeral_port(flow.local, remote);
     if (!port) return std::unexpected(Refusal::address_not_available);
     flow.local.port = *port;
-  } else if (living(flow)) {
+  } else if (living(flow, hash(flow))) {
     return std::unexpected(Refusal::address_in_use);
   }
-  tcp::Connection connection;
-  const auto fx = connection.open(how_to_open(flow, std::move(settings), now), now);
-  const std::uint32_t index = make_connection(flow, std::move(connection));
-  connections_[index].held = true;
+  const std::uint32_t index = make_connection(flow, hash(flow), [] { return tcp::Connection(); });
+  ConnectionEntry& entry = connections_[index];
+  const auto fx = entry.connection.open(how_to_open(flow, std::move(settings), now), now);
+  entry.held = true;
   trace_call(flow, TraceEvent::Call::connect, 0, now);
-  apply(index, *fx, now);
+  apply(entry, index, *fx, now);
   return FlowId{index, connections_.generation(index)};
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -23,19 +24,26 @@ class Slab {
     each_index([this](std::uint32_t i, const T&) { std::destroy_at(&place(i).value); });
   }
 
-  /// The index of a new entry that holds `value`.
-  std::uint32_t make(T&& value) {
+  /// The index of a new entry, which is what `made()` returns; made where it stays.
+  template <typename Made>
+  std::uint32_t make_by(Made made) {
     if (free_ == kNone) add_block();
     const std::uint32_t index = free_;
-    free_ = place(index).next_free;
-    std::construct_at(&place(index).value, std::move(value));
+    Place& place = this->place(index);
+    free_ = place.next_free;
+    ::new (static_cast<void*>(&place.value)) T(made());
     ++generation_of(index);
     ++size_;
     return index;
   }
+  /// The index of a new entry that holds `value`.
+  std::uint32_t make(T&& value) {
+    return make_by([&]() -> T&& { return std::move(value); });
+  }
   void drop(std::uint32_t index) {
-    std::destroy_at(&place(index).value);
-    place(index).next_free = std::exchange(free_, index);
+    Place& place = this->place(index);
+    std::destroy_at(&place.value);
+    place.next_free = std::exchange(free_, index);
     ++generation_of(index);
     --size_;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <memory>
 #include <tuple>
 #include <utility>
 
@@ -83,7 +84,8 @@ Connection::Connection(const SynRcvd& record, SettingsPtr settings, TimePoint no
 
 std::expected<Effects, Error> Connection::open(const Open& how, TimePoint now) {
   if (tcb_.state != State::closed) return std::unexpected(Error::exists);
-  tcb_ = {};
+  std::destroy_at(&tcb_);
+  std::construct_at(&tcb_);
   tcb_.settings = how.settings;
   tcb_.iss = how.iss;
   tcb_.ts.offset = how.ts_offset;
