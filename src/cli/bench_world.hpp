@@ -60,6 +60,7 @@ class BenchWorld {
   [[nodiscard]] wire::IpAddress address(bool b) const;
   [[nodiscard]] host::Config config(bool b) const;
   std::size_t carry(Side& from, Side& to);
+  [[gnu::noinline]] std::size_t carry_batch(Side& from, Side& to);
   void carry_copy(Side& to);
   void carry_whole(Side& to, bool sums);
   [[nodiscard]] host::Endpoint server(std::size_t nth) const;
@@ -67,6 +68,7 @@ class BenchWorld {
   void advance();
 
   BenchWire wire_;
+  wire::IpAddress server_;
   TimePoint now_{std::chrono::seconds(1000)};
   Side a_;
   Side b_;

@@ -33,24 +33,24 @@ std::uint64_t wide_hash_of(const Flow& flow, const HashKey& key) {
 void FlowTable::insert(std::uint32_t hash, Handle handle) {
   if (4 * (size_ + 1) > 3 * slots_.size()) grow();
   std::size_t i = hash & mask();
-  while (slots_[i].handle != kEmpty) i = (i + 1) & mask();
-  slots_[i] = {hash, handle.packed()};
+  while (slots_[i].handle) i = (i + 1) & mask();
+  slots_[i] = {hash, handle};
   ++size_;
 }
 
 std::size_t FlowTable::slot_of(std::uint32_t hash, Handle handle) const {
   std::size_t i = hash & mask();
-  while (slots_[i].handle != handle.packed()) i = (i + 1) & mask();
+  while (slots_[i].handle != handle) i = (i + 1) & mask();
   return i;
 }
 
 void FlowTable::replace(std::uint32_t hash, Handle from, Handle to) {
-  slots_[slot_of(hash, from)].handle = to.packed();
+  slots_[slot_of(hash, from)].handle = to;
 }
 
 void FlowTable::erase(std::uint32_t hash, Handle handle) {
   std::size_t hole = slot_of(hash, handle);
-  for (std::size_t i = (hole + 1) & mask(); slots_[i].handle != kEmpty; i = (i + 1) & mask()) {
+  for (std::size_t i = (hole + 1) & mask(); slots_[i].handle; i = (i + 1) & mask()) {
     // It may move into the hole unless its own place lies behind that.
     const std::size_t home = slots_[i].hash & mask();
     if (((i - home) & mask()) < ((i - hole) & mask())) continue;
@@ -65,9 +65,9 @@ void FlowTable::grow() {
   std::vector<Slot> old(slots_.empty() ? 16 : 2 * slots_.size());
   std::swap(old, slots_);
   for (const Slot& slot : old) {
-    if (slot.handle == kEmpty) continue;
+    if (!slot.handle) continue;
     std::size_t i = slot.hash & mask();
-    while (slots_[i].handle != kEmpty) i = (i + 1) & mask();
+    while (slots_[i].handle) i = (i + 1) & mask();
     slots_[i] = slot;
   }
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "base/random.hpp"
@@ -11,19 +10,33 @@
 
 namespace lastack::host {
 
-/// What a flow leads to: the kind of entry and its index, in 32 bits.
-struct Handle {
+/// What a flow leads to: the kind of entry and its index, in 32 bits; or nothing.
+class Handle {
+ public:
   enum class Kind : std::uint8_t { connection, syn_rcvd, time_wait };
-  Kind kind = Kind::connection;
-  std::uint32_t index = 0;
 
-  [[nodiscard]] constexpr std::uint32_t packed() const {
-    return static_cast<std::uint32_t>(kind) << 30U | index;
-  }
+  /// To nothing.
+  constexpr Handle() = default;
+  constexpr Handle(Kind kind, std::uint32_t index)
+      : packed_(static_cast<std::uint32_t>(kind) << kKindAt | index) {}
   [[nodiscard]] static constexpr Handle from(std::uint32_t packed) {
-    return {static_cast<Kind>(packed >> 30U), packed & 0x3fffffffU};
+    Handle handle;
+    handle.packed_ = packed;
+    return handle;
   }
+
+  [[nodiscard]] constexpr explicit operator bool() const { return packed_ != kNothing; }
+  [[nodiscard]] constexpr Kind kind() const { return static_cast<Kind>(packed_ >> kKindAt); }
+  [[nodiscard]] constexpr std::uint32_t index() const {
+    return packed_ & ((std::uint32_t{1} << kKindAt) - 1);
+  }
+  [[nodiscard]] constexpr std::uint32_t packed() const { return packed_; }
   friend constexpr bool operator==(const Handle&, const Handle&) = default;
+
+ private:
+  static constexpr std::uint32_t kNothing = UINT32_MAX;
+  static constexpr unsigned kKindAt = 30;
+  std::uint32_t packed_ = kNothing;
 };
 
 /// The hash of a flow under a key; the first is the lower half of the second.
@@ -37,13 +50,11 @@ struct Handle {
 class FlowTable {
  public:
   template <typename Same>
-  [[nodiscard]] std::optional<Handle> find(std::uint32_t hash, Same same) const {
-    if (slots_.empty()) return std::nullopt;
+  [[nodiscard]] Handle find(std::uint32_t hash, Same same) const {
+    if (slots_.empty()) return {};
     for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
-      if (slots_[i].handle == kEmpty) return std::nullopt;
-      if (slots_[i].hash == hash && same(Handle::from(slots_[i].handle))) {
-        return Handle::from(slots_[i].handle);
-      }
+      const Slot& slot = slots_[i];
+      if (!slot.handle || (slot.hash == hash && same(slot.handle))) return slot.handle;
     }
   }
   void insert(std::uint32_t hash, Handle handle);
@@ -54,10 +65,9 @@ class FlowTable {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  static constexpr std::uint32_t kEmpty = UINT32_MAX;
   struct Slot {
     std::uint32_t hash = 0;
-    std::uint32_t handle = kEmpty;
+    Handle handle;
   };
 
   [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }

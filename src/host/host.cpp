@@ -55,27 +55,27 @@ bool Host::is_local(const wire::IpAddress& address) const {
 }
 
 const Flow& Host::flow_of(Handle handle) const {
-  switch (handle.kind) {
-    case Handle::Kind::syn_rcvd: return syn_rcvd_[handle.index].flow;
-    case Handle::Kind::time_wait: return time_wait_[handle.index].flow;
+  switch (handle.kind()) {
+    case Handle::Kind::syn_rcvd: return syn_rcvd_[handle.index()].flow;
+    case Handle::Kind::time_wait: return time_wait_[handle.index()].flow;
     case Handle::Kind::connection: break;
   }
-  return connections_[handle.index].flow;
+  return connections_[handle.index()].flow;
 }
 
-std::optional<Handle> Host::lookup(const Flow& flow, std::uint32_t hash) const {
+Handle Host::lookup(const Flow& flow, std::uint32_t hash) const {
   return table_.find(hash, [&](Handle handle) { return flow_of(handle) == flow; });
 }
 
 /// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
 /// holders may still look at it, but its ports are free.
-std::optional<Handle> Host::living(const Flow& flow, std::uint32_t hash) {
+Handle Host::living(const Flow& flow, std::uint32_t hash) {
   const auto handle = lookup(flow, hash);
-  if (!handle || handle->kind != Handle::Kind::connection) return handle;
-  remember_last(handle->index);
+  if (!handle || handle.kind() != Handle::Kind::connection) return handle;
+  remember_last(handle.index(), hash);
   if (last_->connection.state() != tcp::State::closed) return handle;
-  remove_from_table(*last_, handle->index);
-  return std::nullopt;
+  remove_from_table(*last_, handle.index());
+  return {};
 }
 
 void Host::enter_table(std::uint32_t index, std::uint32_t hash) {
@@ -115,18 +115,18 @@ void Host::note(const Flow& flow, const tcp::Effects& fx, TimePoint now) {
 /// Puts an entry into the queue of those that may have something to send.
 void Host::mark(Handle handle) {
   bool* dirty = nullptr;
-  switch (handle.kind) {
-    case Handle::Kind::connection: return mark(connections_[handle.index], handle.index);
-    case Handle::Kind::syn_rcvd: dirty = &syn_rcvd_[handle.index].dirty; break;
-    case Handle::Kind::time_wait: dirty = &time_wait_[handle.index].dirty; break;
+  switch (handle.kind()) {
+    case Handle::Kind::connection: return mark(connections_[handle.index()], handle.index());
+    case Handle::Kind::syn_rcvd: dirty = &syn_rcvd_[handle.index()].dirty; break;
+    case Handle::Kind::time_wait: dirty = &time_wait_[handle.index()].dirty; break;
   }
   if (std::exchange(*dirty, true)) return;
   dirty_.push_back(handle);
 }
 
 bool Host::is_dirty(Handle handle) const {
-  const std::uint32_t i = handle.index;
-  switch (handle.kind) {
+  const std::uint32_t i = handle.index();
+  switch (handle.kind()) {
     case Handle::Kind::syn_rcvd: return syn_rcvd_.has(i) && syn_rcvd_[i].dirty;
     case Handle::Kind::time_wait: return time_wait_.has(i) && time_wait_[i].dirty;
     case Handle::Kind::connection: break;
@@ -161,11 +161,11 @@ void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
-  if (last_ == &entry) last_ = nullptr;
   wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
-    table_.erase(hash(entry.flow), {Handle::Kind::connection, index});
+    table_.erase(hash(entry), {Handle::Kind::connection, index});
   }
+  if (last_ == &entry) last_ = nullptr;
 }
 
 void Host::release(std::uint32_t index) {
@@ -186,7 +186,7 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
                                                 .record = tcp::TimeWait(entry.connection),
                                                 .settings = entry.connection.tcb().settings,
                                                 .since = since,
-                                                .hash = hash(entry.flow)});
+                                                .hash = hash(entry)});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
@@ -242,8 +242,8 @@ void Host::advance(TimePoint now) {
   wheel_.advance(now, due_);
   for (const std::uint32_t packed : due_) {
     const Handle handle = Handle::from(packed);
-    const std::uint32_t i = handle.index;
-    switch (handle.kind) {
+    const std::uint32_t i = handle.index();
+    switch (handle.kind()) {
       case Handle::Kind::connection:
         while (connections_[i].connection.next_deadline() <= now) connection_due(i, now);
         mark(handle);

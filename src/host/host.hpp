@@ -264,7 +264,7 @@ class Host {
   // host_input.cpp
   std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
                           bool of_last, TimePoint now);
-  [[gnu::noinline]] void to_record(std::optional<Handle> handle, const Flow& flow,
+  [[gnu::noinline]] void to_record(Handle handle, const Flow& flow,
                                    std::uint32_t hash, const wire::ParsedTcp& tcp,
                                    const Slice& packet, TimePoint now);
   std::size_t run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& tcp,
@@ -361,8 +361,8 @@ class Host {
 
   // host.cpp
   [[nodiscard]] std::uint32_t hash(const Flow& flow) const { return hash_of(flow, table_key_); }
-  [[nodiscard]] std::optional<Handle> lookup(const Flow& flow, std::uint32_t hash) const;
-  [[nodiscard]] std::optional<Handle> living(const Flow& flow, std::uint32_t hash);
+  [[nodiscard]] Handle lookup(const Flow& flow, std::uint32_t hash) const;
+  [[nodiscard]] Handle living(const Flow& flow, std::uint32_t hash);
   [[nodiscard]] const Flow& flow_of(Handle handle) const;
   ConnectionEntry* get(FlowId id) { return connections_.find(id.index, id.generation); }
   /// The addresses of the connection that the last packet belonged to, which need no second look.
@@ -371,9 +371,13 @@ class Host {
     return last_ != nullptr && last_->flow.remote.address == source &&
            last_->flow.local.address == destination;
   }
-  void remember_last(std::uint32_t index) {
+  void remember_last(std::uint32_t index, std::uint32_t hash) {
     last_ = &connections_[index];
     last_index_ = index;
+    last_hash_ = hash;
+  }
+  [[nodiscard]] std::uint32_t hash(const ConnectionEntry& entry) const {
+    return last_ == &entry ? last_hash_ : hash(entry.flow);
   }
   template <typename Made>
   std::uint32_t make_connection(const Flow& flow, std::uint32_t hash, Made connection);
@@ -387,7 +391,7 @@ class Host {
   [[gnu::noinline]] void lose_event();
   void mark(Handle handle);
   void mark(ConnectionEntry& entry, std::uint32_t index) {
-    if (!std::exchange(entry.dirty, true)) dirty_.push_back({Handle::Kind::connection, index});
+    if (!std::exchange(entry.dirty, true)) dirty_.push_back(Handle(Handle::Kind::connection, index));
   }
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now);
@@ -441,6 +445,7 @@ class Host {
   std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
   ConnectionEntry* last_ = nullptr;  ///< that the last packet was for, while it is in the table
   std::uint32_t last_index_ = 0;     ///< of it
+  std::uint32_t last_hash_ = 0;      ///< of its flow
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

@@ -112,7 +112,7 @@ void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family,
                   {about->destination, about->destination_port}};
   if (about->protocol == wire::kProtocolUdp) return icmp_to_udp(flow, meaning, now);
   const auto handle = living(flow, hash(flow));
-  if (!handle || handle->kind == Handle::Kind::time_wait) {
+  if (!handle || handle.kind() == Handle::Kind::time_wait) {
     drop_icmp(IcmpDrop::no_connection, family);
     return;
   }
@@ -125,10 +125,10 @@ void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family,
     error.kind = tcp::IcmpError::Kind::too_big;
     error.mss = mss_for(cut_to(meaning.mtu), family);
   }
-  if (handle->kind == Handle::Kind::syn_rcvd) {
-    icmp_to_syn_rcvd(handle->index, error, now);
+  if (handle.kind() == Handle::Kind::syn_rcvd) {
+    icmp_to_syn_rcvd(handle.index(), error, now);
   } else {
-    icmp_to_connection(handle->index, error, meaning.mtu, now);
+    icmp_to_connection(handle.index(), error, meaning.mtu, now);
   }
 }
 

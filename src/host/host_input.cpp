@@ -44,7 +44,7 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
     const Flow flow = flow_of_it();
     const std::uint32_t hash = this->hash(flow);
     const auto handle = living(flow, hash);
-    if (!handle || handle->kind != Handle::Kind::connection) {
+    if (!handle || handle.kind() != Handle::Kind::connection) {
       to_record(handle, flow, hash, *tcp, packet, now);
       return 1;
     }
@@ -53,14 +53,14 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
 }
 
 /// For no connection: a record, a listener, or nobody.
-void Host::to_record(std::optional<Handle> handle, const Flow& flow, std::uint32_t hash,
+void Host::to_record(Handle handle, const Flow& flow, std::uint32_t hash,
                      const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
   if (!handle) {
     to_listener(flow, hash, tcp, packet, now);
-  } else if (handle->kind == Handle::Kind::syn_rcvd) {
-    to_syn_rcvd(handle->index, tcp, packet, now);
+  } else if (handle.kind() == Handle::Kind::syn_rcvd) {
+    to_syn_rcvd(handle.index(), tcp, packet, now);
   } else {
-    to_time_wait(handle->index, flow, tcp, packet, now);
+    to_time_wait(handle.index(), flow, tcp, packet, now);
   }
 }
 

@@ -116,10 +116,10 @@ bool Host::next_link_event(ip::LinkNews& event) {
 void Host::no_way_for(const PacketOut& packet, TimePoint now) {
   if (packet.header_size == 0) return no_way_for_udp(packet.payload[0].bytes(), now);
   const auto of = quoted(packet);
-  const auto handle = of ? lookup(of->flow, hash(of->flow)) : std::nullopt;
-  if (!handle || handle->kind != Handle::Kind::connection) return;
-  tcp::Connection& connection = connections_[handle->index].connection;
-  apply(handle->index,
+  const auto handle = of ? lookup(of->flow, hash(of->flow)) : Handle();
+  if (!handle || handle.kind() != Handle::Kind::connection) return;
+  tcp::Connection& connection = connections_[handle.index()].connection;
+  apply(handle.index(),
         connection.icmp_arrives(
             {.kind = tcp::IcmpError::Kind::soft, .error = tcp::Error::unreachable, .seq = of->seq},
             now),

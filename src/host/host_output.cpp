@@ -70,8 +70,8 @@ bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint
 /// is seen to have sent its last. Some in the queue have ended while they stood there.
 bool Host::transmit_first(PacketOut& out, TimePoint now) {
   const Handle handle = dirty_.front();
-  if (handle.kind != Handle::Kind::connection) return transmit_record(handle, out, now);
-  ConnectionEntry* const entry = connections_.find(handle.index);
+  if (handle.kind() != Handle::Kind::connection) return transmit_record(handle, out, now);
+  ConnectionEntry* const entry = connections_.find(handle.index());
   if (entry == nullptr || !entry->dirty) {
     dirty_.pop_front();
     return false;
@@ -83,7 +83,7 @@ bool Host::transmit_first(PacketOut& out, TimePoint now) {
   }
   first_leaves();
   entry->dirty = false;
-  settle(*entry, handle.index, now);
+  settle(*entry, handle.index(), now);
   return sent;
 }
 
@@ -93,8 +93,8 @@ void Host::first_leaves() {
 }
 
 bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
-  const std::uint32_t i = handle.index;
-  const bool waits = handle.kind == Handle::Kind::syn_rcvd;
+  const std::uint32_t i = handle.index();
+  const bool waits = handle.kind() == Handle::Kind::syn_rcvd;
   if (!is_dirty(handle)) {
     dirty_.pop_front();
     return false;
@@ -122,8 +122,8 @@ bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
 
 /// It has nothing more to send: what it waits for now, or whether it is over.
 void Host::record_leaves(Handle handle) {
-  const std::uint32_t i = handle.index;
-  if (handle.kind == Handle::Kind::syn_rcvd) {
+  const std::uint32_t i = handle.index();
+  if (handle.kind() == Handle::Kind::syn_rcvd) {
     SynRcvdEntry& entry = syn_rcvd_[i];
     entry.dirty = false;
     if (entry.record.state != tcp::State::syn_rcvd) return end_syn_rcvd(i);

@@ -139,7 +139,7 @@ std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) c
 
 bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
   return !listening_.at(local.port).empty() || bound_.any_at(local.port) ||
-         lookup({local, remote}, hash({local, remote})).has_value();
+         lookup({local, remote}, hash({local, remote}));
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.

@@ -53,7 +53,7 @@ void UdpEndpoints::close(UdpId id) {
 bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remote) {
   const Flow flow{local, remote};
   const auto other = connected(flow);
-  if (other) return other->index == id.index;
+  if (other) return other.index() == id.index;
   disconnect(id);
   UdpEntry& entry = entries_[id.index];
   open_.remove(entry.bound.port, id.index);
@@ -71,16 +71,16 @@ void UdpEndpoints::disconnect(UdpId id) {
   entry->endpoint.disconnect();
 }
 
-std::optional<Handle> UdpEndpoints::connected(const Flow& flow) const {
-  if (connected_.size() == 0) return std::nullopt;
+Handle UdpEndpoints::connected(const Flow& flow) const {
+  if (connected_.size() == 0) return {};
   return connected_.find(hash_of(flow, key_), [&](Handle handle) {
-    const udp::UdpEndpoint& e = entries_[handle.index].endpoint;
+    const udp::UdpEndpoint& e = entries_[handle.index()].endpoint;
     return e.local() == flow.local && e.remote() == flow.remote;
   });
 }
 
 std::optional<std::uint32_t> UdpEndpoints::taker(const Flow& flow) const {
-  if (const auto one = connected(flow)) return one->index;
+  if (const auto one = connected(flow)) return one.index();
   std::optional<std::uint32_t> at_address;
   std::optional<std::uint32_t> at_any;
   for (const std::uint32_t i : open_.at(flow.local.port)) {

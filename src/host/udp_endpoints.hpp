@@ -73,7 +73,7 @@ class UdpEndpoints {
   std::size_t blocked = 0;  ///< endpoints that wait for room in the outbox
 
  private:
-  [[nodiscard]] std::optional<Handle> connected(const Flow& flow) const;
+  [[nodiscard]] Handle connected(const Flow& flow) const;
 
   HashKey key_;
   Slab<UdpEntry> entries_;

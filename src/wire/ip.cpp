@@ -13,9 +13,15 @@ namespace {
 constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
 
-[[gnu::always_inline]] inline std::optional<HeaderProblem> parse_v4(Bytes packet,
-                                                                    ParsedIp& parsed) {
-  if (packet.size() < kIpv4Header) return HeaderProblem{ParseError::truncated};
+bool stop(HeaderProblem& problem, ParseError error) {
+  problem = {error};
+  return false;
+}
+
+/// Each says whether it went well; else `problem` tells the story.
+[[gnu::always_inline]] inline bool parse_v4(Bytes packet, ParsedIp& parsed,
+                                            HeaderProblem& problem) {
+  if (packet.size() < kIpv4Header) return stop(problem, ParseError::truncated);
   const std::size_t header_length = (std::to_integer<unsigned>(packet[0]) & 0x0fU) * 4U;
   const std::size_t total = read_at<std::uint16_t>(packet, 2);
   const std::uint16_t fragment = read_at<std::uint16_t>(packet, 6);
@@ -27,32 +33,38 @@ constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
   parsed.header.source = IpAddress::from(packet.subspan<12, 4>());
   parsed.header.destination = IpAddress::from(packet.subspan<16, 4>());
   if (header_length < kIpv4Header || total < header_length) {
-    return HeaderProblem{ParseError::bad_length};
+    return stop(problem, ParseError::bad_length);
   }
-  if (total > packet.size()) return HeaderProblem{ParseError::truncated};
+  if (total > packet.size()) return stop(problem, ParseError::truncated);
   Sum sum;
   sum.add(packet.first<kIpv4Header>());
   if (header_length > kIpv4Header) sum.add(packet.first(header_length).subspan(kIpv4Header));
-  if (sum.checksum() != 0) return HeaderProblem{ParseError::bad_checksum};
+  if (sum.checksum() != 0) return stop(problem, ParseError::bad_checksum);
   if (header_length > kIpv4Header) {
-    if (const auto problem = check_ipv4_options(packet.first(header_length))) return problem;
+    if (const auto bad = check_ipv4_options(packet.first(header_length))) {
+      problem = *bad;
+      return false;
+    }
   }
-  if ((fragment & kFragment) != 0) return HeaderProblem{ParseError::fragment};
+  if ((fragment & kFragment) != 0) return stop(problem, ParseError::fragment);
   parsed.payload = packet.subspan(header_length, total - header_length);
-  return std::nullopt;
+  return true;
 }
 
-[[gnu::noinline]] std::optional<HeaderProblem> pass_extensions(Bytes packet, ParsedIp& parsed) {
+[[gnu::noinline]] bool pass_extensions(Bytes packet, ParsedIp& parsed, HeaderProblem& problem) {
   const auto walked = walk_extensions(packet);
-  if (!walked) return walked.error();
-  if (walked->fragment) return HeaderProblem{ParseError::fragment};
+  if (!walked) {
+    problem = walked.error();
+    return false;
+  }
+  if (walked->fragment) return stop(problem, ParseError::fragment);
   parsed.header.protocol = walked->protocol;
   parsed.payload = parsed.payload.subspan(walked->end - kIpv6Header);
-  return std::nullopt;
+  return true;
 }
 
-[[gnu::always_inline]] inline std::optional<HeaderProblem> parse_v6(Bytes packet,
-                                                                    ParsedIp& parsed) {
+[[gnu::always_inline]] inline bool parse_v6(Bytes packet, ParsedIp& parsed,
+                                            HeaderProblem& problem) {
   Reader in(packet);
   const std::uint32_t first = in.u32();
   parsed.header.traffic_class = static_cast<std::uint8_t>(first >> 20U & 0xffU);
@@ -62,21 +74,21 @@ constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
   parsed.header.source = IpAddress::from(in.bytes(16));
   parsed.header.destination = IpAddress::from(in.bytes(16));
   parsed.payload = in.bytes(length);
-  if (!in.ok()) return HeaderProblem{ParseError::truncated};
+  if (!in.ok()) return stop(problem, ParseError::truncated);
   if (parsed.header.source.is_v4() || parsed.header.destination.is_v4()) {
-    return HeaderProblem{ParseError::bad_address};  // IPv4-mapped: never on the wire
+    return stop(problem, ParseError::bad_address);  // IPv4-mapped: never on the wire
   }
-  if (is_extension(parsed.header.protocol)) return pass_extensions(packet, parsed);
-  return std::nullopt;
+  if (is_extension(parsed.header.protocol)) return pass_extensions(packet, parsed, problem);
+  return true;
 }
 
 /// Inlined into both who ask: parse_ip() sees every packet, header_problem() few.
-[[gnu::always_inline]] inline std::optional<HeaderProblem> parse(Bytes packet, ParsedIp& parsed) {
-  if (packet.empty()) return HeaderProblem{ParseError::truncated};
+[[gnu::always_inline]] inline bool parse(Bytes packet, ParsedIp& parsed, HeaderProblem& problem) {
+  if (packet.empty()) return stop(problem, ParseError::truncated);
   switch (std::to_integer<unsigned>(packet[0]) >> 4U) {
-    case 4: return parse_v4(packet, parsed);
-    case 6: return parse_v6(packet, parsed);
-    default: return HeaderProblem{ParseError::bad_version};
+    case 4: return parse_v4(packet, parsed, problem);
+    case 6: return parse_v6(packet, parsed, problem);
+    default: return stop(problem, ParseError::bad_version);
   }
 }
 
@@ -84,13 +96,15 @@ constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, or an offset
 
 std::expected<ParsedIp, ParseError> parse_ip(Bytes packet) {
   std::expected<ParsedIp, ParseError> result;  // filled where it is returned, not copied there
-  if (const auto problem = parse(packet, *result)) result = std::unexpected(problem->error);
+  HeaderProblem problem;
+  if (!parse(packet, *result, problem)) result = std::unexpected(problem.error);
   return result;
 }
 
 std::optional<HeaderProblem> header_problem(Bytes packet) {
   ParsedIp parsed;
-  return parse(packet, parsed);
+  HeaderProblem problem;
+  return parse(packet, parsed, problem) ? std::nullopt : std::optional(problem);
 }
 
 namespace {
