@@ -8,7 +8,7 @@ Numbers come from where the fuzzers declare them.
 import pathlib
 import re
 
-from packet_seeds import ACK, CONTROL, FIN, FRAMES, LINK, PSH, RST, SYN, URG, WIRE
+from packet_seeds import ACK, CONTROL, FIN, FRAMES, IP, LINK, PSH, RST, SYN, URG, WIRE
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOLD = 0x80
@@ -255,7 +255,7 @@ PAIR = {
 
 def main():
     for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE), ("frame", FRAMES),
-                        ("ndp", LINK), ("control", CONTROL)):
+                        ("ip", IP), ("ndp", LINK), ("control", CONTROL)):
         folder = HERE / "corpus" / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, steps in seeds.items():

@@ -151,11 +151,11 @@ def exchange(send, end, receive, size, apart=lambda: None):
         os._exit(0)
     apart()
     sent, seen, count = hashlib.sha256(), hashlib.sha256(), 0
-    for block in blocks(size):
-        sent.update(block)
     while part := receive(MIB):
         seen.update(part)
         count += len(part)
+    for block in blocks(size):
+        sent.update(block)
     os.waitpid(pid, 0)
     return sent.digest(), seen.digest(), count
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""All of it again over bad wires (--wire), and tshark over the whole of each run, without offloads: nothing
-malformed, no bad checksum, nothing to warn of but what expert_items.tsv explains.
+"""All of it again over bad wires (--wire): the transfers, and ends that cross, reset, vanish and forget. tshark
+reads the transfers as a whole, without offloads: nothing malformed, no bad checksum, nothing to warn of but what
+expert_items.tsv explains.
 With --whole: larger, and at 5 % loss, too."""
 import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import kernel_ends
 import scenarios
 from lab import KIB, MIB, Capture, check, in_namespace, poke, quiet_tun
 from scenarios import Scale
@@ -50,6 +52,8 @@ def main(folder):
     for scale in WHOLE if whole else [SMALL]:
         scenarios.each_way_served(scale, "TAP")
         scenarios.each_way_connected(scale, "TAP")
+        kernel_ends.Wire.becomes(scale.wire, scale.name)
+        kernel_ends.everything()
 
 
 if __name__ == "__main__":
