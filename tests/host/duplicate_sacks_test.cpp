@@ -8,8 +8,9 @@ namespace {
 class DuplicateSacks : public Alone {
  protected:
   /// A connection with 100 octets acknowledged and 200 more on their way.
-  void open(std::uint32_t sack) {
-    const wire::TcpOptions options{.present = wire::TcpOptions::kMss | sack, .mss = 100};
+  void open(std::uint8_t sack) {
+    wire::TcpOptions options{.mss = 100};
+    options.present = static_cast<std::uint8_t>(wire::TcpOptions::kMss | sack);
     arrives({.flags = Flag::syn, .seq = Seq(1), .from = from, .options = options});
     first = sent().at(0).header.seq + 1;
     arrives({.flags = Flag::ack, .seq = Seq(2), .ack = first, .from = from});
