@@ -282,7 +282,9 @@ class Capture:
         known = allowed(scenario) + (allowed("missed") if self.missed else [])
         strange = {text: count for text, count in found.items()
                    if not any(text.startswith(start) for start in known)}
-        check(f"{name}: and nothing else to warn of", not strange, strange, f"the capture missed {self.missed}")
+        shown = [self.read("-Y", f'_ws.expert.message contains "{text[:24]}"')[:2000] for text in strange]
+        check(f"{name}: and nothing else to warn of", not strange, strange, f"the capture missed {self.missed}",
+              *shown)
         return self.count("tcp")
 
     def expert_items(self):
