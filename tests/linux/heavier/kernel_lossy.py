@@ -19,8 +19,9 @@ GOOD = Scale(octets=4 * MIB, at_once=40, octets_each=64 * KIB, in_a_row=300, hel
 # A close that lost something takes a while, and keeps its port from the next.
 SMALL = Scale(octets=2 * MIB, at_once=40, octets_each=32 * KIB, in_a_row=100, ports=64, held=1,
               wire="loss=1%," + ROUGH, name="1 % lost: ")
-WHOLE = [Scale(octets=64 * MIB, at_once=200, octets_each=100 * KIB, in_a_row=1000, ports=500, held=60,
-               wire=f"loss={share}%," + ROUGH, name=f"{share} % lost: ") for share in (1, 5)]
+WHOLE = [Scale(octets=octets, at_once=200, octets_each=100 * KIB, in_a_row=300, ports=150, held=60,
+               wire=f"loss={share}%," + ROUGH, name=f"{share} % lost: ")
+         for share, octets in ((1, 16 * MIB), (5, 4 * MIB))]
 
 
 def parts(scale):
