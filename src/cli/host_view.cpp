@@ -204,11 +204,20 @@ std::string endpoint_text(const host::Endpoint& endpoint) {
   return endpoint.port == 0 ? text.substr(0, text.rfind(':')) + ":*" : text;
 }
 
+void each_row(const host::Host& host, TimePoint now,
+              const std::function<bool(const nlohmann::json&)>& take) {
+  bool more = true;
+  host.each([&](const host::View& view) { more = more && take(row_of(view, host, now)); });
+  host.udp_endpoints().each(
+      [&](const host::UdpEntry& entry) { more = more && take(row_of(entry, now)); });
+}
+
 nlohmann::json view_of(const host::Host& host, TimePoint now) {
   nlohmann::json rows = nlohmann::json::array();
-  host.each([&](const host::View& view) { rows.push_back(row_of(view, host, now)); });
-  host.udp_endpoints().each(
-      [&](const host::UdpEntry& entry) { rows.push_back(row_of(entry, now)); });
+  each_row(host, now, [&rows](const nlohmann::json& row) {
+    rows.push_back(row);
+    return true;
+  });
   return rows;
 }
 

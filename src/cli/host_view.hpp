@@ -35,6 +35,7 @@
 // all together, so there is no segs_out, bytes_sent or retrans.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "host/host.hpp"
@@ -42,7 +43,11 @@
 
 namespace lastack::cli {
 
-/// The rows of all connections, records, listeners and UDP endpoints.
+/// The rows of all connections, records, listeners and UDP endpoints, one after another for as long
+/// as `take` returns true.
+void each_row(const host::Host& host, TimePoint now,
+              const std::function<bool(const nlohmann::json& row)>& take);
+/// The same, all of them.
 [[nodiscard]] nlohmann::json view_of(const host::Host& host, TimePoint now);
 [[nodiscard]] nlohmann::json counters_of(const host::Host& host);
 [[nodiscard]] nlohmann::json counters_of(const link::TunTally& tally);

@@ -176,6 +176,8 @@ void add_tcp_more(const Counters& c, NamedCounters& to) {
              {"TcpExtTCPReqQFullDoCookies", c.cookies_sent},
              {"TcpExtTCPReqQFullDrop", c.syn_queue_full - c.cookies_sent},
              {"TcpExtTCPOFODrop", dropped(c, Drop::reassembly_full)},
+             {"TcpExtTCPDSACKRecv", c.tcp.duplicate_sacks},
+             {"TcpExtTCPDSACKOfoRecv", c.tcp.duplicate_sacks_beyond},
              {"TcpExtTCPChallengeACK", c.tcp.challenge_acks},
              {"TcpExtTCPSYNChallenge", dropped(c, Drop::syn_in_window)},
              {"TcpExtTCPSynRetrans", c.tcp.syn_retransmissions},

@@ -150,9 +150,11 @@ Counted RealHost::counted() const {
   return counted;
 }
 
-nlohmann::json RealHost::answer(const nlohmann::json& request) {
+control::Said RealHost::answer(const nlohmann::json& request) {
   const std::string what = control::word_of(request, "ask");
-  if (what == "ss") return view_of(host_, io::monotonic_now());
+  if (what == "ss") {
+    return {[this](const control::TakeRow& take) { each_row(host_, io::monotonic_now(), take); }};
+  }
   if (what == "trace") {
     return control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
   }
@@ -165,7 +167,7 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
   if (what == "nstat") return counted().json();
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
   if (auto done = answer_about_link(what, control::word_of(request, "way"))) return *done;
-  return {{"error", "asked for '" + what + "', which is nothing I know"}};
+  return nlohmann::json{{"error", "asked for '" + what + "', which is nothing I know"}};
 }
 
 void RealHost::pause(io::Way way, bool on) {

@@ -51,7 +51,7 @@ class RealHost {
   void answer_challenges();
   void tell_news();
   void watch_device(bool on);
-  nlohmann::json answer(const nlohmann::json& request);
+  control::Said answer(const nlohmann::json& request);
   std::optional<nlohmann::json> answer_about_link(const std::string& what, const std::string& way);
   void pause(io::Way way, bool on);
   [[nodiscard]] Counted counted() const;

@@ -191,8 +191,9 @@ std::optional<std::string> Services::add(const ServiceSpec& spec, bool v4, bool 
     const auto bound = sockets_->bind(fd, {any, spec.port});
     const auto result = bound ? sockets_->listen(fd, backlog_of(spec), now) : bound;
     if (!result) {
+      const bool taken = result.error() == socket::Errno::eaddrinuse;
       return "can't listen on port " + std::to_string(spec.port) + ": " +
-             std::string(to_string(result.error()));
+             std::string(taken ? kTaken : to_string(result.error()));
     }
     listening_.push_back({fd, spec});
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/host.hpp"
@@ -26,6 +27,9 @@ struct ServiceSpec {
   std::uint16_t port = 0;
   std::string argument;
 };
+
+/// Why a service can't have its port.
+inline constexpr std::string_view kTaken = "another service has it\n  give each a port of its own";
 
 /// Names and one line of help each.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> service_kinds();

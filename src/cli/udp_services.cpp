@@ -13,7 +13,7 @@ std::optional<std::string> UdpServices::add(const ServiceSpec& spec, bool v4, bo
     if (six ? !v6 : !v4) continue;
     const auto any = *wire::IpAddress::parse(six ? "::" : "0.0.0.0");
     const auto id = host_->udp_open({any, spec.port}, false, now);
-    if (!id) return "can't have UDP port " + std::to_string(spec.port) + ": it is taken";
+    if (!id) return "can't have UDP port " + std::to_string(spec.port) + ": " + std::string(kTaken);
     open_.push_back({.id = *id, .answers = spec.kind == "udp-echo"});
   }
   return std::nullopt;

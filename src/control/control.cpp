@@ -38,22 +38,29 @@ const sockaddr* generic(const sockaddr_un& address) {
 
 using Json = nlohmann::json;
 
-/// False where not all of it could be sent by `until`.
-bool send_line(int descriptor, const Json& json, TimePoint until) {
-  const std::string line = line_of(json);
-  for (std::size_t at = 0; at < line.size();) {
-    const ssize_t n =
-        ::send(descriptor, line.data() + at, line.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+/// False where not all of it could be sent, though it was waited for the other side as long as
+/// `patience` says, which is less afterwards.
+bool send_part(int descriptor, std::string_view part, Duration& patience) {
+  while (!part.empty()) {
+    const ssize_t n = ::send(descriptor, part.data(), part.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
-      at += static_cast<std::size_t>(n);
+      part.remove_prefix(static_cast<std::size_t>(n));
       continue;
     }
-    const auto left = (until - io::monotonic_now()) / 1ms;
+    const auto left = patience / 1ms;
     if (n == 0 || (errno != EAGAIN && errno != EINTR) || left <= 0) return false;
     pollfd wanted{.fd = descriptor, .events = POLLOUT, .revents = 0};
+    const TimePoint before = io::monotonic_now();
     ::poll(&wanted, 1, static_cast<int>(left));
+    patience -= io::monotonic_now() - before;
   }
   return true;
+}
+
+bool send_line(int descriptor, const Said& said, Duration patience) {
+  return each_part(said, [descriptor, &patience](std::string_view part) {
+    return send_part(descriptor, part, patience);
+  });
 }
 
 /// The next line that comes; nothing once there is none.
@@ -141,8 +148,7 @@ void Server::read_from(int client) {
   while (good) {
     const auto line = lines.next();
     if (!line) break;
-    const Json answer = answer_to(*line, answer_);  // which may take a while, of many
-    good = send_line(client, answer, io::monotonic_now() + patience_);
+    good = send_line(client, answer_to(*line, answer_), patience_);
   }
   if (good && lines.waiting() <= kLongestRequest) return;
   loop_.remove(client);
@@ -194,7 +200,7 @@ std::optional<Client> Client::open(int pid) {
 }
 
 std::optional<Json> Client::ask(const Json& request) {
-  if (!send_line(descriptor_, request, io::monotonic_now() + kPatience)) return std::nullopt;
+  if (!send_line(descriptor_, request, kPatience)) return std::nullopt;
   const auto line = receive_line(descriptor_, lines_);
   return line ? read_line(*line) : std::nullopt;
 }

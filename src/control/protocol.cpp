@@ -10,6 +10,11 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kDeepest = 64;  // levels; a row of `ss` has five
+constexpr std::size_t kPart = 65536;  // octets, and the rest of a row
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 bool too_deep(std::string_view text) {
   std::size_t depth = 0;
@@ -43,8 +48,22 @@ std::optional<std::string> Lines::next() {
   return line;
 }
 
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string line_of(const Json& json) { return text_of(json) + "\n"; }
+
+bool each_part(const Said& said, const std::function<bool(std::string_view)>& take) {
+  if (!said.rows) return take(line_of(said.value));
+  std::string part = "[";
+  bool first = true;
+  bool good = true;
+  said.rows([&](const Json& row) {
+    if (!std::exchange(first, false)) part += ',';
+    part += text_of(row);
+    if (part.size() < kPart) return true;
+    good = take(part);
+    part.clear();
+    return good;
+  });
+  return good && take(part += "]\n");
 }
 
 std::optional<Json> read_line(std::string_view line) {
@@ -62,12 +81,12 @@ bool greets(std::string_view line) {
   return protocol != json->end() && protocol->is_number_integer() && *protocol == kProtocol;
 }
 
-Json answer_to(std::string_view line, const Answer& answer) {
+Said answer_to(std::string_view line, const Answer& answer) {
   const auto request = read_line(line);
-  if (!request || !request->is_object()) return {{"error", "not a JSON object"}};
+  if (!request || !request->is_object()) return Json{{"error", "not a JSON object"}};
   const auto ask = request->find("ask");
   if (ask == request->end() || !ask->is_string()) {
-    return {{"error", "\"ask\" says what is asked for, as a string"}};
+    return Json{{"error", "\"ask\" says what is asked for, as a string"}};
   }
   return answer(*request);
 }

@@ -81,6 +81,8 @@ struct TcpCounters {
   std::uint64_t challenge_acks = 0;    ///< RFC 5961: to a SYN, a RST or an ACK that may be blind
   std::uint64_t sack_recoveries = 0;   ///< fast recoveries begun where SACK was agreed on
   std::uint64_t plain_recoveries = 0;  ///< and where it was not
+  std::uint64_t duplicate_sacks = 0;   ///< RFC 2883: that name what was acknowledged before
+  std::uint64_t duplicate_sacks_beyond = 0;  ///< and what lies beyond the acknowledged
   std::uint64_t window_probes = 0;
   std::uint64_t keepalives = 0;
   std::uint64_t abort_on_close = 0;    ///< closed with octets unread

@@ -271,6 +271,7 @@ class Host {
                           std::span<const Slice> packets, TimePoint now);
   void count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
                             bool recovered_before);
+  void count_duplicate_sack(const wire::TcpHeader& header);
   void count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
                        const tcp::ChallengeBudget& before, const tcp::ChallengeBudget& after,
                        TimePoint now);

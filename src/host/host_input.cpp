@@ -121,6 +121,19 @@ void Host::count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, c
   ++(tcb.sack ? counters_.tcp.sack_recoveries : counters_.tcp.plain_recoveries);
 }
 
+/// RFC 2883 §4: a first block that lies below the acknowledgment, or within the second, names what
+/// came twice. There is nothing to do about it but to count it.
+[[gnu::noinline]] void Host::count_duplicate_sack(const wire::TcpHeader& header) {
+  const auto& first = header.options.sack[0];
+  const auto& second = header.options.sack[1];
+  if (before(first.left, header.ack)) {
+    ++counters_.tcp.duplicate_sacks;
+  } else if (header.options.sack_count > 1 && !before(first.left, second.left) &&
+             !after(first.right, second.right)) {
+    ++counters_.tcp.duplicate_sacks_beyond;
+  }
+}
+
 /// Not every ACK that the budget paid for is one of RFC 5961's: it pays for those to old ACKs, too.
 void Host::count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
                            const tcp::ChallengeBudget& before, const tcp::ChallengeBudget& after,
@@ -144,6 +157,9 @@ void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire
   const tcp::Effects fx = entry.connection.segment_arrives(tcp.header, size, now, listened);
   if (size == 0) count_without_octets(tcp.header, fx.drop, tcb, recovers);
   count_challenge(tcp.header, fx.drop, challenges, tcb.challenges, now);
+  const bool sacks = tcp.header.options.sack_count > 0 && tcb.sack;
+  if (sacks && fx.drop == tcp::Drop::none) [[unlikely]]
+    count_duplicate_sack(tcp.header);
   if (!fx.accepted.empty()) {
     counters_.octets_in += static_cast<std::size_t>(fx.accepted.size());
     keep(entry, run, fx);

@@ -26,8 +26,8 @@ class HostDriver {
   /// Called with each event of the host; may call the host's user side.
   std::function<void(const host::HostEvent&)> on_event;
 
-  /// A batch from the link.
-  void receive();
+  /// A batch from the link: how many packets.
+  std::size_t receive();
   /// Timers that are due, events to users, and all packets there are to send.
   void turn();
   [[nodiscard]] TimePoint next_deadline() const;
@@ -40,10 +40,12 @@ class HostDriver {
 
  private:
   static constexpr std::size_t kMostRounds = 64;
+  static constexpr std::size_t kMostBatches = 256;  ///< before timers: more than a queue holds
 
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
   void tell();
+  void take_what_came();
   void send(TimePoint now);
   bool send_one(TimePoint now, Fate fate);
   void send_cut(TimePoint now);

@@ -72,7 +72,11 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
                   .header_octets = ip.payload.size() - tcp.payload.size()};
   if (s.has(Flag::rst)) return;  // belongs to no connection any more
   View& view = views_[s.key];
-  if (s.has(Flag::syn) && (!view.own.open || view.own.iss != s.header.seq)) {
+  // A new connection may begin where the one before it did, if no time has passed (RFC 6528 §3).
+  const bool answers_another =
+      s.has(Flag::ack) && view.peer.open && s.header.ack != view.peer.iss + 1;
+  const bool begins = !view.own.open || view.own.iss != s.header.seq || answers_another;
+  if (s.has(Flag::syn) && begins) {
     view.own = {};
     view.peer = s.has(Flag::ack) ? answered(s, view) : Side{};
     open(s, view.own);

@@ -294,9 +294,9 @@ void Connection::take_fin(const Arrival& a, Effects& fx) {
   if (!traits(tcb_.state).may_receive_data) return;
   if (a.fin) {
     tcb_.ack_now = true;
-    const bool behind_all =
-        !tcb_.out_of_order || tcb_.out_of_order->ranges().back().end <= a.fin_at;
-    if (rcv.fin == ReceiveVariables::kNoFin && behind_all) rcv.fin = a.fin_at;
+    // Octets of this very segment may have closed a gap, and what is there now reach beyond it.
+    const Offset reach = tcb_.out_of_order ? tcb_.out_of_order->ranges().back().end : rcv.nxt;
+    if (rcv.fin == ReceiveVariables::kNoFin && reach <= a.fin_at) rcv.fin = a.fin_at;
   }
   if (rcv.nxt != rcv.fin && !(mutated(Mutant::fin_before_text) && a.fin)) return;
   if (!mutated(Mutant::fin_not_counted)) rcv.nxt += 1;

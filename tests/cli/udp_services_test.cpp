@@ -108,7 +108,7 @@ TEST_P(UdpServed, APortThatIsTaken) {
   serve({"udp-echo", "7"});
   const auto why = services.add({.kind = "udp-discard", .port = 7, .argument = {}}, !GetParam(),
                                 GetParam(), now);
-  EXPECT_EQ(why, "can't have UDP port 7: it is taken");
+  EXPECT_EQ(why, "can't have UDP port 7: " + std::string(kTaken));
 }
 
 TEST_P(UdpServed, EndpointsAsRows) {

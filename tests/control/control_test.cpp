@@ -147,6 +147,20 @@ TEST_F(Control, OneWhoDoesNotReadIsLetGo) {
   EXPECT_EQ(answered, 2);
 }
 
+/// Nor is more of a long list made than such a one takes.
+TEST_F(Control, OneWhoDoesNotReadAListIsLetGo) {
+  int made = 0;
+  serve([&made](const Json&) -> Said {
+    return {[&made](const TakeRow& take) {
+      while (made < 10'000 && take(std::string(10'000, 'x'))) ++made;
+    }};
+  });
+  const int fd = connect();
+  say(fd, "{\"ask\":\"x\"}\n");
+  EXPECT_LT(made, 5000);
+  EXPECT_TRUE(heard(fd).ends_with("(end)"));
+}
+
 TEST_F(Control, SoManyAtOnce) {
   serve();
   for (int i = 0; i < 16; ++i) EXPECT_FALSE(heard(connect()).ends_with("(end)")) << i;

@@ -44,6 +44,7 @@ void offsets_in_order(const tcp::Tcb& t) {
   must(t.snd.una <= t.snd.nxt && t.snd.nxt <= t.snd.max, "snd.una <= snd.nxt <= snd.max");
   must(t.snd.max <= t.snd.end + (t.fin_queued ? 1 : 0), "snd.max <= snd.end, and a FIN");
   must(t.rcv.read <= t.rcv.nxt, "rcv.read <= rcv.nxt");
+  must(t.rcv.nxt - 1 <= t.rcv.fin, "rcv.nxt <= the FIN, and the FIN itself");
   must(t.rcv.nxt <= t.rcv.edge + 1, "rcv.nxt <= the edge of the window, and a FIN");
   must(t.snd.mss >= 48, "a segment size that leaves room for options");
 }

@@ -47,15 +47,17 @@ class Running {
     }
   }
 
-  [[nodiscard]] Json answer(const Json& request) const {
+  [[nodiscard]] control::Said answer(const Json& request) const {
     const std::string what = control::word_of(request, "ask");
-    if (what == "ss") return cli::view_of(host_, kNow);
+    if (what == "ss") {
+      return {[this](const control::TakeRow& take) { cli::each_row(host_, kNow, take); }};
+    }
     if (what == "trace") return control::trace_answer(host_.trace(), request, kNow, kWall);
     if (what == "counters") return cli::counters_of(host_);
     if (what == "nstat") {
       return cli::Counted{TimePoint{}, kNow, cli::named_counters(host_.counters())}.json();
     }
-    return {{"error", what + " " + control::word_of(request, "way")}};
+    return Json{{"error", what + " " + control::word_of(request, "way")}};
   }
 
  private:
@@ -164,7 +166,11 @@ void asked(wire::Bytes octets) {
   const auto answer = [](const Json& request) { return running.answer(request); };
   Reader reader;
   each_line(octets, [&](const std::string& request) {
-    const std::string line = control::line_of(control::answer_to(request, answer));
+    std::string line;
+    control::each_part(control::answer_to(request, answer), [&line](std::string_view part) {
+      line += part;
+      return true;
+    });
     must(line.find('\n') == line.size() - 1, "an answer is one line");
     const auto json = control::read_line(std::string_view(line).substr(0, line.size() - 1));
     must(json.has_value(), "an answer that can't be read");

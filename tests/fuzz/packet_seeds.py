@@ -1,5 +1,6 @@
 """The kept inputs that are packets, frames, and lines of a control socket: seeds.py writes them."""
 import json
+import math
 import socket
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
@@ -14,17 +15,40 @@ def tcp(flags, *options, payload=b""):
             + bytes.fromhex("faf0 0000 0000") + octets + payload)
 
 
-def v4(protocol, payload, options=b"", fragment=0):
-    header = (bytes([0x45 + len(options) // 4, 0]) + (20 + len(options) + len(payload)).to_bytes(2)
-              + bytes([0x1c, 0x46]) + fragment.to_bytes(2) + bytes([64, protocol, 0, 0])
-              + bytes([10, 9, 0, 1, 10, 9, 0, 2]))
+KERNEL, US_THERE = "10.9.0.1", "10.9.0.2"
+
+
+def v4(protocol, payload, options=b"", fragment=0, source=KERNEL, destination=US_THERE, of=0x1c46, tos=0):
+    """`fragment`: 0x2000 where more come, and how many eights of octets lie before."""
+    header = (bytes([0x45 + len(options) // 4, tos]) + (20 + len(options) + len(payload)).to_bytes(2)
+              + of.to_bytes(2) + fragment.to_bytes(2) + bytes([64, protocol, 0, 0])
+              + address(source) + address(destination))
     return header + options + payload
 
 
-def v6(protocol, payload):
-    address = bytes.fromhex("fd00 0000 0000 0000 0000 0000 0000 00")
-    return (bytes([0x60, 0, 0, 0]) + len(payload).to_bytes(2) + bytes([protocol, 64])
-            + address + b"\1" + address + b"\2" + payload)
+def v6(protocol, payload, source="fd00::1", destination="fd00::2", tos=0, length=None):
+    return (bytes([0x60 | tos >> 4, tos << 4 & 0xff, 0, 0])
+            + (len(payload) if length is None else length).to_bytes(2) + bytes([protocol, 64])
+            + address(source) + address(destination) + payload)
+
+
+def address(text):
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
+HOP_BY_HOP, ROUTING, FRAGMENT, NO_NEXT, DESTINATION = 0, 43, 44, 59, 60
+PADDING = bytes([1, 4, 0, 0, 0, 0])
+
+
+def options_header(then, options=PADDING):
+    """An extension header with options, which are padded to eights of octets."""
+    octets = options + bytes(-(len(options) + 2) % 8)
+    return bytes([then, (len(octets) + 2) // 8 - 1]) + octets
+
+
+def piece_v6(then, payload, at=0, more=True, of=9):
+    """What stands behind a header with "fragment" as its next header; `at` in eights of octets."""
+    return bytes([then, 0]) + (at << 3 | more).to_bytes(2) + of.to_bytes(4) + payload
 
 
 MSS, SCALE, SACK_OK = bytes([2, 4, 5, 0xb4]), bytes([1, 3, 3, 7]), bytes([4, 2])
@@ -71,6 +95,135 @@ WIRE = {
     "prefix": [TEXT, b"fd00::1/64"],
     "endpoint": [TEXT, b"[fd00::1]:8080"],
     "endpoint-v4": [TEXT, b"10.9.0.2:80"],
+    **{f"text-{i}": [TEXT, text] for i, text in enumerate(
+        (b"::", b"::1", b"127.0.0.1", b"224.0.0.1", b"ff02::1", b"255.255.255.255", b"fe80::1", b"169.254.1.1"))},
+}
+ALIGNED_STAMP = bytes([1, 1]) + STAMP
+HEADERS = {
+    "stamps": tcp(ACK, ALIGNED_STAMP, payload=b"data"),
+    "sack-permitted": tcp(SYN, MSS, SACK_OK),
+    "a-bad-option": tcp(ACK, bytes([8, 1, 0, 0])),
+    "a-long-header": tcp(ACK)[:12] + b"\xf0" + tcp(ACK)[13:],
+}
+WIRE |= {name: [SEGMENT, octets] for name, octets in HEADERS.items()}
+PIECES = {
+    "a-piece": v4(17, bytes(16), fragment=0x2002),
+    "a-piece-of-tcp": v4(6, tcp(ACK, payload=bytes(4)), fragment=0x2000),
+    "a-piece-with-options": v4(17, bytes(16), options=bytes(4), fragment=0x2000),
+    "a-tiny-piece": v4(6, bytes(16), fragment=0x2000),
+    "a-piece-over-tcp": v4(6, bytes(16), fragment=0x2001),
+    "a-piece-of-nothing": v4(17, b"", fragment=0x2001),
+    "a-piece-too-far": v4(17, bytes(16), fragment=0x1fff),
+    "an-option": v4(6, tcp(ACK), options=bytes([7, 7, 4, 0, 0, 0, 0, 0])),
+    "an-option-without-length": v4(6, tcp(ACK), options=bytes([1, 1, 1, 7])),
+    "an-option-too-long": v4(6, tcp(ACK), options=bytes([7, 9, 4, 0])),
+    "a-short-header": b"\x44" + v4(6, tcp(ACK))[1:],
+    "no-version": b"\x55" + v4(6, tcp(ACK))[1:],
+}
+WIRE |= {name: [MENDED, octets] for name, octets in PIECES.items()}
+EXTENSIONS = {
+    **{f"option-{kind:02x}": v6(DESTINATION, options_header(6, bytes([kind, 4, 0, 0, 0, 0])) + tcp(ACK))
+       for kind in (0x1e, 0x5e, 0x9e, 0xde)},
+    "many-options": v6(DESTINATION, options_header(6, bytes([0x1e, 0] * 11)) + tcp(ACK)),
+    "much-padding": v6(DESTINATION, options_header(6, bytes(14)) + tcp(ACK)),
+    "a-cut-option": v6(DESTINATION, options_header(6, bytes([0x1e, 9, 0, 0, 0, 0])) + tcp(ACK)),
+    "a-jumbogram": v6(HOP_BY_HOP, options_header(6, bytes([0xc2, 4, 0, 1, 0, 0])) + tcp(ACK), length=0),
+    "no-jumbogram": v6(HOP_BY_HOP, options_header(6) + tcp(ACK), length=0),
+    "hop-by-hop-late": v6(DESTINATION, options_header(HOP_BY_HOP) + options_header(6) + tcp(ACK)),
+    "many-headers": v6(DESTINATION, options_header(DESTINATION) * 9 + options_header(6) + tcp(ACK)),
+    "a-route-to-go": v6(ROUTING, bytes([6, 0, 4, 1, 0, 0, 0, 0]) + tcp(ACK)),
+    "a-cut-header": v6(DESTINATION, bytes([6, 9]) + bytes(20)),
+    "a-cut-packet": v6(6, tcp(ACK), length=99),
+    "a-cut-packet-with-headers": v6(DESTINATION, options_header(6) + tcp(ACK), length=99),
+    "mapped-v6": v6(6, tcp(ACK), source="::ffff:10.0.0.1"),
+    "authentication": v6(51, bytes([6, 2]) + bytes(14) + tcp(ACK)),
+    "a-first-piece": v6(FRAGMENT, piece_v6(6, tcp(ACK, payload=bytes(4)))),
+    "a-first-datagram": v6(FRAGMENT, piece_v6(17, bytes(16))),
+    "a-first-of-no-more": v6(FRAGMENT, piece_v6(NO_NEXT, bytes(16))),
+    "a-first-of-another": v6(FRAGMENT, piece_v6(99, bytes(16))),
+    "a-first-too-short": v6(FRAGMENT, piece_v6(6, bytes(16))),
+    "a-first-with-options": v6(FRAGMENT, piece_v6(DESTINATION, options_header(6) + tcp(ACK, payload=bytes(4)))),
+    "a-first-with-cut-options": v6(FRAGMENT, piece_v6(DESTINATION, bytes([6, 9]) + bytes(14))),
+    "a-first-with-hop-by-hop": v6(FRAGMENT, piece_v6(HOP_BY_HOP, options_header(6) + tcp(ACK, payload=bytes(4)))),
+    "a-first-of-a-piece": v6(FRAGMENT, piece_v6(FRAGMENT, bytes(16))),
+    "a-piece-too-far-v6": v6(FRAGMENT, piece_v6(17, bytes(16), at=0x1fff, more=False)),
+    "a-piece-not-of-eights": v6(FRAGMENT, piece_v6(17, bytes(15))),
+}
+WIRE |= {name: [PACKET, octets] for name, octets in EXTENSIONS.items()}
+
+
+# --- what anybody may send to a host: 10.0.0.2 and fd00::2
+
+HOST_V4, OTHER_V4 = "10.0.0.2", "10.0.0.1"
+
+
+def to_host(protocol, payload, **more):
+    return frame(v4(protocol, payload, **{"source": OTHER_V4, "destination": HOST_V4, **more}))
+
+
+def to_host_v6(protocol, payload, **more):
+    return frame(v6(protocol, payload, **more))
+
+
+def frame(octets):
+    """Its checksums are put right."""
+    return (0x8000 | len(octets)).to_bytes(2) + octets
+
+
+def piece(at, octets, last=False, **more):
+    """Of a datagram, `at` in eights of octets."""
+    return to_host(17, octets, fragment=at | (0 if last else 0x2000), **more)
+
+
+def pause(milliseconds):
+    return (0x4000 | math.isqrt(milliseconds)).to_bytes(2)
+
+
+DATAGRAM = bytes([4, 210, 0, 53, 0, 40, 0, 0]) + bytes(range(32))
+ECHO = bytes([8, 0, 0, 0, 0, 1, 0, 1]) + bytes(8)
+ECHO_V6 = b"\x80" + ECHO[1:]
+ERROR_V6 = bytes([1, 4, 0, 0, 0, 0, 0, 0])
+IP = {
+    "segments": [to_host(6, tcp(SYN)), to_host(6, tcp(ACK)), to_host_v6(6, tcp(SYN)), to_host_v6(6, tcp(RST))],
+    "datagrams-to-nobody": [to_host(17, DATAGRAM), to_host_v6(17, DATAGRAM)],
+    "echoes": [to_host(1, ECHO), to_host_v6(58, ECHO_V6)],
+    "other-protocols": [to_host(99, bytes(8)), to_host_v6(99, bytes(8)), to_host_v6(NO_NEXT, b""),
+                        to_host_v6(DESTINATION, options_header(99) + bytes(8))],
+    "from-nobody": [*[to_host(99, bytes(8), source=source) for source in
+                      ("0.0.0.0", "127.0.0.1", "10.0.0.255", "224.0.0.1", "255.255.255.255", HOST_V4)],
+                    *[to_host_v6(99, bytes(8), source=source) for source in ("::", "::1", "ff02::1", "fd00::2")]],
+    "to-others": [to_host(99, bytes(8), destination=to) for to in
+                  ("10.0.0.3", "10.0.0.255", "224.0.0.1", "255.255.255.255", "127.0.0.1")],
+    "refused-from-nobody": [to_host_v6(DESTINATION, options_header(6, bytes([0xde, 4, 0, 0, 0, 0])) + tcp(ACK),
+                                       source=source) for source in ("::", "::1", "ff02::1")],
+    "refused-by-many": [to_host_v6(DESTINATION, options_header(6, bytes([kind, 4, 0, 0, 0, 0])) + tcp(ACK),
+                                   destination="ff02::1") for kind in (0x9e, 0xde)],
+    "errors-about-errors": [to_host_v6(DESTINATION, options_header(58, bytes([0xde, 4, 0, 0, 0, 0])) + then)
+                            for then in (ERROR_V6, ECHO_V6, b"")],
+    "refused": [frame(octets) for octets in (*PIECES.values(), *EXTENSIONS.values())],
+    "in-pieces": [piece(0, DATAGRAM[:24]), piece(3, DATAGRAM[24:], last=True),
+                  to_host_v6(FRAGMENT, piece_v6(17, DATAGRAM[:24])),
+                  to_host_v6(FRAGMENT, piece_v6(17, DATAGRAM[24:], at=3, more=False))],
+    "out-of-order": [piece(3, DATAGRAM[24:], last=True), piece(1, DATAGRAM[8:24]), piece(0, DATAGRAM[:8])],
+    "twice": [piece(0, DATAGRAM[:24])] * 2 + [piece(3, DATAGRAM[24:], last=True)] * 2,
+    "overlapping": [piece(0, DATAGRAM[:24]), piece(2, DATAGRAM[16:], last=True), piece(3, DATAGRAM[24:], last=True)],
+    "beyond-the-end": [piece(3, DATAGRAM[24:], last=True), piece(9, bytes(8)), piece(0, DATAGRAM[:24]),
+                       piece(9, bytes(8), of=5), piece(3, bytes(8), last=True, of=5),
+                       piece(3, bytes(8), last=True, of=6), piece(1, bytes(8), last=True, of=6)],
+    "other-markings": [piece(0, DATAGRAM[:24], tos=2), piece(3, DATAGRAM[24:], last=True, tos=3),
+                       piece(0, DATAGRAM[:24], of=5), piece(3, DATAGRAM[24:], last=True, tos=2, of=5)],
+    "many-pieces": [piece(2 * i, bytes(8)) for i in range(9)],
+    "large-pieces": [piece(150 * i, bytes(1200)) for i in range(7)],
+    "many-packets": [piece(0, bytes(8), of=i) for i in range(6)],
+    "many-large-packets": [piece(150 * i, bytes(1200), of=of) for of in range(4) for i in range(5)],
+    "padded-pieces": [frame(v4(17, bytes(40), source=OTHER_V4, destination=HOST_V4, fragment=0x2000)
+                            + bytes(900)),
+                      frame(v4(17, bytes(1600), source=OTHER_V4, destination=HOST_V4, fragment=0x2005) + bytes(2000))],
+    "too-long-when-whole": [to_host_v6(DESTINATION, options_header(FRAGMENT) + piece_v6(
+                                17, bytes(7), at=0x1fff, more=False)),
+                            to_host_v6(FRAGMENT, piece_v6(17, bytes(7), at=0x1fff, more=False))],
+    "never-whole": [piece(0, DATAGRAM[:24]), to_host_v6(FRAGMENT, piece_v6(17, DATAGRAM[:24])),
+                    piece(3, bytes(8), of=5), pause(31_000), pause(31_000), pause(1000)],
 }
 
 
@@ -138,10 +291,6 @@ def v6_frame(to, source, kind, body, *options):
 def way(to, then=0):
     """then: 0 progress, 2 doubted; only of IPv4, whose kinds are even."""
     return bytes([129 if ":" in to else 128 + then]) + address(to)
-
-
-def address(text):
-    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
 SECOND, QUARTER = bytes([220]), bytes([230])

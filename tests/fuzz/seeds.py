@@ -8,7 +8,7 @@ Numbers come from where the fuzzers declare them.
 import pathlib
 import re
 
-from packet_seeds import ACK, CONTROL, FIN, FRAMES, LINK, PSH, RST, SYN, URG, WIRE
+from packet_seeds import ACK, CONTROL, FIN, FRAMES, IP, LINK, PSH, RST, SYN, URG, WIRE
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOLD = 0x80
@@ -145,6 +145,10 @@ HOST = {
                      segment(ACK, length=5), call("drain", 1)],
     "fin-before-data": [settings(), *accepted(), segment(FIN | ACK, seq=SEQ["kSeqPlus"], amount=7),
                         segment(ACK, length=2)],
+    "fin-before-what-is-there": [settings(), *accepted(), milliseconds(99),
+                                 segment(ACK, seq=SEQ["kSeqPlus"], amount=25, length=2),
+                                 segment(FIN | ACK, length=3, amount=31), call("recv", 1, amount=4000),
+                                 call("recv", 1, amount=4000), segment(ACK, length=5), call("drain", 1)],
     "closed-window": [settings(buffers=0x03), *accepted(), segment(ACK, length=4, amount=100),
                       segment(ACK, length=1), segment(ACK | URG, amount=5), call("drain", 1)],
     "persist": [settings(), *connected(), segment(ACK, window=1), call("send", 0, amount=500),
@@ -255,7 +259,7 @@ PAIR = {
 
 def main():
     for name, seeds in (("host", HOST), ("pair", PAIR), ("wire", WIRE), ("frame", FRAMES),
-                        ("ndp", LINK), ("control", CONTROL)):
+                        ("ip", IP), ("ndp", LINK), ("control", CONTROL)):
         folder = HERE / "corpus" / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, steps in seeds.items():

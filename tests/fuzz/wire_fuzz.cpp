@@ -90,6 +90,15 @@ void segment(Bytes octets) {
   const auto checksum = wire::tcp_sum(a, a, room.bytes()).checksum();
   wire::set_tcp_checksum(room.bytes(), checksum);
   must(wire::tcp_sum(a, a, room.bytes()).checksum() == 0, "a checksum that is not right");
+
+  // What a link finishes: there lies the sum of the pseudo-header alone.
+  wire::Sum plain;
+  wire::set_tcp_checksum(room.bytes(), 0);
+  plain.add(room.bytes());
+  const auto pseudo = static_cast<std::uint16_t>((plain.checksum() + 0xffffU - checksum) % 0xffffU);
+  wire::set_tcp_checksum(room.bytes(), pseudo);
+  wire::finish_tcp_checksum(room.bytes());
+  must(wire::tcp_sum(a, a, room.bytes()).checksum() == 0, "a checksum that a link finished");
 }
 
 void datagram(const wire::IpHeader& ip, Bytes octets) {
@@ -179,6 +188,7 @@ void agree(Bytes octets, const std::expected<wire::ParsedIp, wire::ParseError>& 
 }
 
 void packet(Bytes octets) {
+  (void)wire::parse_fragment(octets);  // whatever it is, nothing beyond its end is read
   const auto parsed = wire::parse_ip(octets);
   agree(octets, parsed);
   if (!parsed) {
@@ -284,6 +294,10 @@ void text(Bytes octets) {
   const std::string_view chars = text_of(octets);
   if (const auto address = wire::IpAddress::parse(chars)) {
     must(wire::IpAddress::parse(address->to_string()) == address, "an address as text");
+    const int kinds = int{address->is_unspecified()} + int{address->is_loopback()} +
+                      int{address->is_multicast()} + int{address->is_broadcast()} +
+                      int{address->is_link_local()};
+    must(kinds <= 1, "an address of two kinds");
   }
   if (const auto prefix = wire::Prefix::parse(chars)) {
     must(prefix->length <= (prefix->address.is_v4() ? 32 : 128), "the length of a prefix");

@@ -140,6 +140,28 @@ TEST_F(PausedDriver, OneWayWithoutTheOther) {
   EXPECT_GT(events, 0U);
 }
 
+/// The answer came in time: that the process had other things to do is no reason to ask again.
+TEST_F(Driver, WhatWaitsCountsBeforeATimerDoes) {
+  host::Config config = Driver::config();
+  config.addresses = {{wire::IpAddress::v4(10, 0, 0, 2), 24}};
+  host::Host hurried{config, Random(2)};
+  HostDriver other{hurried, wire.end(1)};
+  tcp::Settings settings;
+  settings.rto_initial = 1ms;
+  (void)hurried.connect({}, own, tcp::SettingsPtr(settings), monotonic_now());
+  other.turn();
+  driver.receive();
+  driver.turn();  // the SYN,ACK is on the wire
+  while (hurried.next_deadline() > monotonic_now()) {
+  }
+  other.turn();
+  EXPECT_EQ(hurried.counters().tcp.timeouts, 0U);
+  EXPECT_EQ(hurried.counters().retransmissions, 0U);
+  driver.receive();
+  driver.turn();
+  EXPECT_GT(events, 0U);  // and its ACK has come
+}
+
 // What step() has read from the link and not passed is nothing that a descriptor announces.
 TEST_F(PausedDriver, WhatWasReadMeanwhileIsDueAtOnce) {
   const socket::Fd another = *others.socket();

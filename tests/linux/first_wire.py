@@ -225,6 +225,10 @@ def clear_errors():
     done = run(COMMAND, "serve", "echo", "x", "--tun", "la1", "--ip", V4 + "/24")
     check("a port that is none is wrong usage", done.returncode == 2 and "port" in done.stderr,
           done.stderr)
+    for services in (("echo", "7", "sink", "7"), ("udp-echo", "7", "udp-discard", "7")):
+        done = run(COMMAND, "serve", *services, "--tun", "la1", "--ip", V4 + "/24")
+        check(f"a port that is taken ({' '.join(services)}): it says so, and what to do", done.returncode == 1
+              and "port 7: another service has it\n  give each a port of its own" in done.stderr, done)
     done = run(COMMAND, "ss", "--pid", "999999")
     check("ss finds nothing: exit code 3", done.returncode == 3, done.stderr)
 

@@ -5,9 +5,11 @@ import os
 import sys
 
 from lab import GIB, KIB, MIB, in_namespace
-from scenarios import Scale, everything
+from scenarios import Scale, all_but_transfers, everything
 
 SMALL = Scale(octets=32 * MIB, at_once=200, octets_each=100 * KIB, in_a_row=3000, held=3)
+# Ethernet has its own way to find the neighbour; all else is the same.
+ON_TAP = Scale(octets=0, at_once=100, octets_each=32 * KIB, in_a_row=320, held=1, medium="TAP", name="TAP, ")
 WHOLE = Scale(octets=GIB, at_once=1000, octets_each=MIB, in_a_row=100_000, held=60)
 
 
@@ -16,6 +18,7 @@ def main(folder):
     if whole:
         os.environ["LASTACK_FIGURES"] = "1"
     everything(WHOLE if whole else SMALL)
+    all_but_transfers(ON_TAP)
 
 
 if __name__ == "__main__":

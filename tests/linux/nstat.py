@@ -181,6 +181,19 @@ def recoveries():
     pathlib.Path("/proc/sys/net/ipv4/tcp_sack").write_text("1")
 
 
+def duplicates():
+    """The kernel says what it received twice (RFC 2883); the wire doubles some of these words, too."""
+    with Served("turn", f"90={4 * MIB}", more=("--wire", "duplicate=5%,seed=1")):
+        both = Both()
+        with connect(V4, 90) as sock:
+            sock.shutdown(socket.SHUT_WR)
+            size, _ = read_all(sock)
+        seen = lambda: (both.now()[1]["TcpExtTCPDSACKOldSent"], both.now()[0]["TcpExtTCPDSACKRecv"])
+        right = lambda sent, received: 0 < sent <= received <= 2 * sent
+        check("a wire that doubles packets: our TcpExtTCPDSACKRecv counts what the kernel says came twice",
+              size == 4 * MIB and until(lambda: right(*seen())), seen())
+
+
 def datagrams():
     with Served("udp-echo", "7", "udp-discard", "9"):
         both = Both()
@@ -256,6 +269,7 @@ def main(_):
     resets()
     acks()
     recoveries()
+    duplicates()
     datagrams()
     history()
 

@@ -32,6 +32,7 @@ class Scale:
     held: float          # seconds that a half-close lasts
     wire: str = ""
     ports: int = 16      # at each leg, of those in a row: each is used again while in TIME_WAIT
+    medium: str = "TUN"  # where it is not told otherwise
     more: tuple = ()     # further options of lastack
     name: str = ""       # of the wire, for the checks
 
@@ -151,11 +152,11 @@ def exchange(send, end, receive, size, apart=lambda: None):
         os._exit(0)
     apart()
     sent, seen, count = hashlib.sha256(), hashlib.sha256(), 0
-    for block in blocks(size):
-        sent.update(block)
     while part := receive(MIB):
         seen.update(part)
         count += len(part)
+    for block in blocks(size):
+        sent.update(block)
     os.waitpid(pid, 0)
     return sent.digest(), seen.digest(), count
 
@@ -219,8 +220,8 @@ def transfers(scale):
 class Relay(Served):
     """The kernel to the kernel through lastack, which so has both roles at once."""
 
-    def __init__(self, family, port, more=()):
-        self.command = [COMMAND, "relay", "80", KERNEL[family], str(port), *device("TUN"), *more]
+    def __init__(self, medium, family, port, more=()):
+        self.command = [COMMAND, "relay", "80", KERNEL[family], str(port), *device(medium), *more]
 
     def __enter__(self):
         super().__enter__()
@@ -264,7 +265,7 @@ async def talk_all(family, count, size, relay):
 
 def many_at_once(scale):
     for family in (4, 6):
-        with kernel_server(serve_many, family) as port, Relay(family, port, scale.options()) as relay:
+        with kernel_server(serve_many, family) as port, Relay(scale.medium, family, port, scale.options()) as relay:
             with timed(f"IPv{family}, {scale.at_once} at once", 2 * scale.at_once * scale.octets_each,
                        scale.at_once):
                 bad = asyncio.run(talk_all(family, scale.at_once, scale.octets_each, relay))
@@ -280,7 +281,8 @@ def in_a_row(scale):
     for family in (4, 6):
         first = 40000
         with kernel_server(serve_kernel, family, answer_and_close) as port, \
-                Relay(family, port, [*scale.options(), "--ports", f"{first}-{first + ports - 1}"]) as relay:
+                Relay(scale.medium, family, port,
+                      [*scale.options(), "--ports", f"{first}-{first + ports - 1}"]) as relay:
             bad, most = [], [0, 0]
             with timed(f"IPv{family}, {scale.in_a_row} in a row", connections=scale.in_a_row):
                 for i in range(scale.in_a_row):
@@ -321,7 +323,7 @@ def half_closes(scale):
     """nc and socat have said all they have to say; lastack goes on for as long as they listen."""
     tools = {"nc -N": lambda host: ["nc", "-N", host, "19"],
              "socat": lambda host: ["socat", "-t", "1000000", "-", f"TCP:{f'[{host}]' if ':' in host else host}:19"]}
-    with On("TUN", "source", "19", more=scale.options()) as served:
+    with On(scale.medium, "source", "19", more=scale.options()) as served:
         held = [Holding(name, tool(OURS[family]), family) for name, tool in tools.items() for family in (4, 6)]
         both = lambda: (sorted(served.states(19).values()), sorted(kernel_states(19).values()))
         wanted = (["CLOSE_WAIT"] * 4, ["FIN_WAIT_2"] * 4)
@@ -365,6 +367,10 @@ class Holding:
 
 def everything(scale):
     transfers(scale)
+    all_but_transfers(scale)
+
+
+def all_but_transfers(scale):
     many_at_once(scale)
     in_a_row(scale)
     half_closes(scale)

@@ -152,6 +152,14 @@ TEST_F(Answer, MayComeToOneSynTwice) {
   EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
 }
 
+TEST_F(Answer, MayBeginWhereTheOneBeforeDid) {
+  calls(kEarlier);
+  answers(kOurs, kEarlier);
+  calls(kTheirs);
+  answers(kOurs, kTheirs);
+  EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
+}
+
 TEST_F(Answer, ToNobodyIsAFault) {
   calls(kEarlier);
   answers(kOurs, kTheirs);

@@ -99,6 +99,21 @@ TEST(Receive, NothingBehindAFinIsTaken) {
   EXPECT_EQ(s.c.tcb().rcv.nxt, 151);
 }
 
+/// It closes a gap, and behind the gap lies more than it says there is: the FIN can't be true.
+TEST(Receive, AFinBeforeWhatIsThereAlreadyIsNone) {
+  Script s;
+  s.establish();
+  s.arrive({.seq = 50, .len = 100});
+  s.arrive({.flags = kFin, .seq = 0, .len = 80});
+  s.expect_state(State::established);
+  EXPECT_EQ(s.c.tcb().rcv.nxt, 150);
+  EXPECT_EQ(s.c.tcb().rcv.fin, ReceiveVariables::kNoFin);
+  s.arrive({.seq = 150, .len = 10});
+  EXPECT_EQ(s.fx.accepted, (Range{150, 160}));
+  s.arrive({.flags = kFin, .seq = 160});
+  s.expect_state(State::close_wait);
+}
+
 TEST(Receive, TheWindowClosesAndOpensInOneStep) {
   Settings settings = Script::plain();
   settings.receive_buffer = 4000;
