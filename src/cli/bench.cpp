@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/bench_floor.hpp"
+#include "cli/bench_tun.hpp"
 #include "cli/bench_world.hpp"
 #include "cli/command.hpp"
 #include "cli/manual.hpp"
@@ -469,6 +470,7 @@ void add_bench(CLI::App& app) {
   add_connect(*bench, options);
   add_idle(*bench, options);
   add_scale(*bench, options);
+  add_bench_tun(*bench);
 }
 
 }  // namespace lastack::cli

@@ -48,7 +48,7 @@ Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(
 
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
-  settings.receive_buffer = settings.send_buffer = 4U << 20U;
+  settings.receive_buffer = settings.send_buffer = kDeviceBuffer;
   settings.msl = in_seconds(options.msl);
   settings.user_timeout = in_seconds(options.user_timeout);
   settings.retries = static_cast<std::uint8_t>(options.retries);

@@ -36,6 +36,9 @@ struct DeviceOptions {
   unsigned retries = 15;
 };
 
+/// Octets of the send and of the receive buffer of a connection over a device.
+inline constexpr std::uint32_t kDeviceBuffer = 4U << 20U;
+
 void add_device_options(CLI::App& command, DeviceOptions& options);
 
 /// What follows throws Failure where an option makes no sense, or where the system says no.

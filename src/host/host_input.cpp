@@ -31,8 +31,13 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   }
   const Flow flow{{ip.header.destination, tcp->header.destination_port},
                   {ip.header.source, tcp->header.source_port}};
-  if (trace_.on()) trace_arrival(flow, ip.payload, tcp->payload.size(), now);
   const auto handle = living(flow);
+  if (!handle && is_anothers(flow)) {
+    --counters_.tcp.in_segments;
+    hand_over(packet, flow);
+    return 1;
+  }
+  if (trace_.on()) trace_arrival(flow, ip.payload, tcp->payload.size(), now);
   if (!handle) {
     to_listener(flow, *tcp, packet, now);
     return 1;

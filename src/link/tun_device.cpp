@@ -136,9 +136,11 @@ std::expected<int, TunError> TunDevice::open_device(const TunOptions& options, M
   if (fd < 0) return std::unexpected(failed("open /dev/net/tun"));
   ifreq request = request_for(options.name);
   request.ifr_flags = static_cast<short>((mode == Mode::tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI |
-                                         (options.offload ? IFF_VNET_HDR : 0));
+                                         (options.offload ? IFF_VNET_HDR : 0) |
+                                         (options.multi_queue ? IFF_MULTI_QUEUE : 0));
   bool made = ::ioctl(fd, TUNSETIFF, &request) == 0;
-  if (!made && errno == EINVAL) {  // root has made it with several queues: this is one of them
+  if (!made && errno == EINVAL &&
+      !options.multi_queue) {  // root has made it with several queues: this is one of them
     request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_MULTI_QUEUE);
     made = ::ioctl(fd, TUNSETIFF, &request) == 0;
   }
