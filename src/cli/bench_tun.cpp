@@ -116,25 +116,20 @@ double ping(const TunBenchOptions& options, Duration busy) {
 // --- the kernel beside them
 
 /// A second namespace, held by a process that sleeps, is the other end of the pair.
-constexpr const char* kVeth = R"sh(
+constexpr const char* kVeth = R"(
 command -v iperf3 > /dev/null || { echo no iperf3; exit 0; }
 unshare --net -- sleep 600 > /dev/null & holder=$!
 trap 'kill $holder' EXIT
-until [ "$(readlink /proc/$holder/ns/net)" != "$(readlink /proc/self/ns/net)" ];
-do sleep 0.05;
-done there() {
-  {
-    nsenter-- net = / proc / $holder / ns / net-- "$@";
-  }
-}
-ip link add va type veth peer name vb netns $holder ip addr add 10.78.0.1 / 24 dev va;
-ip link set va up there ip addr add 10.78.0.2 / 24 dev vb;
-there ip link set vb up there iperf3 - s - 1 > / dev / null& server =
-    $ !until there ss - Hltn 'sport = :5201' | grep - q LISTEN;
-do sleep 0.05; done
+while [ /proc/$holder/ns/net -ef /proc/self/ns/net ]; do sleep 0.05; done
+there() { nsenter --net=/proc/$holder/ns/net -- "$@"; }
+ip link add va type veth peer name vb netns $holder
+ip addr add 10.78.0.1/24 dev va; ip link set va up
+there ip addr add 10.78.0.2/24 dev vb; there ip link set vb up
+there iperf3 -s -1 > /dev/null & server=$!
+until there ss -Hltn 'sport = :5201' | grep -q LISTEN; do sleep 0.05; done
 iperf3 -c 10.78.0.2 -t $seconds -J
 wait $server
-)sh";
+)";
 
 double veth(const TunBenchOptions& options) {
   const int seconds = std::max(1, static_cast<int>(options.seconds + 0.5));

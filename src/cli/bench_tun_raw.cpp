@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "cli/bench_network.hpp"
 #include "cli/command.hpp"
@@ -89,12 +90,14 @@ void RawEnd::look_at(wire::Bytes packet) {
   if (!tcp) return;
   const wire::TcpHeader& header = tcp->header;
   if (header.flags.has(wire::Flag::syn)) {
-    has_peer_ = true;
+    if (std::exchange(has_peer_, true)) return;
     tcp_.ack = header.seq + 1;
     tcp_.destination_port = header.source_port;
     scale_ = header.options.window_scale;
     return;
   }
+  // An end that was there before has left its last packets.
+  if (header.source_port != tcp_.destination_port || header.flags.has(wire::Flag::rst)) return;
   if (header.seq == tcp_.ack) {
     tcp_.ack = tcp_.ack + static_cast<std::uint32_t>(tcp->payload.size());
     received_ += tcp->payload.size();

@@ -9,7 +9,9 @@ namespace lastack::io {
 
 Handover::Handover(std::size_t hosts) : inboxes_(hosts), lanes_(hosts * hosts) {
   for (Inbox& inbox : inboxes_) inbox.descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  for (auto& lane : lanes_) lane = std::make_unique<Lane>();
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (i % (hosts + 1) != 0) lanes_[i] = std::make_unique<Lane>();  // none to oneself
+  }
 }
 
 Handover::~Handover() {
@@ -33,6 +35,7 @@ std::size_t Handover::take(std::size_t to, std::vector<Slice>& into) {
   inboxes_[to].told.exchange(false);
   const std::size_t before = into.size();
   for (std::size_t from = 0; from < inboxes_.size(); ++from) {
+    if (from == to) continue;
     Lane& ring = lane(from, to);
     std::uint32_t at = ring.read.load(std::memory_order_relaxed);
     const std::uint32_t end = ring.written.load(std::memory_order_acquire);
