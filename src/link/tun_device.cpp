@@ -46,7 +46,7 @@ constexpr std::size_t kSmall = 2048;  // a packet up to here moves into a block 
 constexpr std::size_t kBatch = 64;    // packets read before the host gets its turn
 // As many octets are read on before that: what the user reads then is still in the caches, and the
 // blocks that it lies in are used again before others have taken their place there.
-constexpr std::size_t kBatchOctets = std::size_t{192} << 10U;
+constexpr std::size_t kBatchOctets = std::size_t{240} << 10U;
 constexpr std::size_t kMostPieces = 64;
 constexpr int kQueue =
     8192;  // packets that may wait for us; the kernel's own 500 are a burst of few
