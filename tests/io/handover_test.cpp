@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <array>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -12,9 +13,8 @@ namespace lastack::io {
 namespace {
 
 Slice numbered(std::uint32_t number, BufferPool& pool) {
-  std::vector<std::byte> octets(4 + number % 3000);
+  std::vector<std::byte> octets(8 + number % 3000);
   std::memcpy(octets.data(), &number, 4);
-  octets.back() = octets.front();
   return Slice::copy_of(octets, &pool);
 }
 
@@ -81,7 +81,7 @@ TEST(Handover, CarriesBetweenThreadsInOrder) {
     handover.take(2, taken);
     for (const Slice& packet : taken) {
       const std::uint32_t number = number_of(packet);
-      in_order = in_order && number / 2 == next[number % 2]++;
+      in_order = number / 2 == next[number % 2]++ && in_order;
     }
   }
   first.join();
