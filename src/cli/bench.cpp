@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "cli/bench_floor.hpp"
+#include "cli/bench_threads.hpp"
+#include "cli/bench_transfer.hpp"
+#include "cli/bench_tun.hpp"
 #include "cli/bench_world.hpp"
 #include "cli/command.hpp"
 #include "cli/manual.hpp"
@@ -51,59 +54,7 @@ BenchWire wire_of(const BenchOptions& options) {
   return wire;
 }
 
-std::vector<std::byte> pattern(std::size_t size) {
-  std::vector<std::byte> octets(size);
-  for (std::size_t i = 0; i < size; ++i) octets[i] = static_cast<std::byte>(i * 131);
-  return octets;
-}
-
 // --- bulk
-
-/// One way, as fast as both ends go: the program writes and reads a chunk at a time.
-class Transfer {
- public:
-  Transfer(BenchWorld& world, std::size_t chunk)
-      : world_(world), fds_(world.connect()), chunk_(pattern(chunk)), into_(chunk) {}
-
-  /// `total` octets; with `check` each is compared with what was sent.
-  void run(std::uint64_t total, bool check) {
-    for (std::uint64_t sent = 0, got = 0; got < total;) {
-      while (sent < total) {
-        const std::size_t at = sent % chunk_.size();
-        const std::size_t most = std::min<std::uint64_t>(chunk_.size() - at, total - sent);
-        const auto n =
-            world_.a().send(fds_.first, std::span(chunk_).subspan(at, most), world_.now());
-        if (!n) break;
-        sent += *n;
-      }
-      std::size_t moved = world_.carry_a_to_b();
-      while (const auto n = world_.b().recv(fds_.second, into_, world_.now())) {
-        if (check && !as_sent(got, *n)) throw Failure{"octets arrived that were not sent"};
-        got += *n;
-      }
-      moved += world_.carry_b_to_a();
-      if (moved == 0) world_.pass(std::chrono::milliseconds(1));
-    }
-  }
-  /// Octets of payload of a full segment.
-  [[nodiscard]] std::uint64_t segment() {
-    const auto* c = world_.host_a().connection(world_.a().find(fds_.first)->flow());
-    return c->tcb().snd.mss - (c->tcb().timestamps ? 12U : 0U);
-  }
-
- private:
-  [[nodiscard]] bool as_sent(std::uint64_t from, std::size_t n) const {
-    for (std::size_t i = 0; i < n; ++i) {
-      if (into_[i] != chunk_[(from + i) % chunk_.size()]) return false;
-    }
-    return true;
-  }
-
-  BenchWorld& world_;
-  BenchWorld::Pair fds_;
-  std::vector<std::byte> chunk_;
-  std::vector<std::byte> into_;
-};
 
 Run bulk(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
@@ -469,6 +420,8 @@ void add_bench(CLI::App& app) {
   add_connect(*bench, options);
   add_idle(*bench, options);
   add_scale(*bench, options);
+  add_bench_threads(*bench);
+  add_bench_tun(*bench);
 }
 
 }  // namespace lastack::cli

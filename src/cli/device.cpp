@@ -34,6 +34,11 @@ Failure device_failure(const link::TunError& error, const DeviceOptions& options
                         tap ? options.tap : options.tun, tap ? "tap" : "tun", user_name());
   } else if (error.error == EBUSY) {
     text += "\n  another program has it open; choose another name";
+  } else if (error.error == EINVAL) {
+    text += fmt::format(
+        "\n  several queues take a device that was made for them, as root:\n"
+        "    ip tuntap add dev {} mode tun multi_queue user {}",
+        options.tun, user_name());
   } else if (error.error == ENOENT) {
     text += "\n  as root:  modprobe tun";
   } else if (error.error == EOPNOTSUPP) {
@@ -48,7 +53,7 @@ Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(
 
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
-  settings.receive_buffer = settings.send_buffer = 4U << 20U;
+  settings.receive_buffer = settings.send_buffer = kDeviceBuffer;
   settings.msl = in_seconds(options.msl);
   settings.user_timeout = in_seconds(options.user_timeout);
   settings.retries = static_cast<std::uint8_t>(options.retries);
@@ -118,6 +123,18 @@ Failure kernel_side_failure(const link::TunError& error, const std::vector<wire:
   text += fmt::format("\n  {:16}ip link set {} mtu {} up\n  then leave --peer out", before, name,
                       options.mtu);
   return {text, kFailed};
+}
+
+void set_up_kernel_side(link::TunDevice& device, const DeviceOptions& options,
+                        const host::Config& config) {
+  const std::vector<wire::Prefix> peers = peers_of(options, config);
+  for (const wire::Prefix& peer : peers) {
+    const auto given = device.give_address(peer);
+    if (!given) throw kernel_side_failure(given.error(), peers, options);
+  }
+  if (options.peer.empty()) return;
+  const auto up = device.bring_up();
+  if (!up) throw kernel_side_failure(up.error(), peers, options);
 }
 
 /// The ephemeral ports, first and last.
@@ -229,16 +246,23 @@ std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
   const link::TunOptions how{
       .name = tap ? options.tap : options.tun, .mtu = options.mtu, .offload = offloads(options)};
   auto device = tap ? opened(link::Tap::open(how), options) : opened(link::Tun::open(how), options);
-  const std::vector<wire::Prefix> peers = peers_of(options, config);
-  for (const wire::Prefix& peer : peers) {
-    const auto given = device->give_address(peer);
-    if (!given) throw kernel_side_failure(given.error(), peers, options);
-  }
-  if (!options.peer.empty()) {
-    const auto up = device->bring_up();
-    if (!up) throw kernel_side_failure(up.error(), peers, options);
-  }
+  set_up_kernel_side(*device, options, config);
   return device;
+}
+
+std::vector<std::unique_ptr<link::TunDevice>> open_queues(const DeviceOptions& options,
+                                                          const host::Config& config,
+                                                          std::size_t queues) {
+  std::vector<std::unique_ptr<link::TunDevice>> all;
+  for (std::size_t i = 0; i < queues; ++i) {
+    all.push_back(opened(link::Tun::open({.name = options.tun,
+                                          .mtu = options.mtu,
+                                          .offload = offloads(options),
+                                          .multi_queue = true}),
+                         options));
+  }
+  set_up_kernel_side(*all.front(), options, config);
+  return all;
 }
 
 std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
@@ -278,6 +302,13 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
                               sizeof(host::TraceEvent)))
       ->type_name("EVENTS")
       ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  command
+      .add_option("--busy-poll", options.busy_poll,
+                  "ask for packets again and again for so long before waiting for them: quicker "
+                  "answers for a busy processor")
+      ->type_name("MICROSECONDS")
+      ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   command.add_flag("--no-offload", options.no_offload, "cut segments and sum them here");
   command

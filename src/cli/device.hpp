@@ -30,11 +30,15 @@ struct DeviceOptions {
   double msl = 30;
   std::size_t trace = 4096;
   bool paused = false;
+  std::int64_t busy_poll = 0;  ///< microseconds
   std::string ports = "32768-60999";
   std::vector<double> keepalive;  ///< seconds idle, seconds between two questions, questions
   double user_timeout = 0;        ///< seconds
   unsigned retries = 15;
 };
+
+/// Octets of the send and of the receive buffer of a connection over a device.
+inline constexpr std::uint32_t kDeviceBuffer = 4U << 20U;
 
 void add_device_options(CLI::App& command, DeviceOptions& options);
 
@@ -43,6 +47,9 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 /// With the kernel's addresses, where any were given.
 [[nodiscard]] std::unique_ptr<link::TunDevice> open_device(const DeviceOptions& options,
                                                            const host::Config& config);
+/// So many queues of a TUN device; the kernel's addresses as open_device().
+[[nodiscard]] std::vector<std::unique_ptr<link::TunDevice>> open_queues(
+    const DeviceOptions& options, const host::Config& config, std::size_t queues);
 /// The bad wire of --wire around the device; null where none is asked for.
 [[nodiscard]] std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
                                                                   const DeviceOptions& options);

@@ -249,6 +249,7 @@ nlohmann::json counters_of(const host::Host& host) {
                      {"resets_out", c.resets_out},
                      {"echo_replies", c.echo_replies},
                      {"not_for_us", c.not_for_us},
+                     {"handed_over", c.handed_over},
                      {"bad_address", c.bad_address},
                      {"tcp_checksum", c.tcp_checksum},
                      {"syn_queue_full", c.syn_queue_full},

@@ -202,6 +202,7 @@ void add_own(const Counters& c, NamedCounters& to) {
                        {"LastackTcpOctetsOut", c.octets_out},
                        {"LastackEchoReplies", c.echo_replies},
                        {"LastackIpNotForUs", c.not_for_us},
+                       {"LastackIpHandedOver", c.handed_over},
                        {"LastackIpBadAddress", c.bad_address},
                        {"LastackIpNoProtocol", c.no_protocol},
                        {"LastackIpNoPayload", c.no_payload},

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "cli/command.hpp"
+#include "cli/crew.hpp"
 #include "cli/host_view.hpp"
 #include "cli/link_view.hpp"
 #include "cli/nstat_names.hpp"
@@ -16,22 +17,35 @@ namespace {
 
 constexpr Duration kMostChallenge = 200ms;  // that a peer may take to challenge a reset
 
+host::Config shared_config(const DeviceOptions& options, const host::Share& share) {
+  host::Config config = config_of(options);
+  config.share = share;
+  return config;
+}
+
 }  // namespace
 
-RealHost::RealHost(const DeviceOptions& options)
-    : device_name_(options.tap.empty() ? options.tun : options.tap),
-      config_(config_of(options)),
-      device_(open_device(options, config_)),
+RealHost::RealHost(const DeviceOptions& options, Place place)
+    : others_(place.others),
+      share_(place.share),
+      signals_(share_.index == 0 ? io::stop_signals() : -1),
+      device_name_(options.tap.empty() ? options.tun : options.tap),
+      config_(shared_config(options, share_)),
+      device_(place.device ? std::move(place.device) : open_device(options, config_)),
       wire_(wire_around(*device_, options)),
       host_(config_, system_random()),
       sockets_(host_),
-      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : *device_),
-      control_(loop_, [this](const nlohmann::json& request) { return answer(request); }) {
+      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : *device_) {
+  if (others_ != nullptr) driver_.share_with(*others_);
+  loop_.poll_busily(Duration(options.busy_poll));
   driver_.on_event = [this](const host::HostEvent& event) {
     if (on_event) on_event(event, io::monotonic_now());
   };
   watch_device(true);
   for (const io::Way way : {io::Way::in, io::Way::out}) pause(way, options.paused);
+  if (share_.index > 0) return;
+  control_.emplace(loop_,
+                   [this](const nlohmann::json& request) { return answer_for_all(request); });
   if (signals_ < 0) throw Failure{"can't wait for signals", kFailed};
   loop_.add(signals_, [this] { signal_ = io::take_signal(signals_); });
   std::signal(SIGPIPE, SIG_IGN);
@@ -53,11 +67,11 @@ void RealHost::wait_for_addresses() {
 }
 
 void RealHost::tell_if_unseen() const {
-  if (control_.listening()) return;
+  if (!control_ || control_->listening()) return;
   fmt::print(stderr,
              "lastack: ss will not see this host: {}\n"
              "  set XDG_RUNTIME_DIR to a folder of yours, with a short name\n",
-             control_.why());
+             control_->why());
 }
 
 void RealHost::deliver(Duration most) {
@@ -135,10 +149,13 @@ bool RealHost::addresses_left() const {
 }
 
 void RealHost::watch_device(bool on) {
+  const int handed_over = others_ != nullptr ? others_->descriptor(share_.index) : -1;
   if (on) {
     loop_.add(device_->descriptor(), [this] { driver_.receive(); });
+    if (others_ != nullptr) loop_.add(handed_over, [this] { driver_.receive_handed_over(); });
   } else {
     loop_.remove(device_->descriptor());
+    if (others_ != nullptr) loop_.remove(handed_over);
   }
 }
 
@@ -147,23 +164,77 @@ Counted RealHost::counted() const {
   counted.counters = named_counters(host_.counters());
   if (host_.link() != nullptr) add_named(host_.link()->counters(), counted.counters);
   add_named(device_->tally(), counted.counters);
+  counted.counters.emplace_back("LastackDeviceNotHandedOver", driver_.not_handed_over());
   return counted;
 }
 
-control::Said RealHost::answer(const nlohmann::json& request) {
+/// What can't be told of all at once is that of the first, or of the one that "queue" names.
+control::Said RealHost::answer_for_all(const nlohmann::json& request) {
   const std::string what = control::word_of(request, "ask");
   if (what == "ss") {
-    return {[this](const control::TakeRow& take) { each_row(host_, io::monotonic_now(), take); }};
+    return {[this, request](const control::TakeRow& take) { each_row_of_all(request, take); }};
+  }
+  if (!ask_other) return answer(request);
+  if (what == "trace" || what == "pass" || what == "lose") {
+    const auto named = request.find("queue");
+    const bool known = named != request.end() && named->is_number_unsigned();
+    const std::uint64_t queue = known ? named->get<std::uint64_t>() : 0;
+    if (queue >= share_.of) return {{"error", "there is no such queue"}};
+    return queue == 0 ? answer(request) : ask_other(queue, request);
+  }
+  std::vector<nlohmann::json> answers{answer(request)};
+  for (std::size_t i = 1; i < share_.of; ++i) answers.push_back(ask_other(i, request));
+  return merged(what, std::move(answers));
+}
+
+/// Of several hosts each row says whose it is.
+void RealHost::each_row_here(const control::TakeRow& take) const {
+  each_row(host_, io::monotonic_now(), [&](const nlohmann::json& row) {
+    if (share_.of == 1) return take(row);
+    nlohmann::json named = row;
+    named["queue"] = share_.index;
+    return take(named);
+  });
+}
+
+void RealHost::each_row_of_all(const nlohmann::json& request, const control::TakeRow& take) {
+  bool more = true;
+  const control::TakeRow while_wanted = [&](const nlohmann::json& row) {
+    more = take(row);
+    return more;
+  };
+  each_row_here(while_wanted);
+  for (std::size_t i = 1; ask_other && more && i < share_.of; ++i) {
+    const nlohmann::json rows = ask_other(i, request);
+    if (!rows.is_array()) continue;
+    for (const nlohmann::json& row : rows) {
+      if (more) while_wanted(row);
+    }
+  }
+}
+
+nlohmann::json RealHost::all_counters() const {
+  nlohmann::json counters = counters_of(host_);
+  counters["device"] = counters_of(device_->tally());
+  counters["device"]["not_handed_over"] = driver_.not_handed_over();
+  if (wire_) counters["wire"] = counters_of(*wire_);
+  return counters;
+}
+
+nlohmann::json RealHost::answer(const nlohmann::json& request) {
+  const std::string what = control::word_of(request, "ask");
+  if (what == "ss") {
+    nlohmann::json rows = nlohmann::json::array();
+    each_row_here([&rows](const nlohmann::json& row) {
+      rows.push_back(row);
+      return true;
+    });
+    return rows;
   }
   if (what == "trace") {
     return control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
   }
-  if (what == "counters") {
-    nlohmann::json counters = counters_of(host_);
-    counters["device"] = counters_of(device_->tally());
-    if (wire_) counters["wire"] = counters_of(*wire_);
-    return counters;
-  }
+  if (what == "counters") return all_counters();
   if (what == "nstat") return counted().json();
   if (auto view = link_view(host_, what, io::monotonic_now())) return *view;
   if (auto done = answer_about_link(what, control::word_of(request, "way"))) return *done;

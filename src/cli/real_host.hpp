@@ -16,10 +16,19 @@
 
 namespace lastack::cli {
 
+/// Where a host stands that is one of several on threads of their own.
+struct Place {
+  std::unique_ptr<link::TunDevice> device;  ///< a queue of it; null: as the options say
+  host::Share share{};
+  io::Handover* others = nullptr;  ///< outlives the host
+};
+
 class RealHost {
  public:
-  /// Throws Failure where there can be no such host.
-  explicit RealHost(const DeviceOptions& options);
+  /// Throws Failure where there can be no such host. The first of several has the signals and
+  /// answers for all.
+  explicit RealHost(const DeviceOptions& options) : RealHost(options, Place{}) {}
+  RealHost(const DeviceOptions& options, Place place);
 
   [[nodiscard]] host::Host& host() { return host_; }
   [[nodiscard]] socket::Sockets& sockets() { return sockets_; }
@@ -43,6 +52,11 @@ class RealHost {
   void deliver(Duration most);
   /// SIGINT or SIGTERM, the last that has come; 0 for none.
   [[nodiscard]] int signal() const { return signal_; }
+  /// As if that signal had come.
+  void end(int signal) { signal_ = signal; }
+  /// What a host of several answers by itself; the first one asks the others with this.
+  nlohmann::json answer(const nlohmann::json& request);
+  std::function<nlohmann::json(std::size_t host, const nlohmann::json& request)> ask_other;
 
  private:
   [[nodiscard]] bool addresses_decided() const;
@@ -51,12 +65,17 @@ class RealHost {
   void answer_challenges();
   void tell_news();
   void watch_device(bool on);
-  control::Said answer(const nlohmann::json& request);
+  control::Said answer_for_all(const nlohmann::json& request);
+  void each_row_here(const control::TakeRow& take) const;
+  void each_row_of_all(const nlohmann::json& request, const control::TakeRow& take);
+  nlohmann::json all_counters() const;
   std::optional<nlohmann::json> answer_about_link(const std::string& what, const std::string& way);
   void pause(io::Way way, bool on);
   [[nodiscard]] Counted counted() const;
 
-  int signals_ = io::stop_signals();  ///< before there is a device or a socket file to clear away
+  io::Handover* others_;
+  host::Share share_;
+  int signals_;  ///< before there is a device or a socket file to clear away; of the first host
   std::string device_name_;
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;
@@ -65,7 +84,7 @@ class RealHost {
   socket::Sockets sockets_;
   io::EventLoop loop_;
   io::HostDriver driver_;
-  control::Server control_;
+  std::optional<control::Server> control_;  ///< of the first host
   int signal_ = 0;
   std::uint64_t resets_before_ = 0;  ///< those sent until the last turn
   TimePoint started_ = io::monotonic_now();

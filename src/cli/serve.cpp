@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
+#include "cli/crew.hpp"
 #include "cli/manual.hpp"
 #include "cli/real_host.hpp"
 #include "cli/services.hpp"
@@ -17,6 +18,22 @@ constexpr Duration kFarewell = 5s;  // for what was written before the end
 struct ServeOptions {
   std::vector<std::string> words;
   DeviceOptions device;
+  std::uint32_t queues = 1;
+};
+
+/// One host and what it serves.
+class Serving {
+ public:
+  Serving(const ServeOptions& options, Place place);
+  [[nodiscard]] RealHost& host() { return host_; }
+  /// Until a signal comes.
+  void serve();
+  void stop();
+
+ private:
+  RealHost host_;
+  Services services_;
+  UdpServices udp_;
 };
 
 void start_services(Services& services, UdpServices& udp, const RealHost& host,
@@ -34,25 +51,61 @@ void start_services(Services& services, UdpServices& udp, const RealHost& host,
   }
 }
 
-void serve(const ServeOptions& options) {
-  RealHost host(options.device);
-  Services services(host.sockets());
-  UdpServices udp(host.host());
-  start_services(services, udp, host, options);
-  host.on_event = [&](const host::HostEvent& event, TimePoint now) {
+Serving::Serving(const ServeOptions& options, Place place)
+    : host_(options.device, std::move(place)), services_(host_.sockets()), udp_(host_.host()) {
+  start_services(services_, udp_, host_, options);
+  host_.on_event = [this](const host::HostEvent& event, TimePoint now) {
     if (event.udp != host::UdpId{}) {
-      udp.on_event(event, now);
+      udp_.on_event(event, now);
     } else {
-      services.on_event(event, now);
+      services_.on_event(event, now);
     }
   };
-  host.wait_for_addresses();
+}
+
+void Serving::serve() {
+  while (host_.signal() == 0) host_.turn();
+}
+
+void Serving::stop() {
+  services_.stop(io::monotonic_now());
+  host_.deliver(kFarewell);
+}
+
+/// The first host is this thread's, and opens for all.
+void serve_on(const ServeOptions& options, std::vector<Place> places) {
+  std::vector<std::unique_ptr<Serving>> all;
+  for (Place& place : places) all.push_back(std::make_unique<Serving>(options, std::move(place)));
+  Serving& first = *all.front();
+  first.host().wait_for_addresses();
+  std::optional<Crew> crew;
+  if (all.size() > 1) crew.emplace(first.host());
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    crew->add(all[i]->host(), [one = all[i].get()] {
+      one->serve();
+      one->stop();
+    });
+  }
   fmt::print("ready\n");
   std::fflush(stdout);
-  host.tell_if_unseen();
-  while (host.signal() == 0) host.turn();
-  services.stop(io::monotonic_now());
-  host.deliver(kFarewell);
+  first.host().tell_if_unseen();
+  first.serve();
+  if (crew) crew->tell(first.host().signal());
+  first.stop();
+  if (crew) crew->join();
+}
+
+void serve(const ServeOptions& options) {
+  std::vector<Place> places(options.queues);
+  if (options.queues == 1) return serve_on(options, std::move(places));
+  Random random = system_random();
+  const HashKey key{random.next(), random.next()};
+  io::Handover others(options.queues);
+  auto queues = open_queues(options.device, config_of(options.device), options.queues);
+  for (std::uint32_t i = 0; i < options.queues; ++i) {
+    places[i] = {std::move(queues[i]), {.index = i, .of = options.queues, .key = key}, &others};
+  }
+  serve_on(options, std::move(places));
 }
 
 Manual serve_manual() {
@@ -68,7 +121,10 @@ Manual serve_manual() {
           "in order at SIGINT or SIGTERM.\n\n"
           "Making the device and giving the kernel its address need root. An ordinary user can "
           "use a device that root has made (ip tuntap add dev la0 mode tun user NAME) and "
-          "configured; --peer is left out then.",
+          "configured; --peer is left out then.\n\n"
+          "With --queues there are several hosts with the same addresses, each on a thread of its "
+          "own; each connection is one host's, and lastack ss shows those of all. A prepared "
+          "device has to be made with multi_queue.",
       .terms_title = "services, as many as wanted",
       .terms = std::move(services),
       .examples = {{"lastack serve echo 7 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
@@ -81,6 +137,8 @@ Manual serve_manual() {
                     "on an Ethernet"},
                    {"lastack serve sink 9 --tun la0 --ip fd09::2/64 --peer fd09::1 --profile linux",
                     "over IPv6, closing as Linux does"},
+                   {"lastack serve echo 7 --queues 2 --tun la0 --ip 10.9.0.2/24 --peer 10.9.0.1",
+                    "two hosts on two threads, which share the connections"},
                    {"lastack serve --config lastack.toml",
                     "as a file says; lastack --help shows one"}},
       .exit_codes = {
@@ -101,6 +159,13 @@ void add_serve(CLI::App& app) {
   for (const auto& [kind, help] : service_kinds()) kinds.push_back(kind.substr(0, kind.find(' ')));
   suggest(services, kinds);
   add_device_options(*command, options->device);
+  command
+      ->add_option("--queues", options->queues,
+                   "hosts, each on a thread and a queue of the TUN device of its own")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64))
+      ->excludes("--tap")
+      ->capture_default_str();
   command->callback([options] { serve(*options); });
 }
 

@@ -12,9 +12,15 @@ constexpr std::uint32_t kBacklog = 1024;
 
 using Octets = std::array<std::byte, kChunk>;
 
-/// Octets that say where in the stream they stand, for those who check.
-void fill_pattern(std::uint64_t at, std::span<std::byte> into) {
-  for (std::size_t i = 0; i < into.size(); ++i) into[i] = static_cast<std::byte>((at + i) % 251);
+/// A chunk of octets that say where in the stream they stand, for those who check.
+std::span<const std::byte> pattern_at(std::uint64_t at) {
+  constexpr std::size_t kPeriod = 251;
+  static const auto kPattern = [] {
+    std::array<std::byte, kPeriod + kChunk> octets{};
+    for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::byte>(i % kPeriod);
+    return octets;
+  }();
+  return std::span(kPattern).subspan(at % kPeriod, kChunk);
 }
 
 /// Sends back what comes; after the peer's FIN the rest, then its own.
@@ -64,8 +70,7 @@ class Source : public Session {
       if (!n || *n == 0) break;
     }
     for (;;) {
-      fill_pattern(sent_, octets);
-      const auto n = sockets.send(fd, octets, now);
+      const auto n = sockets.send(fd, pattern_at(sent_), now);
       if (!n) return n.error() == socket::Errno::eagain;
       sent_ += *n;
     }
@@ -87,9 +92,8 @@ class Turn : public Session {
       turned_ = *n == 0;
     }
     while (sent_ < most_) {
-      const auto part = std::span(octets).first(std::min<std::uint64_t>(kChunk, most_ - sent_));
-      fill_pattern(sent_, part);
-      const auto n = sockets.send(fd, part, now);
+      const std::size_t left = std::min<std::uint64_t>(kChunk, most_ - sent_);
+      const auto n = sockets.send(fd, pattern_at(sent_).first(left), now);
       if (!n) return n.error() == socket::Errno::eagain;
       sent_ += *n;
     }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/random.hpp"
 #include "ip/link_layer.hpp"
 #include "ip/reassembly.hpp"
 #include "tcp/settings.hpp"
@@ -19,6 +20,16 @@ enum class Medium : std::uint8_t { ip, ethernet };
 
 /// The most octets of payload in one packet, with the largest headers there are.
 inline constexpr std::uint32_t kMostSuperSegment = 65535 - 60 - 60;
+
+/// Several hosts, each on a thread of its own, that have the same addresses and share nothing.
+/// Whose a flow is says a hash of it, so all know it without asking: a host opens only flows of its
+/// own, and hands a packet of another's over (Host::next_foreign). UDP endpoints are to be opened
+/// at each of them: where a datagram arrives it is read.
+struct Share {
+  std::uint32_t index = 0;  ///< of this host, below `of`
+  std::uint32_t of = 1;     ///< hosts
+  HashKey key{};            ///< the same at all of them
+};
 
 struct Config {
   std::vector<wire::Prefix> addresses;  ///< ours, and the networks they are on
@@ -53,6 +64,7 @@ struct Config {
   std::uint16_t first_port = 32768;  ///< ephemeral ports (RFC 6056)
   std::uint16_t last_port = 60999;
   Medium medium = Medium::ip;
+  Share share;            ///< only where the medium is bare IP
   ip::LinkSettings link;  ///< where the medium is Ethernet
 };
 

@@ -62,6 +62,12 @@ struct HostEvent {
   UdpId udp{};
 };
 
+/// A packet that belongs to another of the hosts that share the addresses.
+struct Foreign {
+  Slice packet;
+  std::uint32_t owner = 0;  ///< Share::index of that host
+};
+
 class Host {
  public:
   Host(Config config, Random random);
@@ -78,6 +84,9 @@ class Host {
   /// The same for frames, where the medium is Ethernet.
   void frames_arrive(std::span<const Slice> frames, TimePoint now);
   void frame_arrives(const Slice& frame, TimePoint now) { frames_arrive({&frame, 1}, now); }
+  /// The next packet that is for another host to take (Config::share), as if it had arrived there.
+  /// False where there is none; pull after every batch.
+  bool next_foreign(Foreign& foreign);
   /// The next packet to send, or the next frame; false when there is none. Pull until then after
   /// every call that may have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now) {
@@ -235,9 +244,10 @@ class Host {
   [[gnu::noinline]] void reassembly_due(TimePoint now);
 
   // host_icmp.cpp
-  [[gnu::noinline]] void icmp_arrives(const wire::ParsedIp& ip, TimePoint now);
+  [[gnu::noinline]] void icmp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now);
   void answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp);
-  void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now);
+  void icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, const Slice& packet,
+                          TimePoint now);
   void drop_icmp(IcmpDrop drop, Family family);
   void icmp_to_connection(std::uint32_t index, const tcp::IcmpError& error, std::uint16_t mtu,
                           TimePoint now);
@@ -293,6 +303,13 @@ class Host {
   [[gnu::noinline]] void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash,
                               std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
                               TimePoint now);
+
+  // host_share.cpp: only where Config::share says that there are others
+  [[nodiscard]] bool is_anothers(const Flow& flow) const {
+    return config_.share.of > 1 && owner_of(flow) != config_.share.index;
+  }
+  [[nodiscard, gnu::noinline]] std::uint32_t owner_of(const Flow& flow) const;
+  [[gnu::noinline]] void hand_over(const Slice& packet, const Flow& flow);
 
   // host_cookies.cpp
   void send_cookie(std::uint32_t owner, const Flow& flow, const wire::TcpHeader& syn,
@@ -435,6 +452,7 @@ class Host {
   UdpEndpoints udp_;
   bool udp_went_ = false;  ///< the last packet was a datagram: it is TCP's turn
   Ring<Slice> looped_;     ///< packets to an address of our own
+  Ring<Foreign> foreign_;  ///< packets for other hosts
   Ring<HostEvent> events_;
   std::vector<std::uint32_t> due_;
   ip::Reassembly reassembly_;

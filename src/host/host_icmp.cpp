@@ -30,7 +30,7 @@ std::string_view to_string(IcmpDrop drop) {
   return kNames[static_cast<std::size_t>(drop)];
 }
 
-void Host::icmp_arrives(const wire::ParsedIp& ip, TimePoint now) {
+void Host::icmp_arrives(const wire::ParsedIp& ip, const Slice& packet, TimePoint now) {
   const auto& [header, message] = ip;
   const wire::Family family = header.source.family();
   const auto icmp = wire::parse_icmp(family, message);
@@ -51,7 +51,7 @@ void Host::icmp_arrives(const wire::ParsedIp& ip, TimePoint now) {
   if (icmp->message.kind == wire::IcmpKind::echo_request) {
     answer_echo(ip, *icmp);
   } else if (icmp->message.is_error()) {
-    icmp_error_arrives(*icmp, family, now);
+    icmp_error_arrives(*icmp, family, packet, now);
   } else {
     drop_icmp(IcmpDrop::unspoken, family);
   }
@@ -96,7 +96,8 @@ void Host::answer_echo(const wire::ParsedIp& ip, const wire::ParsedIcmp& icmp) {
 
 /// The quote leads to the connection whose segment it was (RFC 5927 §4); whether it is one that is
 /// out now is for the connection to say.
-void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family, TimePoint now) {
+void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family,
+                              const Slice& packet, TimePoint now) {
   const auto about = wire::parse_quote(icmp.body);
   if (!about || about->source.family() != family || !about->has_transport) {
     drop_icmp(IcmpDrop::unquoted, family);
@@ -112,6 +113,12 @@ void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family,
                   {about->destination, about->destination_port}};
   if (about->protocol == wire::kProtocolUdp) return icmp_to_udp(flow, meaning, now);
   const auto handle = living(flow, hash(flow));
+  if (!handle && is_anothers(flow)) {
+    IcmpCounters& counts = counters_.icmp[Counters::of(family)];
+    --counts.in_messages;
+    --counts.in[static_cast<std::size_t>(icmp.message.kind)];
+    return hand_over(packet, flow);
+  }
   if (!handle || handle.kind() == Handle::Kind::time_wait) {
     drop_icmp(IcmpDrop::no_connection, family);
     return;

@@ -32,23 +32,26 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
     return 1;
   }
   const wire::TcpHeader& header = tcp->header;
-  const auto flow_of_it = [&] {
-    return Flow{{ip.header.destination, header.destination_port},
-                {ip.header.source, header.source_port}};
-  };
-  if (trace_.on()) trace_arrival(flow_of_it(), ip.payload, tcp->payload.size(), now);
   const bool same = of_last && last_->flow.local.port == header.destination_port &&
                     last_->flow.remote.port == header.source_port &&
                     last_->connection.state() != tcp::State::closed;
   if (!same) {
-    const Flow flow = flow_of_it();
+    const Flow flow{{ip.header.destination, header.destination_port},
+                    {ip.header.source, header.source_port}};
     const std::uint32_t hash = this->hash(flow);
     const auto handle = living(flow, hash);
+    if (!handle && is_anothers(flow)) {
+      --counters_.tcp.in_segments;
+      hand_over(packet, flow);
+      return 1;
+    }
     if (!handle || handle.kind() != Handle::Kind::connection) {
+      if (trace_.on()) trace_arrival(flow, ip.payload, tcp->payload.size(), now);
       to_record(handle, flow, hash, *tcp, packet, now);
       return 1;
     }
   }
+  if (trace_.on()) trace_arrival(last_->flow, ip.payload, tcp->payload.size(), now);
   return run_to_last(ip, *tcp, packets, now);
 }
 

@@ -76,7 +76,7 @@ std::size_t Host::take(std::span<const Slice> packets, Via via, bool verify, Tim
   if (ip->header.protocol == wire::kProtocolUdp) {
     udp_arrives(*ip, packet, via, verify, now);
   } else if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {
-    icmp_arrives(*ip, now);
+    icmp_arrives(*ip, packet, now);
   } else {
     --counts.in_delivers;
     to_nobody(*ip, packet, via, now);

@@ -149,6 +149,7 @@ std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const E
   for (std::uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
     if (port_taken({local.address, port}, remote)) continue;
+    if (remote.port != 0 && is_anothers({{local.address, port}, remote})) continue;
     port_counter_ = static_cast<std::uint16_t>(port_counter_ + i + 1);
     return port;
   }
@@ -194,6 +195,8 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
     const auto port = ephemeral_port(flow.local, remote);
     if (!port) return std::unexpected(Refusal::address_not_available);
     flow.local.port = *port;
+  } else if (is_anothers(flow)) {
+    return std::unexpected(Refusal::address_not_available);
   } else if (living(flow, hash(flow))) {
     return std::unexpected(Refusal::address_in_use);
   }

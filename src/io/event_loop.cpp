@@ -44,13 +44,25 @@ void EventLoop::remove(int descriptor) {
 }
 
 void EventLoop::wait(TimePoint deadline) {
-  int milliseconds = -1;
-  if (deadline != kNever) {
-    const Duration left = std::max(deadline - monotonic_now(), Duration(0));
-    milliseconds = static_cast<int>(std::min<std::int64_t>((left + 999us) / 1ms, 60'000));
-  }
   std::array<epoll_event, 64> events{};
-  const int n = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+  const auto ask = [&](int milliseconds) {
+    return ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+  };
+  int n = 0;
+  if (busy_ > Duration(0)) {
+    const TimePoint until = std::min(deadline, monotonic_now() + busy_);
+    do {
+      n = ask(0);
+    } while (n == 0 && monotonic_now() < until);
+  }
+  if (n == 0) {
+    int milliseconds = -1;
+    if (deadline != kNever) {
+      const Duration left = std::max(deadline - monotonic_now(), Duration(0));
+      milliseconds = static_cast<int>(std::min<std::int64_t>((left + 999us) / 1ms, 60'000));
+    }
+    n = ask(milliseconds);
+  }
   for (int i = 0; i < n; ++i) {
     const auto found = handlers_.find(events[static_cast<std::size_t>(i)].data.fd);
     if (found == handlers_.end()) continue;  // removed by a handler before it

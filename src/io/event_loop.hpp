@@ -31,9 +31,13 @@ class EventLoop {
   void remove(int descriptor);
   /// Waits until something is ready, or until `deadline`; then calls the handlers.
   void wait(TimePoint deadline);
+  /// From now on it asks again and again for so long before it sleeps: what comes meanwhile is not
+  /// kept waiting for a processor to wake up, and this one is busy all the time. 0: never.
+  void poll_busily(Duration most) { busy_ = most; }
 
  private:
   int epoll_;
+  Duration busy_{0};
   std::map<int, std::function<void()>> handlers_;
 };
 

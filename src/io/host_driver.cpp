@@ -14,6 +14,22 @@ void HostDriver::arrive(std::span<const Slice> packets, TimePoint now) {
   } else {
     host_->packets_arrive(packets, now);
   }
+  if (others_ != nullptr) hand_over();
+}
+
+void HostDriver::hand_over() {
+  host::Foreign foreign;
+  while (host_->next_foreign(foreign)) {
+    const std::size_t from = host_->config().share.index;
+    if (!others_->give(from, foreign.owner, foreign.packet)) ++not_handed_over_;
+  }
+}
+
+void HostDriver::receive_handed_over() {
+  octets_.clear();
+  others_->take(host_->config().share.index, octets_);
+  arrive(octets_, monotonic_now());
+  octets_.clear();
 }
 
 std::size_t HostDriver::receive() {

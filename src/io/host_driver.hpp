@@ -9,6 +9,7 @@
 
 #include "host/host.hpp"
 #include "io/event_loop.hpp"
+#include "io/handover.hpp"
 #include "link/link.hpp"
 
 namespace lastack::io {
@@ -28,6 +29,13 @@ class HostDriver {
 
   /// A batch from the link: how many packets.
   std::size_t receive();
+  /// The host is one of several that share its addresses (host::Share). What comes to it and is
+  /// another's goes there; `others` outlives this.
+  void share_with(Handover& others) { others_ = &others; }
+  /// What other hosts have handed over.
+  void receive_handed_over();
+  /// Packets of others that were dropped, since they did not keep up.
+  [[nodiscard]] std::uint64_t not_handed_over() const { return not_handed_over_; }
   /// Timers that are due, events to users, and all packets there are to send.
   void turn();
   [[nodiscard]] TimePoint next_deadline() const;
@@ -50,9 +58,12 @@ class HostDriver {
   bool send_one(TimePoint now, Fate fate);
   void send_cut(TimePoint now);
   void arrive(std::span<const Slice> packets, TimePoint now);
+  void hand_over();
 
   host::Host* host_;
   link::Link* link_;
+  Handover* others_ = nullptr;
+  std::uint64_t not_handed_over_ = 0;
   std::vector<link::Packet> batch_;
   std::vector<Slice> octets_;   ///< of the batch
   std::vector<std::byte> cut_;  ///< where the parts of a super-segment are written

@@ -44,6 +44,9 @@ constexpr std::uint8_t kGsoTcpV6 = 4;
 constexpr std::size_t kLargest = 65535 + wire::kEthernetHeader + sizeof(VnetHeader);
 constexpr std::size_t kSmall = 2048;  // a packet up to here moves into a block of its own
 constexpr std::size_t kBatch = 64;    // packets read before the host gets its turn
+// As many octets are read on before that: what the user reads then is still in the caches, and the
+// blocks that it lies in are used again before others have taken their place there.
+constexpr std::size_t kBatchOctets = std::size_t{240} << 10U;
 constexpr std::size_t kMostPieces = 64;
 constexpr int kQueue =
     8192;  // packets that may wait for us; the kernel's own 500 are a burst of few
@@ -136,9 +139,11 @@ std::expected<int, TunError> TunDevice::open_device(const TunOptions& options, M
   if (fd < 0) return std::unexpected(failed("open /dev/net/tun"));
   ifreq request = request_for(options.name);
   request.ifr_flags = static_cast<short>((mode == Mode::tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI |
-                                         (options.offload ? IFF_VNET_HDR : 0));
+                                         (options.offload ? IFF_VNET_HDR : 0) |
+                                         (options.multi_queue ? IFF_MULTI_QUEUE : 0));
   bool made = ::ioctl(fd, TUNSETIFF, &request) == 0;
-  if (!made && errno == EINVAL) {  // root has made it with several queues: this is one of them
+  if (!made && errno == EINVAL &&
+      !options.multi_queue) {  // root has made it with several queues: this is one of them
     request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_MULTI_QUEUE);
     made = ::ioctl(fd, TUNSETIFF, &request) == 0;
   }
@@ -258,7 +263,9 @@ void TunDevice::pass_on(Packet packet, TimePoint now) {
 
 std::size_t TunDevice::receive(std::vector<Packet>& into, TimePoint now) {
   const std::size_t before = into.size();
-  while (into.size() - before < kBatch && receive_one(into, now)) {
+  std::size_t octets = 0;
+  while (into.size() - before < kBatch && octets < kBatchOctets && receive_one(into, now)) {
+    if (into.size() > before) octets += into.back().octets.size();
   }
   return into.size() - before;
 }

@@ -17,6 +17,10 @@ struct TunOptions {
   std::string name;  ///< at most 15 characters; made if it does not exist
   std::uint16_t mtu = 1500;
   bool offload = true;  ///< super-segments and checksums left to the kernel (IFF_VNET_HDR)
+  /// One of several queues of the device: each open() adds one. The kernel puts a flow where
+  /// packets of it were last written, or by its hash where it knows of none, and forgets after
+  /// three idle seconds and beyond 4096 flows.
+  bool multi_queue = false;
 };
 
 /// What went wrong, in words for a person, and errno.

@@ -5,6 +5,9 @@ import pathlib
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import checks
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = ROOT / "build" / "release" / "lastack"
 
@@ -25,9 +28,31 @@ def bulk(report, segment):
             and report["least"] <= report["cpu_ns_per_packet"] <= report["most"])
 
 
+def on_threads():
+    done = subprocess.run([COMMAND, "bench", "threads", "--json", "--rounds", "3", "--mib", "8"], check=True,
+                          capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    return (report["threads"] == 2 and report["octets"] == 8 << 20 and report["scaling"] > 1
+            and 1 < report["cpu_ns_per_1460_octets_alone"] < 1e6)
+
+
+def over_tun():
+    """Figures of a moment: that there are some, and that they are those of one flow."""
+    rows = ["read", "receive", "write", "send", "ping", "ping_busy"]
+    done = subprocess.run([COMMAND, "bench", "tun", "--json", "--rounds", "1", "--seconds", "0.1",
+                           "--only", ",".join(rows)], capture_output=True, text=True)
+    if "can't make a network namespace" in done.stderr:
+        return {"tun says that it takes root": done.returncode == 1 and "root" in done.stderr}
+    tun = json.loads(done.stdout or "{}")
+    return {"tun: every row that was asked for, and no other":
+            all(0 < tun[name]["least"] <= tun[name]["most"] < 1e6 for name in rows) and "veth" not in tun,
+            "tun: ratios are within the round":
+            abs(tun["receive_to_read"]["median"] - tun["receive"]["median"] / tun["read"]["median"]) < 1e-6}
+
+
 def main():
     small = ["--mib", "8"]
-    checks = {
+    found = {
         "bulk": bulk(bench("bulk", *small), 1448),
         "bulk over IPv6": bulk(bench("bulk", "-6", *small), 1428),
         "bulk, MTU 9000": bulk(bench("bulk", "--mtu", "9000", *small), 8948),
@@ -35,24 +60,26 @@ def main():
         "bulk, super-segments": bench("bulk", "--offload", *small)["packets_both_ways"] < 2000,
     }
     ping = bench("pingpong", "--rounds", "2000", "--idle", "50", "--round-robin")
-    checks["pingpong over 51 connections, two packets a round"] = (
+    found["pingpong over 51 connections, two packets a round"] = (
         ping["connections"] == 51 and ping["packets_both_ways"] == 4400
         and ping["cpu_ns_per_round_trip"] > 1)
     connect = bench("connect", "--connections", "500", "--time-wait", "100")
-    checks["connect keeps the TIME_WAITs asked for"] = 90 <= connect["time_wait_kept"] <= 110
-    checks["connect: nine packets each"] = connect["packets_both_ways"] == 9 * 500
+    found["connect keeps the TIME_WAITs asked for"] = 90 <= connect["time_wait_kept"] <= 110
+    found["connect: nine packets each"] = connect["packets_both_ways"] == 9 * 500
     scale = bench("scale", "--connections", "2000", "--rounds", "5000")
-    checks["scale among 2000"] = (scale["connections"] == 2000 and scale["alone_ns"] > 1 and
+    found["scale among 2000"] = (scale["connections"] == 2000 and scale["alone_ns"] > 1 and
                                   scale["busy_among_idle_ratio"] > 0.1)
     idle = bench("idle", "--connections", "10000")
-    checks["idle ESTABLISHED <= 512 octets, counted and on the heap"] = (
+    found["idle ESTABLISHED <= 512 octets, counted and on the heap"] = (
         idle["counted_octets_per_end"] <= 512 and 400 < idle["heap_octets_per_end"] <= 512)
+    found["threads: two do more than one"] = on_threads()
+    found |= over_tun()
     for wrong in (["bulk", "--mtu", "100"], ["pingpong", "--rounds", "0"], ["sideways"], []):
         done = subprocess.run([COMMAND, "bench", *wrong], capture_output=True)
-        checks[f"usage: {' '.join(wrong) or 'nothing'} ends with 2"] = done.returncode == 2
-    for name, good in checks.items():
-        print(f"{'ok' if good else 'not ok'} bench: {name}")
-    return 0 if all(checks.values()) else 1
+        found[f"usage: {' '.join(wrong) or 'nothing'} ends with 2"] = done.returncode == 2
+    for name, good in found.items():
+        checks.check(f"bench: {name}", good)
+    return checks.status()
 
 
 if __name__ == "__main__":

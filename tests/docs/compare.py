@@ -8,6 +8,9 @@ import sys
 
 import instructions
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+import checks
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -30,28 +33,28 @@ def main():
     table = compare.summary(made_up())
     parts = measured_parts(PAGE.read_text())
     drawn = compare.plot.bars([("a < b", [("lastack", 100), ("lwip", 400)])], "here")
-    checks = {
+    found = {
         "the ratio is that within a round": table[("bulk", 0), "lwip"]["ratio"] == 4.5,
         "the median and the spread": table[("bulk", 0), "lastack"]["ns"] == 150
         and table[("bulk", 0), "lastack"]["most"] == 200,
         "least and most in TIME_WAIT": table[("connect", 1000), "kernel"]["time_wait"] == [1000, 1200],
         "the longest bar has the whole room": 'width="550.0"' in drawn and 'width="137.5"' in drawn,
         "a title is text": "a &lt; b" in drawn,
-        "the page has every part, measured": set(parts) == {"compare", "limits", "profile bulk",
+        "the page has every part, measured": set(parts) == {"compare", "limits", "tun", "profile bulk",
                                                             "profile pingpong", "profile connect"}
         and all(part.count("\n|") > 3 for part in parts.values()),
         "each peer is in the page": all(f"| {peer} |" in parts["compare"] for peer in compare.PEERS),
     }
-    for command in ("compare", "limits", "instructions", "pages"):
+    for command in ("compare", "limits", "tun", "instructions", "pages"):
         done = subprocess.run([ROOT / "bench" / command, "--help"], capture_output=True, text=True)
-        checks[f"bench/{command} --help"] = done.returncode == 0 and len(done.stdout) > 100
+        found[f"bench/{command} --help"] = done.returncode == 0 and len(done.stdout) > 100
     for wrong in (["compare", "--only", "sideways"], ["compare", "--time-wait", "0"], ["limits", "--rounds", "0"],
-                  ["instructions", "sideways"]):
+                  ["tun", "--rounds", "0"], ["instructions", "sideways"]):
         done = subprocess.run([ROOT / "bench" / wrong[0], *wrong[1:]], capture_output=True)
-        checks[f"usage: {' '.join(wrong)} ends with 2"] = done.returncode == 2
-    for name, good in checks.items():
-        print(f"{'ok' if good else 'not ok'} {name}")
-    return 0 if all(checks.values()) else 1
+        found[f"usage: {' '.join(wrong)} ends with 2"] = done.returncode == 2
+    for name, good in found.items():
+        checks.check(name, good)
+    return checks.status()
 
 
 if __name__ == "__main__":
