@@ -142,6 +142,14 @@ class Sniffer:
                 self.pure_acks += 1
 
 
+def is_delayed(both, sock):
+    """Whether the ACK of an octet is; nothing is sent back that it could ride on."""
+    counted = lambda: both.now()[0]["TcpExtDelayedACKs"]
+    before = counted()
+    sock.sendall(b"x")
+    return until(lambda: counted() == before + 1, 4)
+
+
 def acks():
     with Served("echo", "7", "sink", "9", more=("--no-offload",)):
         whole, wire = Both(), Sniffer()
@@ -151,9 +159,8 @@ def acks():
         lies = lambda: [line.split()[2] for line in run("ss", "-Htn", "dport = :9").stdout.splitlines()]
         until(lambda: lies() == ["0", "0"])
         both = Both()
-        for count, sock in enumerate(socks * 2, 1):
-            sock.sendall(b"x")  # nothing is sent back that the ACK could ride on
-            both.ours_is("an octet alone", TcpExtDelayedACKs=count)
+        for sock in socks * 2:  # where the machine is busy the kernel may send it again before: once more then
+            check("an octet alone: its ACK is counted as delayed", any(is_delayed(both, sock) for _ in range(5)))
         for sock in [connect(host, 7) for host in (V4, V6)] + socks:
             sock.sendall(os.urandom(200_000))
             sock.shutdown(socket.SHUT_WR)
@@ -182,14 +189,15 @@ def recoveries():
 
 
 def duplicates():
-    """The kernel says what it received twice (RFC 2883); the wire doubles some of these words, too."""
+    """The kernel says what it received twice (RFC 2883), sometimes of several segments in one ACK; and the wire
+    doubles some of these, too."""
     with Served("turn", f"90={4 * MIB}", more=("--wire", "duplicate=5%,seed=1")):
         both = Both()
         with connect(V4, 90) as sock:
             sock.shutdown(socket.SHUT_WR)
             size, _ = read_all(sock)
         seen = lambda: (both.now()[1]["TcpExtTCPDSACKOldSent"], both.now()[0]["TcpExtTCPDSACKRecv"])
-        right = lambda sent, received: 0 < sent <= received <= 2 * sent
+        right = lambda sent, received: 0 < received <= 2 * sent
         check("a wire that doubles packets: our TcpExtTCPDSACKRecv counts what the kernel says came twice",
               size == 4 * MIB and until(lambda: right(*seen())), seen())
 
