@@ -113,7 +113,8 @@ struct Counters {
   std::uint64_t resets_out = 0;
   std::uint64_t echo_replies = 0;
   std::uint64_t not_for_us = 0;  ///< another address
-  /// Handed over to the host whose flow it is (Config::share), which counts it as having come there.
+  /// Handed over to the host whose flow it is (Config::share), which counts it as having come
+  /// there.
   std::uint64_t handed_over = 0;
   /// From or to many, or nobody, or from ourselves over a link (RFC 9293 MUST-57, MUST-63).
   std::uint64_t bad_address = 0;
