@@ -36,7 +36,7 @@ struct ConnectionEntry {
   bool dirty = false;       ///< stands in the queue of those that may send
   bool held = false;        ///< somebody has its id
   bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
-  bool told = false;        ///< an event of it waits to be pulled
+  std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 

@@ -67,6 +67,17 @@ std::optional<Handle> Host::lookup(const Flow& flow) const {
   return table_.find(hash(flow), [&](Handle handle) { return flow_of(handle) == flow; });
 }
 
+tcp::State Host::state_of(const Flow& flow) const {
+  const auto handle = lookup(flow);
+  if (!handle) return tcp::State::closed;
+  switch (handle->kind) {
+    case Handle::Kind::syn_rcvd: return syn_rcvd_[handle->index].record.state;
+    case Handle::Kind::time_wait: return time_wait_[handle->index].record.state();
+    case Handle::Kind::connection: break;
+  }
+  return connections_[handle->index].connection.state();
+}
+
 /// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
 /// holders may still look at it, but its ports are free. Packets come in runs of one flow, so the
 /// last one's is tried before the table.
@@ -107,9 +118,9 @@ void Host::apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
   if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
   if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
-  const bool news = fx.ready != 0 && !entry.told;
+  const bool news = (fx.ready & ~entry.told) != 0;
   if (news || fx.taken_count > 0) {
-    entry.told = true;
+    entry.told = static_cast<std::uint8_t>(entry.told | fx.ready);
     tell({.at = now, .flow = {index, connections_.generation(index)}, .listener = {}, .news = fx});
   }
   mark(entry, index);
@@ -302,7 +313,7 @@ void Host::time_wait_due(std::uint32_t index, TimePoint now) {
 bool Host::next_event(HostEvent& event) {
   if (events_.empty()) return false;
   event = events_.pop_front();
-  if (ConnectionEntry* entry = get(event.flow)) entry->told = false;
+  if (ConnectionEntry* entry = get(event.flow)) entry->told = 0;
   if (ListenerEntry* listener = find_listener(event.listener)) listener->told = false;
   if (UdpEntry* entry = udp_.find(event.udp)) entry->told = false;
   return true;

@@ -52,8 +52,8 @@ struct LinkSide;
 
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
 /// accept, or a UDP endpoint has something to read, an error to tell or room to send again. Pulled
-/// with next_event(). It asks to look, and speaks for all that happens until it is pulled: no other
-/// event follows it before that but those that bring transitions.
+/// with next_event(). It asks to look, and speaks for all of its kind (its `ready` bits) that happens
+/// until it is pulled: no other such event follows it before that but those that bring transitions.
 struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` or `udp` is meant
@@ -121,9 +121,11 @@ class Host {
   /// are chosen; a part of `local` may be left open.
   std::expected<FlowId, Refusal> connect(std::optional<Endpoint> local, const Endpoint& remote,
                                          SettingsPtr settings, TimePoint now);
-  /// Octets taken, copied once; as many as the send buffer has room for.
+  /// Octets taken, copied once; as many as the send buffer has room for. `urgent` and `more` are
+  /// those of tcp::Connection::send().
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
-                                              TimePoint now, bool urgent = false);
+                                              TimePoint now, bool urgent = false,
+                                              bool more = false);
   /// All of `slice` without a copy, or nothing (0) where the buffer is full already.
   std::expected<std::size_t, tcp::Error> send(FlowId id, Slice slice, TimePoint now);
   /// Octets read; 0 where there is nothing to read now.
@@ -176,6 +178,8 @@ class Host {
   [[nodiscard]] std::size_t readable(FlowId id) const;
   /// Octets that send() would take now.
   [[nodiscard]] std::size_t writable(FlowId id) const;
+  /// Where a connection stands, held or not; CLOSED where there is none.
+  [[nodiscard]] tcp::State state_of(const Flow& flow) const;
   [[nodiscard]] bool is_local(const wire::IpAddress& address) const;
   /// Our addresses that can be used now: on Ethernet not before nobody else was found to have them.
   [[nodiscard]] std::span<const ip::UsableAddress> addresses() const { return addresses_; }
@@ -308,7 +312,7 @@ class Host {
   void take_turns(std::size_t octets);
   void leaves_queue(Handle handle, TimePoint now);
   void build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-             PacketOut& out, bool may_be_cut = false);
+             PacketOut& out, bool may_be_cut = false, const tcp::Settings* how = nullptr);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   [[gnu::noinline]] bool loop_back(PacketOut& out, TimePoint now);
   [[nodiscard]] bool may_reply();

@@ -153,6 +153,10 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   count_challenge(tcp.header, step.fx.drop, challenges, entry.record.challenges, now);
   note(entry.flow, step.fx, now);
   if (step.fx.reset.wanted) reply_reset(entry.flow, step.fx.reset);
+  const bool deferred = step.grows && size == 0 && !tcp.header.flags.has(wire::Flag::fin) &&
+                        settings.defer_accept > Duration(0) &&
+                        now < entry.record.sent + settings.defer_accept;
+  if (deferred) return;  // what it acknowledges is sent again until octets come
   if (!step.grows) {
     go_on_with_syn_rcvd(index);
   } else if (const std::uint32_t owner = entry.listener; may_wait_for(listeners_[owner])) {

@@ -62,7 +62,7 @@ bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint
   auto segment = entry.connection.transmit(now, most);
   if (!segment) return false;
   if (link_ && segment->why == tcp::Why::timeout) doubt_way(entry.flow, *segment, now);
-  build(entry.flow, *segment, &entry.out, out, entry.may_be_cut);
+  build(entry.flow, *segment, &entry.out, out, entry.may_be_cut, &entry.connection.settings());
   if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
   return true;
 }
@@ -78,7 +78,7 @@ bool Host::transmit_from(Handle handle, PacketOut& out, TimePoint now) {
       SynRcvdEntry& entry = syn_rcvd_[i];
       const auto& settings = settings_of(listeners_[entry.listener].settings);
       if (auto segment = entry.record.transmit(settings, now)) {
-        build(entry.flow, *segment, nullptr, out);
+        build(entry.flow, *segment, nullptr, out, false, &settings);
         if (trace_.on()) trace_departure(entry.flow, out, entry.record.expiry(settings), now);
         return true;
       }
@@ -129,7 +129,7 @@ void Host::leaves_queue(Handle handle, TimePoint now) {
 
 /// Writes the headers of a segment and gathers its octets, without copying them.
 void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-                 PacketOut& out, bool may_be_cut) {
+                 PacketOut& out, bool may_be_cut, const tcp::Settings* how) {
   segment.header.source_port = flow.local.port;
   segment.header.destination_port = flow.remote.port;
   out.why = segment.why;
@@ -146,6 +146,8 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
+                          .hop_limit = how != nullptr ? how->hop_limit : wire::IpHeader{}.hop_limit,
+                          .traffic_class = how != nullptr ? how->traffic_class : std::uint8_t{0},
                           .identification = identification_,
                           .dont_fragment = !may_be_cut};
   identification_ = static_cast<std::uint16_t>(identification_ + packets);

@@ -166,9 +166,11 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
   const bool v4 = family == Family::v4;
   const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / 4us);
   const std::size_t headers = v4 ? kTcpIpv4 : kTcpIpv6;
+  auto mss = static_cast<std::uint16_t>(mtu_for(family) - headers);
+  if (const auto most = settings_of(settings).max_segment; most != 0) mss = std::min(mss, most);
   return {.iss = Seq(hash_of(flow, iss_key_) + clock),
           .ts_offset = hash_of({flow.remote, flow.local}, iss_key_),
-          .mss = static_cast<std::uint16_t>(mtu_for(family) - headers),
+          .mss = mss,
           .default_mss = static_cast<std::uint16_t>(v4 ? 536 : 1220),
           .settings = settings ? std::move(settings) : config_.settings};
 }
@@ -220,12 +222,13 @@ std::size_t Host::writable(FlowId id) const {
 
 LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
                                                                std::span<const std::byte> octets,
-                                                               TimePoint now, bool urgent) {
+                                                               TimePoint now, bool urgent,
+                                                               bool more) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const std::size_t n = std::min(octets.size(), room_in(*entry));
   const auto fx =
-      entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size());
+      entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size(), more);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(octets.first(n), &pool_);
   trace_call(entry->flow, TraceEvent::Call::send, n, now);
