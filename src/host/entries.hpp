@@ -37,6 +37,7 @@ struct ConnectionEntry {
   bool held = false;        ///< somebody has its id
   bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
   std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
+  bool shares = false;      ///< others that say so may bind its port, too
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
@@ -57,6 +58,7 @@ struct TimeWaitEntry {
   TimePoint since{};
   TimerId timer = kNoTimer;
   bool dirty = false;
+  bool shares = false;  ///< as the connection did
 };
 
 struct ListenerEntry {
@@ -69,6 +71,8 @@ struct ListenerEntry {
   TimePoint since{};
   TimePoint cookies_until{};  ///< the last cookie sent is good until then
   bool told = false;          ///< an event of it waits to be pulled
+  bool shares = false;        ///< what it makes shares its port
+  bool balanced = false;      ///< it shares what comes with others at the same place
 };
 
 }  // namespace lastack::host

@@ -96,13 +96,15 @@ std::optional<Handle> Host::living(const Flow& flow) {
   return std::nullopt;
 }
 
-std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection) {
+std::uint32_t Host::make_connection(const Flow& flow, tcp::Connection connection, bool shares) {
   const std::uint32_t index = connections_.make({.connection = std::move(connection),
                                                  .out = {},
                                                  .in = {},
                                                  .history = {},
                                                  .flow = flow,
-                                                 .in_table = true});
+                                                 .in_table = true,
+                                                 .shares = shares});
+  used_.add(flow.local.port, shares);
   const Handle handle{Handle::Kind::connection, index};
   connections_[index].timer = wheel_.create(handle.packed());
   table_.insert(hash(flow), handle);
@@ -188,6 +190,7 @@ void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
   if (last_ == index) last_ = kNobody;
   wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
+    used_.remove(entry.flow.local.port, entry.shares);
     table_.erase(hash(entry.flow), {Handle::Kind::connection, index});
   }
 }
@@ -209,7 +212,8 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
   const std::uint32_t record = time_wait_.make({.flow = entry.flow,
                                                 .record = tcp::TimeWait(entry.connection),
                                                 .settings = entry.connection.tcb().settings,
-                                                .since = since});
+                                                .since = since,
+                                                .shares = entry.shares});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
@@ -254,6 +258,7 @@ void Host::end_syn_rcvd(std::uint32_t index) {
 
 void Host::end_time_wait(std::uint32_t index) {
   table_.erase(hash(time_wait_[index].flow), {Handle::Kind::time_wait, index});
+  used_.remove(time_wait_[index].flow.local.port, time_wait_[index].shares);
   wheel_.destroy(time_wait_[index].timer);
   time_wait_.drop(index);
 }

@@ -28,6 +28,7 @@
 #include "host/outbox.hpp"
 #include "host/packet.hpp"
 #include "host/port_index.hpp"
+#include "host/port_use.hpp"
 #include "host/refusal.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
@@ -99,13 +100,18 @@ class Host {
   // --- The user's side. A stale id answers as a connection that has ended.
 
   /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
-  /// `shared` may have the same one, but not where somebody listens.
-  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared);
+  /// `shared` may have the same one, but not where somebody listens. Connections keep their port,
+  /// too, for as long as there is anything of them.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared,
+                                        bool balanced = false);
   void unbind(const Endpoint& bound) { bound_.give_back(bound); }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
+  /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
+  /// (SO_REUSEPORT) may listen at the same place: each connection comes to one of them.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
-                                            SettingsPtr settings, TimePoint now);
+                                            SettingsPtr settings, TimePoint now,
+                                            bool shared = false, bool balanced = false);
   /// The connection that has waited longest, now held by the caller.
   std::optional<FlowId> accept(ListenerId id);
   /// Connections that wait for accept().
@@ -120,7 +126,10 @@ class Host {
   /// Active OPEN, held by the caller until orphan(). Without `local` an address and port of ours
   /// are chosen; a part of `local` may be left open.
   std::expected<FlowId, Refusal> connect(std::optional<Endpoint> local, const Endpoint& remote,
-                                         SettingsPtr settings, TimePoint now);
+                                         SettingsPtr settings, TimePoint now, bool shared = false);
+  /// SO_REUSEADDR was set or cleared since.
+  void set_shared(FlowId id, bool shared);
+  void set_shared(ListenerId id, bool shared);
   /// Octets taken, copied once; as many as the send buffer has room for. `urgent` and `more` are
   /// those of tcp::Connection::send().
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
@@ -297,8 +306,9 @@ class Host {
   // host_user.cpp
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id);
-  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
-  [[nodiscard]] bool listens_at(const Endpoint& local) const;
+  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced) const;
+  [[nodiscard]] bool keeps(const Endpoint& local, bool shared) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
@@ -359,7 +369,7 @@ class Host {
     const Flow& flow = connections_[last_].flow;
     return flow.remote.address == source && flow.local.address == destination;
   }
-  std::uint32_t make_connection(const Flow& flow, tcp::Connection connection);
+  std::uint32_t make_connection(const Flow& flow, tcp::Connection connection, bool shares);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void note(const Flow& flow, const tcp::Effects& fx, TimePoint now);
   void tell(const HostEvent& event);
@@ -402,6 +412,7 @@ class Host {
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
   BoundPorts bound_;
+  PortUse used_;          ///< by connections, TIME_WAIT too
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
   Outbox replies_;        ///< whole packets that belong to no connection and no endpoint

@@ -120,7 +120,7 @@ void Host::to_connection(std::uint32_t index, const wire::ParsedTcp& tcp, const 
   const auto size = static_cast<std::uint32_t>(run.payload);
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local).has_value();
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow).has_value();
   const tcp::Tcb& tcb = entry.connection.tcb();
   const tcp::ChallengeBudget challenges = tcb.challenges;
   const bool recovers = tcb.recovery.phase() == tcp::Recovery::Phase::fast;
@@ -178,7 +178,7 @@ bool Host::may_keep_more(const ConnectionEntry& entry) {
 
 /// Whether one more connection may wait to be accepted; counts the refusal.
 bool Host::may_wait_for(const ListenerEntry& listener) {
-  if (listener.accept_queue.size() >= listener.backlog) {
+  if (listener.accept_queue.size() > listener.backlog) {  // one more than that, as Linux has it
     ++counters_.accept_queue_full;
     return false;
   }
@@ -194,7 +194,7 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owne
                 const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
   ++counters_.tcp.passive_opens;
   tcp::Connection connection(record, listeners_[owner].settings, now);
-  const std::uint32_t grown = make_connection(flow, std::move(connection));
+  const std::uint32_t grown = make_connection(flow, std::move(connection), listeners_[owner].shares);
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
   listeners_[owner].accept_queue.push_back(grown);
@@ -208,7 +208,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local).has_value();
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow).has_value();
   const tcp::ChallengeBudget challenges = entry.record.challenges();
   const auto fx =
       entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);
@@ -231,7 +231,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
 void Host::to_listener(const Flow& flow, const wire::ParsedTcp& tcp, const Slice& packet,
                        TimePoint now, std::optional<Seq> beyond) {
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const auto owner = listener_for(flow.local);
+  const auto owner = listener_for(flow);
   if (!owner) {
     tcp::Effects fx;
     fx.drop = tcp::Drop::no_connection;

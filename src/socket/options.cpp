@@ -170,11 +170,13 @@ Errno set_only_v6(Context& c, std::int64_t value) {
 constexpr auto kReuseAddressGet = [](Context& c) -> std::int64_t { return c.s.reuse_address; };
 constexpr auto kReuseAddressSet = [](Context& c, std::int64_t value) {
   c.s.reuse_address = value != 0;
+  c.share();
   return Errno::none;
 };
 constexpr auto kReusePortGet = [](Context& c) -> std::int64_t { return c.s.reuse_port; };
 constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
   c.s.reuse_port = value != 0;
+  c.share();
   return Errno::none;
 };
 constexpr auto kOobGet = [](Context& c) -> std::int64_t { return c.s.oob_inline; };
@@ -314,6 +316,13 @@ std::int64_t OptionContext::take_error() {
 
 void OptionContext::wake_writer() { s.no_room = true; }
 
+void OptionContext::share() {
+  const bool shared = s.reuse_address || s.reuse_port;
+  if (s.has_flow()) sockets.host_->set_shared(s.flow(), shared);
+  if (s.kind == OpenSocket::Kind::listening) sockets.host_->set_shared(s.listener(), shared);
+}
+
+
 Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std::byte> value,
                                  TimePoint now) {
   OpenSocket* s = get(fd);
@@ -338,6 +347,9 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const Option* option = find_option(*s, level, name);
+  // IPv6's of an IPv4 socket are no options of its, Linux says in this way.
+  const bool v6_of_v4 = level == kSolIpv6 && s->domain != OpenSocket::Domain::inet6;
+  if (v6_of_v4) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   Context context{*this, *s, settings_of(*s)};
   if (option->type == Type::info) {

@@ -23,6 +23,7 @@ struct OptionContext {
   [[nodiscard]] const host::UdpEntry* udp() const { return sockets.host_->udp(s.udp()); }
   std::int64_t take_error();
   void wake_writer();
+  void share();
 };
 
 struct Option {

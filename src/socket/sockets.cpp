@@ -18,6 +18,11 @@ Errno errno_of(host::Refusal refusal) {
   return Errno::enobufs;
 }
 
+wire::IpAddress unspecified(OpenSocket::Domain domain) {
+  const bool v6 = domain == OpenSocket::Domain::inet6;
+  return v6 ? *wire::IpAddress::parse("::") : wire::IpAddress{};
+}
+
 /// Somebody waits for the handshake.
 bool in_handshake(tcp::State state) {
   return state == tcp::State::syn_sent || state == tcp::State::syn_rcvd;
@@ -177,9 +182,9 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
     return open_datagrams(fd, *s, local, {});
   }
   const bool may = s->kind == OpenSocket::Kind::fresh ||
-                   (s->has_flow() && state_of(*s) == tcp::State::closed);
+                   (s->has_flow() && is_over(*s));
   if (!may || s->bound) return std::unexpected(Errno::einval);
-  const auto bound = host_->bind(local, s->reuse_address || s->reuse_port);
+  const auto bound = host_->bind(local, s->reuse_address || s->reuse_port, s->reuse_port);
   if (!bound) return std::unexpected(errno_of(bound.error()));
   s->choices.ensure().local = *bound;
   s->bound = true;
@@ -197,11 +202,9 @@ Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
   host::Endpoint local;
   if (s->bound) local = s->choices->local;
-  if (!s->bound && s->domain == OpenSocket::Domain::inet6) {
-    local.address = *wire::IpAddress::parse("::");
-  }
+  if (!s->bound) local.address = unspecified(s->domain);
   const auto id = host_->listen(local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{},
-                                now);
+                                now, s->reuse_address || s->reuse_port, s->reuse_port);
   if (!id) return std::unexpected(errno_of(id.error()));
   s->kind = OpenSocket::Kind::listening;
   s->index = id->index;
@@ -258,7 +261,8 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
   std::optional<host::Endpoint> local;
   if (s.bound) local = s.choices->local;
   const auto flow =
-      host_->connect(local, remote, s.choices ? s.choices->settings : host::SettingsPtr{}, now);
+      host_->connect(local, remote, s.choices ? s.choices->settings : host::SettingsPtr{}, now,
+                     s.reuse_address || s.reuse_port);
   if (!flow && flow.error() == host::Refusal::address_in_use) {
     return std::unexpected(Errno::eaddrnotavail);
   }
@@ -287,6 +291,11 @@ Result<void> Sockets::answer_of_connect(OpenSocket& s, TimePoint now) {
 
 /// What Linux's disconnect does once the connection is over: nothing of it is left.
 void Sockets::back_to_fresh(OpenSocket& s, TimePoint now) {
+  if (!s.bound) {  // the name of its port stays; the port is free
+    const auto had = s.has_flow() ? host_->find(s.flow())->flow.local
+                                  : host_->local_of(s.listener()).value_or(host::Endpoint{});
+    s.choices.ensure().local = {.address = unspecified(s.domain), .port = had.port};
+  }
   if (s.has_flow()) host_->orphan(s.flow(), now);
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
   s.kind = OpenSocket::Kind::fresh;
@@ -357,14 +366,16 @@ Result<host::Endpoint> Sockets::local_name(Fd fd) const {
   const OpenSocket* s = find(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::listening) return *host_->local_of(s->listener());
-  if (s->has_flow()) return host_->find(s->flow())->flow.local;
+  if (s->has_flow()) {
+    const host::Endpoint& had = host_->find(s->flow())->flow.local;
+    const bool anew = s->bound && is_over(*s) && s->choices->local.port != had.port;
+    return anew ? s->choices->local : had;
+  }
   if (const host::UdpEntry* e = host_->udp(s->udp()); s->kind == OpenSocket::Kind::datagram && e) {
     return e->endpoint.local();
   }
-  if (s->bound) return s->choices->local;
-  host::Endpoint none;
-  if (s->domain == OpenSocket::Domain::inet6) none.address = *wire::IpAddress::parse("::");
-  return none;
+  if (s->choices && s->choices->local != host::Endpoint{}) return s->choices->local;
+  return host::Endpoint{.address = unspecified(s->domain), .port = 0};
 }
 
 Result<host::Endpoint> Sockets::peer_name(Fd fd) const {

@@ -35,8 +35,7 @@ void LastackWorld::begin(std::uint16_t) {
   settings.rst_ends_time_wait = as_linux_;
   settings.shut_rd_keeps_buffered = as_linux_;
   settings.shut_rdwr_resets_new_data = as_linux_;
-  settings.msl = 2h;
-  settings.fin_timeout = 2h;
+  settings.syn_retries = 6;  // the kernel's default; RFC 9293 asks for 3 minutes in all
   settings.quick_acks = true;
   held_ = false;
   hosts_ = std::make_unique<sim::TwoHosts>(
