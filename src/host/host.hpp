@@ -53,8 +53,9 @@ struct LinkSide;
 
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
 /// accept, or a UDP endpoint has something to read, an error to tell or room to send again. Pulled
-/// with next_event(). It asks to look, and speaks for all of its kind (its `ready` bits) that happens
-/// until it is pulled: no other such event follows it before that but those that bring transitions.
+/// with next_event(). It asks to look, and speaks for all of its kind (its `ready` bits) that
+/// happens until it is pulled: no other such event follows it before that but those that bring
+/// transitions.
 struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` or `udp` is meant
@@ -102,8 +103,7 @@ class Host {
   /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
   /// `shared` may have the same one, but not where somebody listens. Connections keep their port,
   /// too, for as long as there is anything of them.
-  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared,
-                                        bool balanced = false);
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared, bool balanced = false);
   void unbind(const Endpoint& bound) { bound_.give_back(bound); }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.

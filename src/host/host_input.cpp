@@ -194,7 +194,8 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owne
                 const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now) {
   ++counters_.tcp.passive_opens;
   tcp::Connection connection(record, listeners_[owner].settings, now);
-  const std::uint32_t grown = make_connection(flow, std::move(connection), listeners_[owner].shares);
+  const std::uint32_t grown =
+      make_connection(flow, std::move(connection), listeners_[owner].shares);
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
   listeners_[owner].accept_queue.push_back(grown);
@@ -207,8 +208,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
                         const Slice& packet, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow).has_value();
+  const bool listened = !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow).has_value();
   const tcp::ChallengeBudget challenges = entry.record.challenges();
   const auto fx =
       entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);

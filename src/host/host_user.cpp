@@ -274,8 +274,8 @@ LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const std::size_t n = std::min(octets.size(), room_in(*entry));
-  const auto fx =
-      entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size(), more);
+  const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now,
+                                         urgent && n == octets.size(), more);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(octets.first(n), &pool_);
   trace_call(entry->flow, TraceEvent::Call::send, n, now);

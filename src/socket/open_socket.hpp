@@ -28,8 +28,8 @@ struct OpenSocket {
 
   /// What few sockets ever choose.
   struct Choices {
-    host::Endpoint local;        ///< what bind() took, or listen() or UDP for itself
-    host::SettingsPtr settings;  ///< of connections to come
+    host::Endpoint local;         ///< what bind() took, or listen() or UDP for itself
+    host::SettingsPtr settings;   ///< of connections to come
     Duration receive_timeout{0};  ///< SO_RCVTIMEO; 0: as long as it takes
     Duration send_timeout{0};     ///< SO_SNDTIMEO, and connect()'s
     Duration linger{0};           ///< SO_LINGER's time
@@ -40,21 +40,21 @@ struct OpenSocket {
   std::uint32_t references = 0;  ///< descriptors; 0: this place is free
   Kind kind : 3 = Kind::fresh;
   Domain domain : 2 = Domain::any;
-  bool shut_read : 1 = false;    ///< SHUT_RD was said
-  bool shut_write : 1 = false;   ///< SHUT_WR was said
-  bool error_told : 1 = false;   ///< the connection's error was returned once
-  bool bound : 1 = false;        ///< `choices->local` was taken by bind()
-  bool linger : 1 = false;       ///< SO_LINGER is on: the last close waits, or resets at once
+  bool shut_read : 1 = false;   ///< SHUT_RD was said
+  bool shut_write : 1 = false;  ///< SHUT_WR was said
+  bool error_told : 1 = false;  ///< the connection's error was returned once
+  bool bound : 1 = false;       ///< `choices->local` was taken by bind()
+  bool linger : 1 = false;      ///< SO_LINGER is on: the last close waits, or resets at once
   bool reuse_address : 1 = false;
   bool reuse_port : 1 = false;
   bool only_v6 : 1 = false;
   bool oob_inline : 1 = false;
-  bool oob_taken : 1 = false;  ///< the urgent octet was read by MSG_OOB
+  bool oob_taken : 1 = false;        ///< the urgent octet was read by MSG_OOB
   mutable bool no_room : 1 = false;  ///< somebody could not send, or was told so: tell of room
   bool queued : 1 = false;           ///< stands among those to look at; stays when it is closed
   std::uint8_t woken : 4 = 0;        ///< bits of Wake that nobody has pulled yet
   Errno error = Errno::none;         ///< due, and of no connection any more
-  std::uint32_t index = 0;     ///< of the connection, listener or endpoint at the host
+  std::uint32_t index = 0;           ///< of the connection, listener or endpoint at the host
   std::uint32_t generation = 0;
   Box<Choices> choices;
 

@@ -75,7 +75,8 @@ std::int64_t get_linger(Context& c) {
 }
 Errno set_linger(Context& c, std::int64_t seconds) {
   c.s.linger = seconds >= 0;
-  if (seconds > 0 || c.s.choices) c.s.choices.ensure().linger = std::max<std::int64_t>(seconds, 0) * 1s;
+  if (seconds > 0 || c.s.choices)
+    c.s.choices.ensure().linger = std::max<std::int64_t>(seconds, 0) * 1s;
   return Errno::none;
 }
 
@@ -88,16 +89,15 @@ std::int64_t get_type(Context& c) {
 std::int64_t get_domain(Context& c) {
   return c.s.domain == OpenSocket::Domain::inet6 ? kAfInet6 : kAfInet;
 }
-std::int64_t get_listening(Context& c) {
-  return c.s.kind == OpenSocket::Kind::listening ? 1 : 0;
-}
+std::int64_t get_listening(Context& c) { return c.s.kind == OpenSocket::Kind::listening ? 1 : 0; }
 
 std::int64_t get_low_at(Context& c) { return c.s.choices ? c.s.choices->receive_low_at : 1; }
 Errno set_low_at(Context& c, std::int64_t value) {
   if (value < 0) value = kMostInt;
   const auto most = std::int64_t{c.settings.receive_buffer} / 2;
-  c.s.choices.ensure().receive_low_at =
-      static_cast<std::uint32_t>(std::clamp<std::int64_t>(value, 1, std::max<std::int64_t>(most, 1)));
+  c.s.choices.ensure().receive_low_at = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(value, 1, std::max<std::int64_t>(most, 1)));
+  c.wake_reader();
   return Errno::none;
 }
 
@@ -146,8 +146,7 @@ Errno set_defer(Context& c, std::int64_t seconds) {
 
 Errno set_hop_limit(Context& c, std::int64_t value) {
   if (value == 0) return Errno::einval;
-  c.settings.hop_limit =
-      value < 0 ? tcp::Settings{}.hop_limit : static_cast<std::uint8_t>(value);
+  c.settings.hop_limit = value < 0 ? tcp::Settings{}.hop_limit : static_cast<std::uint8_t>(value);
   return Errno::none;
 }
 /// ECN's two bits are TCP's own.
@@ -314,6 +313,12 @@ std::int64_t OptionContext::take_error() {
   return static_cast<std::int64_t>(sockets.tell_error(s).value_or(Errno::none));
 }
 
+/// Who waits for so much may have it now; the end of the stream is enough, too.
+void OptionContext::wake_reader() {
+  const bool enough = sockets.readable(s) >= s.choices->receive_low_at;
+  if (enough || sockets.has_all(s)) sockets.wake(fd, OpenSocket::wake_in);
+}
+
 void OptionContext::wake_writer() { s.no_room = true; }
 
 void OptionContext::share() {
@@ -321,7 +326,6 @@ void OptionContext::share() {
   if (s.has_flow()) sockets.host_->set_shared(s.flow(), shared);
   if (s.kind == OpenSocket::Kind::listening) sockets.host_->set_shared(s.listener(), shared);
 }
-
 
 Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std::byte> value,
                                  TimePoint now) {
@@ -333,7 +337,7 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   if (option->set == nullptr) return std::unexpected(Errno::enoprotoopt);
   const auto number = number_in(*option, value);
   if (!number) return std::unexpected(number.error());
-  Context context{*this, *s, settings_of(*s)};
+  Context context{*this, fd, *s, settings_of(*s)};
   const tcp::Settings before = context.settings;
   if (const Errno wrong = option->set(context, *number); wrong != Errno::none) {
     return std::unexpected(wrong);
@@ -351,7 +355,7 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   const bool v6_of_v4 = level == kSolIpv6 && s->domain != OpenSocket::Domain::inet6;
   if (v6_of_v4) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
-  Context context{*this, *s, settings_of(*s)};
+  Context context{*this, fd, *s, settings_of(*s)};
   if (option->type == Type::info) {
     const TcpInfo info = tcp_info(connection(*s), state_of(*s), now);
     return write_some(std::as_bytes(std::span(&info, 1)), into);

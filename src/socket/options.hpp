@@ -15,6 +15,7 @@ namespace lastack::socket {
 /// the connection.
 struct OptionContext {
   Sockets& sockets;
+  Fd fd;
   OpenSocket& s;
   tcp::Settings settings;
 
@@ -22,6 +23,7 @@ struct OptionContext {
   [[nodiscard]] tcp::State state() const { return sockets.state_of(s); }
   [[nodiscard]] const host::UdpEntry* udp() const { return sockets.host_->udp(s.udp()); }
   std::int64_t take_error();
+  void wake_reader();
   void wake_writer();
   void share();
 };

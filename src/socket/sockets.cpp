@@ -111,8 +111,7 @@ Result<Fd> Sockets::socket(int domain, int type, int protocol) {
   }
   if (no_descriptor_left()) return std::unexpected(Errno::emfile);
   const std::uint32_t made = make(stream ? OpenSocket::Kind::fresh : OpenSocket::Kind::datagram);
-  open_[made].domain =
-      domain == kAfInet ? OpenSocket::Domain::inet : OpenSocket::Domain::inet6;
+  open_[made].domain = domain == kAfInet ? OpenSocket::Domain::inet : OpenSocket::Domain::inet6;
   return install(made);
 }
 
@@ -181,8 +180,7 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
     if (host_->udp(s->udp()) != nullptr) return std::unexpected(Errno::einval);
     return open_datagrams(fd, *s, local, {});
   }
-  const bool may = s->kind == OpenSocket::Kind::fresh ||
-                   (s->has_flow() && is_over(*s));
+  const bool may = s->kind == OpenSocket::Kind::fresh || (s->has_flow() && is_over(*s));
   if (!may || s->bound) return std::unexpected(Errno::einval);
   const auto bound = host_->bind(local, s->reuse_address || s->reuse_port, s->reuse_port);
   if (!bound) return std::unexpected(errno_of(bound.error()));
@@ -203,8 +201,9 @@ Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   host::Endpoint local;
   if (s->bound) local = s->choices->local;
   if (!s->bound) local.address = unspecified(s->domain);
-  const auto id = host_->listen(local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{},
-                                now, s->reuse_address || s->reuse_port, s->reuse_port);
+  const auto id =
+      host_->listen(local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{}, now,
+                    s->reuse_address || s->reuse_port, s->reuse_port);
   if (!id) return std::unexpected(errno_of(id.error()));
   s->kind = OpenSocket::Kind::listening;
   s->index = id->index;
@@ -248,7 +247,11 @@ Result<void> Sockets::connect(Fd fd, const host::Endpoint& remote, TimePoint now
     case OpenSocket::Kind::listening:
     case OpenSocket::Kind::connected: return std::unexpected(Errno::eisconn);
     case OpenSocket::Kind::disconnecting: return std::unexpected(Errno::einval);
-    case OpenSocket::Kind::connecting: return answer_of_connect(*s, now);
+    case OpenSocket::Kind::connecting: {
+      const auto answer = answer_of_connect(*s, now);
+      if (s->kind == OpenSocket::Kind::fresh) wake(fd, OpenSocket::wake_all);
+      return answer;
+    }
     case OpenSocket::Kind::datagram: return connect_datagrams(fd, *s, remote, now);
     case OpenSocket::Kind::fresh: break;
   }

@@ -7,8 +7,8 @@
 //
 // Nothing here waits and nothing is called back. A call that would have to wait answers EAGAIN, or
 // EINPROGRESS for connect(); waits_for() says for which bits of poll() and until when, next_wake()
-// which sockets to look at again. What blocks (socket/blocking.hpp) or watches edges, as epoll does,
-// stands on these. Where POSIX leaves a choice the answers are Linux's.
+// which sockets to look at again. What blocks (socket/blocking.hpp) or watches edges, as epoll
+// does, stands on these. Where POSIX leaves a choice the answers are Linux's.
 #pragma once
 
 #include <array>
@@ -106,12 +106,12 @@ class Sockets {
   /// `flags`: kMsgOob (the octets end in urgent data, RFC 6093), kMsgMore.
   Result<std::size_t> send(Fd fd, std::span<const std::byte> octets, TimePoint now, int flags = 0);
   /// The same of several buffers; of UDP they are one datagram, to `to` where it is given.
-  Result<std::size_t> send(Fd fd, PartsIn parts, TimePoint now, int flags = 0,
-                           const std::optional<host::Endpoint>& to = {});
+  Result<std::size_t> sendmsg(Fd fd, PartsIn parts, TimePoint now, int flags = 0,
+                              const std::optional<host::Endpoint>& to = {});
   /// Octets read; 0 at the end of the peer's stream and after SHUT_RD. EAGAIN, ENOTCONN.
   /// `flags`: kMsgPeek leaves them, kMsgTrunc throws them away unread, kMsgOob.
   Result<std::size_t> recv(Fd fd, std::span<std::byte> into, TimePoint now, int flags = 0);
-  Result<Received> recv(Fd fd, PartsOut parts, TimePoint now, int flags = 0);
+  Result<Received> recvmsg(Fd fd, PartsOut parts, TimePoint now, int flags = 0);
   Result<std::size_t> peek(Fd fd, std::span<std::byte> into, TimePoint now = {}) {
     return recv(fd, into, now, kMsgPeek);
   }
@@ -217,8 +217,7 @@ class Sockets {
 
   // datagrams.cpp
   Result<void> open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local, TimePoint now);
-  Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,
-                                 TimePoint now);
+  Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
                                     const std::optional<host::Endpoint>& to);
   Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);

@@ -35,8 +35,8 @@ std::optional<Errno> Sockets::error_of(const OpenSocket& s) const {
     case tcp::Error::closing: return std::nullopt;
     default: break;
   }
-  return errno_of(c->tcb().error, host_->find(s.flow())->history.last(0).transition.from ==
-                                      tcp::State::close_wait);
+  return errno_of(c->tcb().error,
+                  host_->find(s.flow())->history.last(0).transition.from == tcp::State::close_wait);
 }
 
 std::optional<Errno> Sockets::tell_error(OpenSocket& s) {
@@ -95,8 +95,8 @@ Result<std::size_t> Sockets::send_stream(OpenSocket& s, PartsIn parts, TimePoint
   return sent;
 }
 
-Result<std::size_t> Sockets::send(Fd fd, PartsIn parts, TimePoint now, int flags,
-                                  const std::optional<host::Endpoint>& to) {
+Result<std::size_t> Sockets::sendmsg(Fd fd, PartsIn parts, TimePoint now, int flags,
+                                     const std::optional<host::Endpoint>& to) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::datagram) return send_datagram(fd, *s, parts, now, to);
@@ -105,7 +105,7 @@ Result<std::size_t> Sockets::send(Fd fd, PartsIn parts, TimePoint now, int flags
 
 Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets, TimePoint now,
                                   int flags) {
-  return send(fd, PartsIn(&octets, 1), now, flags);
+  return sendmsg(fd, PartsIn(&octets, 1), now, flags);
 }
 
 // --- in
@@ -230,7 +230,7 @@ Result<Received> Sockets::recv_stream(OpenSocket& s, PartsOut parts, TimePoint n
   return Received{};
 }
 
-Result<Received> Sockets::recv(Fd fd, PartsOut parts, TimePoint now, int flags) {
+Result<Received> Sockets::recvmsg(Fd fd, PartsOut parts, TimePoint now, int flags) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if ((flags & kMsgErrQueue) != 0) return std::unexpected(Errno::eagain);
@@ -248,7 +248,7 @@ Result<std::size_t> Sockets::recv(Fd fd, std::span<std::byte> into, TimePoint no
     if (n > 0) return n;
     return nothing_to_read(*s, into.empty());
   }
-  const auto got = recv(fd, PartsOut(&into, 1), now, flags);
+  const auto got = recvmsg(fd, PartsOut(&into, 1), now, flags);
   if (!got) return std::unexpected(got.error());
   return got->octets;
 }

@@ -12,15 +12,16 @@ struct Settings {
   std::uint32_t receive_buffer = 256 * 1024;  ///< octets; the largest window we offer
   std::uint32_t send_buffer = 256 * 1024;     ///< octets; kept by those who hold the bytes
 
-  bool nagle = true;       ///< RFC 9293 §3.7.4
-  bool cork = false;       ///< no segment that is not full, for as long as nobody has to be probed
+  bool nagle = true;        ///< RFC 9293 §3.7.4
+  bool cork = false;        ///< no segment that is not full, for as long as nobody has to be probed
   bool quick_acks = false;  ///< none is delayed
   bool window_scaling = true;
   bool timestamps = true;
   bool sack = true;
 
   std::uint16_t max_segment = 0;  ///< octets that a segment may have; 0: what the path takes
-  std::uint32_t not_sent_low_at = UINT32_MAX;  ///< octets not sent yet, for those who hold the bytes
+  std::uint32_t not_sent_low_at =
+      UINT32_MAX;  ///< octets not sent yet, for those who hold the bytes
   std::uint8_t hop_limit = 64;
   std::uint8_t traffic_class = 0;
 

@@ -43,8 +43,8 @@ class Generator {
     return good[static_cast<std::size_t>(below(static_cast<int>(good.size())))];
   }
   int pick_any() {
-    const int slot = pick(below(4) == 0 ? Kind::listener
-                                        : (below(4) == 0 ? Kind::fresh : Kind::connection));
+    const int slot =
+        pick(below(4) == 0 ? Kind::listener : (below(4) == 0 ? Kind::fresh : Kind::connection));
     return slot == kDontKnow ? below(kSlots) : slot;
   }
   int free_slot() {
@@ -97,7 +97,11 @@ Step Generator::opening(int what) {
       side(to) = side(slot);
       return {.op = Op::dup, .slot = slot, .to = to};
     }
-    case 2: return {.op = Op::bind, .slot = slot, .a = below(kPlaces), .b = below(2)};
+    case 2: {  // after a connection a bind() that fails leaves strange names behind in the kernel
+      const int fresh = pick(Kind::fresh);
+      if (fresh == kDontKnow) return opening(0);
+      return {.op = Op::bind, .slot = fresh, .a = 1 + below(kPlaces - 1), .b = below(2)};
+    }
     case 3:
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::listener;
       return {.op = Op::listen, .slot = slot, .a = below(4)};
@@ -119,7 +123,8 @@ Step Generator::option() {
   const int slot = pick_any();
   const int which = below(static_cast<int>(kOptionChoices.size()));
   if (below(2) == 0) return {.op = Op::get, .slot = slot, .a = which};
-  return {.op = Op::set, .slot = slot, .a = which, .b = one_of(std::array{0, 1, 1, 5, 60, -1, 300})};
+  return {
+      .op = Op::set, .slot = slot, .a = which, .b = one_of(std::array{0, 1, 1, 5, 60, -1, 300})};
 }
 
 Step Generator::next() {
@@ -145,8 +150,7 @@ Step Generator::next() {
               .b = one_of(std::array{0, 0, 0, 0x2, 0x20, 0x100})};
     case 14:
     case 15:
-    case 16:
-      return {.op = Op::shutdown, .slot = slot, .a = below(30) == 0 ? 3 : below(3)};
+    case 16: return {.op = Op::shutdown, .slot = slot, .a = below(30) == 0 ? 3 : below(3)};
     case 17:
     case 18: kind(slot) = Kind::none; return {.op = Op::close, .slot = slot};
     case 19: return {.op = Op::error, .slot = slot};

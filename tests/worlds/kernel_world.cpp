@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -52,17 +53,20 @@ const sockaddr* plain(const sockaddr_in& a) { return reinterpret_cast<const sock
 
 /// No ACK is delayed and nothing is sent again while a script runs: it has no time to wait.
 void configure(int side) {
-  for (const auto& [file, value] :
-       {std::pair{"ipv6/conf/all/disable_ipv6", "1"}, {"ipv6/conf/default/disable_ipv6", "1"},
-        {"ipv4/tcp_early_retrans", "0"}, {"ipv4/icmp_ratelimit", "0"},
-        {"ipv4/tcp_no_metrics_save", "1"}, {"ipv4/ip_local_port_range", "61000 65000"},
-        {"ipv4/tcp_max_tw_buckets", "100000"}, {"ipv4/icmp_msgs_per_sec", "100000"}}) {
+  for (const auto& [file, value] : {std::pair{"ipv6/conf/all/disable_ipv6", "1"},
+                                    {"ipv6/conf/default/disable_ipv6", "1"},
+                                    {"ipv4/tcp_early_retrans", "0"},
+                                    {"ipv4/icmp_ratelimit", "0"},
+                                    {"ipv4/tcp_no_metrics_save", "1"},
+                                    {"ipv4/ip_local_port_range", "61000 65000"},
+                                    {"ipv4/tcp_max_tw_buckets", "100000"},
+                                    {"ipv4/icmp_msgs_per_sec", "100000"}}) {
     write_file(std::string("/proc/sys/net/") + file, value);
   }
   const std::string me = "10.0.0." + std::to_string(side + 1);
-  const std::string commands = "ip link set lo up && ip link set la0 mtu 1500 txqueuelen 20000 up && ip addr add " + me +
-                               "/32 dev la0 && ip route add 10.0.0.0/24 dev la0 src " + me +
-                               " quickack 1 rto_min 20s";
+  const std::string commands =
+      "ip link set lo up && ip link set la0 mtu 1500 txqueuelen 20000 up && ip addr add " + me +
+      "/32 dev la0 && ip route add 10.0.0.0/24 dev la0 src " + me + " quickack 1 rto_min 20s";
   if (std::system(commands.c_str()) != 0) give_up(commands);
 }
 
@@ -79,6 +83,7 @@ KernelWorld::~KernelWorld() {
     ::close(side.space);
     ::close(side.device);
     ::close(side.diag);
+    ::close(side.epoll);
   }
 }
 
@@ -95,6 +100,7 @@ void KernelWorld::make_side(int side) {
   }
   s.diag = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (s.diag < 0) give_up("sock_diag");
+  s.epoll = ::epoll_create1(EPOLL_CLOEXEC);
   inside_ = side;
   configure(side);
 }
@@ -134,15 +140,21 @@ int KernelWorld::send(int, int fd, const std::vector<std::byte>& octets, int fla
                       const std::optional<End>& to) {
   const sockaddr_in a = address_of(to.value_or(End{}));
   const sockaddr* const there = to ? plain(a) : nullptr;
-  return answered(::sendto(fd, octets.data(), octets.size(), flags | MSG_NOSIGNAL, there,
-                           to ? sizeof(a) : 0));
+  return answered(
+      ::sendto(fd, octets.data(), octets.size(), flags | MSG_NOSIGNAL, there, to ? sizeof(a) : 0));
 }
 
 int KernelWorld::recv(int, int fd, std::vector<std::byte>& into, int flags) {
   return answered(::recv(fd, into.data(), into.size(), flags));
 }
 int KernelWorld::shutdown(int, int fd, int how) { return answered(::shutdown(fd, how)); }
-int KernelWorld::close(int, int fd) { return answered(::close(fd)); }
+/// A descriptor that is closed while copies of it are not would stay in the set.
+int KernelWorld::close(int side, int fd) {
+  Side& s = sides_[static_cast<std::size_t>(side)];
+  ::epoll_ctl(s.epoll, EPOLL_CTL_DEL, fd, nullptr);
+  s.edges.erase(fd);
+  return answered(::close(fd));
+}
 int KernelWorld::set(int, int fd, int level, int name, const std::vector<std::byte>& value) {
   return answered(
       ::setsockopt(fd, level, name, value.data(), static_cast<socklen_t>(value.size())));
@@ -173,6 +185,24 @@ int KernelWorld::state(int, int fd) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ? -errno : info.tcpi_state;
+}
+
+int KernelWorld::edges(int side, int fd) {
+  Side& s = sides_[static_cast<std::size_t>(side)];
+  if (!s.edges.contains(fd)) {
+    epoll_event watch{};
+    watch.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    watch.data.fd = fd;
+    ::epoll_ctl(s.epoll, EPOLL_CTL_ADD, fd, &watch);
+    s.edges[fd] = 0;
+  }
+  std::array<epoll_event, 64> events{};
+  const int n = ::epoll_wait(s.epoll, events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < n; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    s.edges[event.data.fd] = static_cast<int>(event.events);
+  }
+  return std::exchange(s.edges[fd], 0);
 }
 
 int KernelWorld::ioctl(int, int fd, unsigned request) {

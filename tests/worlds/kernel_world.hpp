@@ -4,6 +4,7 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,7 @@ class KernelWorld : public World {
   int name(int side, int fd, bool peer, End& end) override;
   int poll(int side, int fd) override;
   int state(int side, int fd) override;
+  int edges(int side, int fd) override;
   int ioctl(int side, int fd, unsigned request) override;
   int state_of(int side, const End& local, const End& remote) override;
   void settle() override;
@@ -44,6 +46,8 @@ class KernelWorld : public World {
     int space = -1;   ///< the namespace
     int device = -1;  ///< its TUN device
     int diag = -1;    ///< sock_diag(7)
+    int epoll = -1;
+    std::map<int, int> edges{};  ///< of descriptors, as epoll last told
   };
   using Packet = std::vector<std::byte>;
 

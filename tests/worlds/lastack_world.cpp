@@ -1,5 +1,7 @@
 #include "worlds/lastack_world.hpp"
 
+#include <utility>
+
 #include "socket/tcp_info.hpp"
 
 namespace lastack::worlds {
@@ -37,13 +39,15 @@ void LastackWorld::begin(std::uint16_t) {
   settings.shut_rdwr_resets_new_data = as_linux_;
   settings.syn_retries = 6;  // the kernel's default; RFC 9293 asks for 3 minutes in all
   settings.quick_acks = true;
+  settings.rto_min = settings.rto_initial = 20s;
   held_ = false;
-  hosts_ = std::make_unique<sim::TwoHosts>(
-      sim::TwoHostsConfig{.delay = 1ms, .settings = settings});
+  watches_ = {};
+  hosts_ = std::make_unique<sim::TwoHosts>(sim::TwoHostsConfig{.delay = 1ms, .settings = settings});
 }
 
 int LastackWorld::open(int side, bool stream) {
-  return number(at(side).socket(socket::kAfInet, stream ? socket::kSockStream : socket::kSockDgram));
+  return number(
+      at(side).socket(socket::kAfInet, stream ? socket::kSockStream : socket::kSockDgram));
 }
 int LastackWorld::dup(int side, int fd) { return number(at(side).dup(fd)); }
 int LastackWorld::bind(int side, int fd, const End& to) {
@@ -63,7 +67,7 @@ int LastackWorld::send(int side, int fd, const std::vector<std::byte>& octets, i
   const std::span<const std::byte> part(octets);
   std::optional<host::Endpoint> there;
   if (to) there = endpoint(*to);
-  return number(at(side).send(fd, socket::PartsIn(&part, 1), hosts_->now(), flags, there));
+  return number(at(side).sendmsg(fd, socket::PartsIn(&part, 1), hosts_->now(), flags, there));
 }
 
 int LastackWorld::recv(int side, int fd, std::vector<std::byte>& into, int flags) {
@@ -73,6 +77,8 @@ int LastackWorld::shutdown(int side, int fd, int how) {
   return number(at(side).shutdown(fd, how, hosts_->now()));
 }
 int LastackWorld::close(int side, int fd) {
+  pull_wakes(side);
+  watches_[static_cast<std::size_t>(side)].erase(fd);
   const auto closed = at(side).close(fd, hosts_->now());
   return closed ? 0 : -static_cast<int>(closed.error());
 }
@@ -96,6 +102,22 @@ int LastackWorld::state(int side, int fd) {
   if (!state) return -static_cast<int>(state.error());
   return socket::linux_number(*state == tcp::State::time_wait ? tcp::State::closed : *state);
 }
+/// Each wake goes to all that watch the open socket.
+void LastackWorld::pull_wakes(int side) {
+  while (const auto wake = at(side).next_wake()) {
+    for (auto& [fd, watch] : watches_[static_cast<std::size_t>(side)]) {
+      watch.woken |= watch.open == wake->open;
+    }
+  }
+}
+
+int LastackWorld::edges(int side, int fd) {
+  pull_wakes(side);
+  auto& watches = watches_[static_cast<std::size_t>(side)];
+  if (!watches.contains(fd)) watches[fd] = {.open = *at(side).open_of(fd)};
+  return std::exchange(watches[fd].woken, false) ? poll(side, fd) : 0;
+}
+
 int LastackWorld::ioctl(int side, int fd, unsigned request) {
   return number(at(side).ioctl(fd, request));
 }
@@ -105,9 +127,12 @@ int LastackWorld::state_of(int side, const End& local, const End& remote) {
 }
 
 void LastackWorld::settle() {
-  constexpr Duration kEnough = 20ms;
+  constexpr Duration kThereAndBack = 2ms;
   hosts_->flush();
-  if (!held_) hosts_->run(kEnough);
+  for (std::uint64_t before = 0; !held_ && before != hosts_->packets();) {
+    before = hosts_->packets();
+    hosts_->run(kThereAndBack);
+  }
 }
 
 void LastackWorld::hold(bool on) {

@@ -1,6 +1,8 @@
 // Two of lastack's hosts in virtual time as a world for scripts.
 #pragma once
 
+#include <array>
+#include <map>
 #include <memory>
 
 #include "sim/two_hosts.hpp"
@@ -29,6 +31,7 @@ class LastackWorld : public World {
   int name(int side, int fd, bool peer, End& end) override;
   int poll(int side, int fd) override;
   int state(int side, int fd) override;
+  int edges(int side, int fd) override;
   int ioctl(int side, int fd, unsigned request) override;
   int state_of(int side, const End& local, const End& remote) override;
   void settle() override;
@@ -41,7 +44,16 @@ class LastackWorld : public World {
     return hosts_->sockets(static_cast<std::size_t>(side));
   }
 
+  /// What an epoll keeps of one descriptor.
+  struct Watch {
+    std::uint32_t open = 0;
+    bool woken = true;  ///< it reports once as things stand
+  };
+
+  void pull_wakes(int side);
+
   bool as_linux_;
+  std::array<std::map<int, Watch>, 2> watches_;
   bool held_ = false;
   std::unique_ptr<sim::TwoHosts> hosts_;
 };

@@ -1,5 +1,5 @@
 // Runs scripts of socket calls on the kernel's sockets and on lastack's and compares what they say:
-// worlds random COUNT [FIRST_SEED].
+// worlds random COUNT [FIRST_SEED], or worlds program.
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +11,7 @@
 #include "worlds/generator.hpp"
 #include "worlds/kernel_world.hpp"
 #include "worlds/lastack_world.hpp"
+#include "worlds/program.hpp"
 
 namespace lastack::worlds {
 namespace {
@@ -23,7 +24,7 @@ constexpr int kRunsInOnePair = 2000;  ///< of namespaces: what is left of connec
 class Comparison {
  public:
   /// The first step at which they differ; nothing where they don't.
-  std::optional<std::size_t> compare(const Script& script) {
+  std::optional<std::size_t> compare(const Script& script, bool as_linux = true) {
     if (!kernel_ || runs_++ == kRunsInOnePair) {
       kernel_ = std::make_unique<KernelWorld>();
       runs_ = 0;
@@ -31,7 +32,7 @@ class Comparison {
     }
     ports_ = static_cast<std::uint16_t>(ports_ + kPlaces);
     if (ports_ > kLastPorts) ports_ = kFirstPorts;
-    ours = run(lastack_, script, ports_);
+    ours = run(as_linux ? as_linux_ : by_default_, script, ports_);
     kernels = run(*kernel_, script, ports_);
     for (std::size_t i = 0; i < script.size(); ++i) {
       if (ours[i] != kernels[i]) return i;
@@ -42,7 +43,8 @@ class Comparison {
   std::vector<std::string> ours, kernels;
 
  private:
-  LastackWorld lastack_{true};
+  LastackWorld as_linux_{true};
+  LastackWorld by_default_{false};
   std::unique_ptr<KernelWorld> kernel_;
   int runs_ = 0;
   std::uint16_t ports_ = kFirstPorts;
@@ -61,6 +63,32 @@ void show(Comparison& comparison, const Script& script, std::uint64_t seed) {
       std::printf("  %s\n", comparison.ours[i].c_str());
     }
   }
+}
+
+/// With the linux profile each section is the kernel's, step by step. By default those that a row
+/// of docs/linux.md is about are not, and all others are.
+int sections() {
+  Comparison comparison;
+  std::size_t steps = 0;
+  int wrong = 0;
+  for (const Section& section : program()) {
+    steps += section.script.size();
+    for (const bool as_linux : {true, false}) {
+      const auto at = comparison.compare(section.script, as_linux);
+      const bool good = at.has_value() == (!as_linux && section.row != Row::none);
+      wrong += good ? 0 : 1;
+      std::printf("%s %s, %s\n", good ? "ok" : "not ok", section.name.c_str(),
+                  as_linux                   ? "as Linux"
+                  : section.row == Row::none ? "by default"
+                                             : "differs by default");
+      for (std::size_t i = 0; !good && i < section.script.size() && (!at || i <= *at); ++i) {
+        std::printf("  %s\n", comparison.kernels[i].c_str());
+      }
+      if (!good && at) std::printf("  lastack: %s\n", comparison.ours[*at].c_str());
+    }
+  }
+  std::printf("%zu steps\n", steps);
+  return wrong == 0 ? 0 : 1;
 }
 
 int random_scripts(int count, std::uint64_t first) {
@@ -86,6 +114,7 @@ int main(int argc, char** argv) {
     const std::uint64_t first = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;
     return lastack::worlds::random_scripts(std::atoi(argv[2]), first);
   }
-  std::fprintf(stderr, "usage: worlds random COUNT [FIRST_SEED]\n");
+  if (argc == 2 && std::strcmp(argv[1], "program") == 0) return lastack::worlds::sections();
+  std::fprintf(stderr, "usage: worlds random COUNT [FIRST_SEED] | worlds program\n");
   return 2;
 }

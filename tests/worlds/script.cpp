@@ -7,9 +7,9 @@
 namespace lastack::worlds {
 namespace {
 
-constexpr std::array kStateNames{"?",         "ESTABLISHED", "SYN_SENT", "SYN_RCVD",
+constexpr std::array kStateNames{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_RCVD",
                                  "FIN_WAIT_1", "FIN_WAIT_2",  "TIME_WAIT", "CLOSED",
-                                 "CLOSE_WAIT", "LAST_ACK",    "LISTEN",   "CLOSING"};
+                                 "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
 
 constexpr int kClosed = 7;  // Linux's number
 
@@ -35,9 +35,7 @@ std::string poll_text(int bits) {
 
 class Runner {
  public:
-  Runner(World& world, std::uint16_t ports) : world_(world), ports_(ports) {
-    world_.begin(ports);
-  }
+  Runner(World& world, std::uint16_t ports) : world_(world), ports_(ports) { world_.begin(ports); }
   ~Runner() {
     for (Slot& slot : slots_) {
       if (slot.fd >= 0) world_.close(slot.side, slot.fd);
@@ -238,6 +236,9 @@ std::string Runner::snapshot() {
     const int state = s.stream ? world_.state(s.side, s.fd) : kClosed;
     if (s.stream) text += state_name(state) + " ";
     text += poll_text(world_.poll(s.side, s.fd));
+    if (const int edges = world_.edges(s.side, s.fd); edges != 0) {
+      text += " edge " + poll_text(edges);
+    }
     const int in = world_.ioctl(s.side, s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
     // Of a connection that is over the kernel counts what its sequence numbers happen to be.
@@ -252,10 +253,10 @@ std::string Runner::snapshot() {
   return text;
 }
 
-constexpr std::array kOpNames{"stream", "datagrams", "dup",   "bind",    "listen", "connect",
-                              "disconnect", "accept", "send", "send_to", "recv",   "shutdown",
-                              "close",  "error",     "names", "set",     "get",    "fill",
-                              "drain",  "hold",      "release"};
+constexpr std::array kOpNames{"stream",     "datagrams", "dup",    "bind",    "listen", "connect",
+                              "disconnect", "accept",    "send",   "send_to", "recv",   "shutdown",
+                              "close",      "error",     "names",  "set",     "get",    "fill",
+                              "drain",      "hold",      "release"};
 
 }  // namespace
 
@@ -273,8 +274,8 @@ std::string to_string(const Step& step) {
     return text;
   }
   const bool one = step.op == Op::listen || step.op == Op::connect || step.op == Op::shutdown;
-  const bool two = step.op == Op::send || step.op == Op::recv || step.op == Op::bind ||
-                   step.op == Op::send_to;
+  const bool two =
+      step.op == Op::send || step.op == Op::recv || step.op == Op::bind || step.op == Op::send_to;
   if (one || two) text += " " + std::to_string(step.a);
   if (two) text += " " + std::to_string(step.b);
   return text;

@@ -1,6 +1,6 @@
 // A script of socket calls that can be run in more than one world: on lastack's sockets and on the
-// kernel's. Whatever it shows is numbers that mean the same in both: results, errno, bits of poll(),
-// and the TCP state of both sides after each step.
+// kernel's. Whatever it shows is numbers that mean the same in both: results, errno, bits of
+// poll(), and the TCP state of both sides after each step.
 #pragma once
 
 #include <array>
@@ -110,6 +110,8 @@ class World {
   virtual int poll(int side, int fd) = 0;
   /// Linux's number of the state that TCP_INFO tells.
   virtual int state(int side, int fd) = 0;
+  /// What an edge-triggered epoll that watches all of `fd` says: bits of poll(), 0 for nothing new.
+  virtual int edges(int side, int fd) = 0;
   virtual int ioctl(int side, int fd, unsigned request) = 0;
   /// Linux's number of the state of a connection that perhaps nobody holds; 7 where there is none.
   virtual int state_of(int side, const End& local, const End& remote) = 0;
@@ -123,7 +125,6 @@ class World {
 };
 
 /// The transcript: a line for each step, with what it answered and how everything stands then.
-[[nodiscard]] std::vector<std::string> run(World& world, const Script& script,
-                                           std::uint16_t ports);
+[[nodiscard]] std::vector<std::string> run(World& world, const Script& script, std::uint16_t ports);
 
 }  // namespace lastack::worlds
