@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "socket/tcp_info.hpp"
@@ -295,8 +296,11 @@ Result<std::int64_t> number_in(const Option& option, std::span<const std::byte> 
 
 Result<void> choose_controller(std::span<const std::byte> value) {
   if (value.empty()) return std::unexpected(Errno::einval);
-  std::string_view name(reinterpret_cast<const char*>(value.data()), value.size());
-  name = name.substr(0, name.find('\0'));
+  std::string name;
+  for (const std::byte octet : value) {
+    if (octet == std::byte{0}) break;
+    name.push_back(static_cast<char>(octet));
+  }
   if (name != kController) return std::unexpected(Errno::enoent);
   return {};
 }
