@@ -36,7 +36,8 @@ struct ConnectionEntry {
   bool dirty = false;       ///< stands in the queue of those that may send
   bool held = false;        ///< somebody has its id
   bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
-  bool told = false;        ///< an event of it waits to be pulled
+  std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
+  bool shares = false;      ///< others that say so may bind its port, too
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
@@ -59,6 +60,7 @@ struct TimeWaitEntry {
   TimerId timer = kNoTimer;
   std::uint32_t hash = 0;  ///< of its flow, in the table
   bool dirty = false;
+  bool shares = false;  ///< as the connection did
 };
 
 struct ListenerEntry {
@@ -71,6 +73,8 @@ struct ListenerEntry {
   TimePoint since{};
   TimePoint cookies_until{};  ///< the last cookie sent is good until then
   bool told = false;          ///< an event of it waits to be pulled
+  bool shares = false;        ///< what it makes shares its port
+  bool balanced = false;      ///< it shares what comes with others at the same place
 };
 
 }  // namespace lastack::host

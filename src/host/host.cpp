@@ -67,6 +67,17 @@ Handle Host::lookup(const Flow& flow, std::uint32_t hash) const {
   return table_.find(hash, [&](Handle handle) { return flow_of(handle) == flow; });
 }
 
+tcp::State Host::state_of(const Flow& flow) const {
+  const Handle handle = lookup(flow, hash(flow));
+  if (!handle) return tcp::State::closed;
+  switch (handle.kind()) {
+    case Handle::Kind::syn_rcvd: return syn_rcvd_[handle.index()].record.state;
+    case Handle::Kind::time_wait: return time_wait_[handle.index()].record.state();
+    case Handle::Kind::connection: break;
+  }
+  return connections_[handle.index()].connection.state();
+}
+
 /// What there is for `flow`, a connection that ended earlier in the same batch not counting: its
 /// holders may still look at it, but its ports are free.
 Handle Host::living(const Flow& flow, std::uint32_t hash) {
@@ -93,9 +104,9 @@ void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
   if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
   if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
-  const bool news = fx.ready != 0 && !entry.told;
+  const bool news = (fx.ready & ~entry.told) != 0;
   if (news || fx.taken_count > 0) {
-    entry.told = true;
+    entry.told = static_cast<std::uint8_t>(entry.told | fx.ready);
     HostEvent& event = tell(now);
     event.flow = {index, connections_.generation(index)};
     event.news = fx;
@@ -163,6 +174,7 @@ void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
   wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
+    used_.remove(entry.flow.local.port, entry.shares);
     table_.erase(hash(entry), {Handle::Kind::connection, index});
   }
   if (last_ == &entry) last_ = nullptr;
@@ -186,7 +198,8 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
                                                 .record = tcp::TimeWait(entry.connection),
                                                 .settings = entry.connection.tcb().settings,
                                                 .since = since,
-                                                .hash = hash(entry)});
+                                                .hash = hash(entry),
+                                                .shares = entry.shares});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());
@@ -230,7 +243,9 @@ void Host::end_syn_rcvd(std::uint32_t index) {
 }
 
 void Host::end_time_wait(std::uint32_t index) {
-  table_.erase(time_wait_[index].hash, {Handle::Kind::time_wait, index});
+  const TimeWaitEntry& entry = time_wait_[index];
+  table_.erase(entry.hash, {Handle::Kind::time_wait, index});
+  used_.remove(entry.flow.local.port, entry.shares);
   wheel_.destroy(time_wait_[index].timer);
   time_wait_.drop(index);
 }
@@ -290,7 +305,7 @@ void Host::time_wait_due(std::uint32_t index, TimePoint now) {
 bool Host::next_event(HostEvent& event) {
   if (events_.empty()) return false;
   event = events_.pop_front();
-  if (ConnectionEntry* entry = get(event.flow)) entry->told = false;
+  if (ConnectionEntry* entry = get(event.flow)) entry->told = 0;
   if (ListenerEntry* listener = find_listener(event.listener)) listener->told = false;
   if (UdpEntry* entry = udp_.find(event.udp)) entry->told = false;
   return true;

@@ -28,6 +28,7 @@
 #include "host/outbox.hpp"
 #include "host/packet.hpp"
 #include "host/port_index.hpp"
+#include "host/port_use.hpp"
 #include "host/refusal.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
@@ -52,8 +53,9 @@ struct LinkSide;
 
 /// Something happened to a connection that nobody asked for just now, or a listener has one more to
 /// accept, or a UDP endpoint has something to read, an error to tell or room to send again. Pulled
-/// with next_event(). It asks to look, and speaks for all that happens until it is pulled: no other
-/// event follows it before that but those that bring transitions.
+/// with next_event(). It asks to look, and speaks for all of its kind (its `ready` bits) that
+/// happens until it is pulled: no other such event follows it before that but those that bring
+/// transitions.
 struct HostEvent {
   TimePoint at{};
   FlowId flow;          ///< invalid where `listener` or `udp` is meant
@@ -112,13 +114,17 @@ class Host {
   // --- The user's side. A stale id answers as a connection that has ended.
 
   /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
-  /// `shared` may have the same one, but not where somebody listens.
-  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared);
+  /// `shared` may have the same one, but not where somebody listens. Connections keep their port,
+  /// too, for as long as there is anything of them.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared, bool balanced = false);
   void unbind(const Endpoint& bound) { bound_.give_back(bound); }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
+  /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
+  /// (SO_REUSEPORT) may listen at the same place: each connection comes to one of them.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
-                                            SettingsPtr settings, TimePoint now);
+                                            SettingsPtr settings, TimePoint now,
+                                            bool shared = false, bool balanced = false);
   /// The connection that has waited longest, now held by the caller.
   std::optional<FlowId> accept(ListenerId id);
   /// Connections that wait for accept().
@@ -133,10 +139,15 @@ class Host {
   /// Active OPEN, held by the caller until orphan(). Without `local` an address and port of ours
   /// are chosen; a part of `local` may be left open.
   std::expected<FlowId, Refusal> connect(std::optional<Endpoint> local, const Endpoint& remote,
-                                         SettingsPtr settings, TimePoint now);
-  /// Octets taken, copied once; as many as the send buffer has room for.
+                                         SettingsPtr settings, TimePoint now, bool shared = false);
+  /// SO_REUSEADDR was set or cleared since.
+  void set_shared(FlowId id, bool shared);
+  void set_shared(ListenerId id, bool shared);
+  /// Octets taken, copied once; as many as the send buffer has room for. `urgent` and `more` are
+  /// those of tcp::Connection::send().
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
-                                              TimePoint now, bool urgent = false);
+                                              TimePoint now, bool urgent = false,
+                                              bool more = false);
   /// All of `slice` without a copy, or nothing (0) where the buffer is full already.
   std::expected<std::size_t, tcp::Error> send(FlowId id, Slice slice, TimePoint now);
   /// Octets read; 0 where there is nothing to read now.
@@ -189,6 +200,8 @@ class Host {
   [[nodiscard]] std::size_t readable(FlowId id) const;
   /// Octets that send() would take now.
   [[nodiscard]] std::size_t writable(FlowId id) const;
+  /// Where a connection stands, held or not; CLOSED where there is none.
+  [[nodiscard]] tcp::State state_of(const Flow& flow) const;
   [[nodiscard]] bool is_local(const wire::IpAddress& address) const;
   /// Our addresses that can be used now: on Ethernet not before nobody else was found to have them.
   [[nodiscard]] std::span<const ip::UsableAddress> addresses() const { return addresses_; }
@@ -322,8 +335,9 @@ class Host {
   ListenerEntry* find_listener(ListenerId id) {
     return listeners_.find(id.index, id.generation);
   }
-  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Endpoint& local) const;
-  [[nodiscard]] bool listens_at(const Endpoint& local) const;
+  [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced) const;
+  [[nodiscard]] bool keeps(const Endpoint& local, bool shared) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
@@ -340,7 +354,7 @@ class Host {
   void first_leaves();
   void record_leaves(Handle handle);
   void build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-             PacketOut& out, bool may_be_cut = false);
+             PacketOut& out, bool may_be_cut = false, const tcp::Settings* how = nullptr);
   void finish_checksum(const Flow& flow, PacketOut& out) const;
   [[gnu::noinline]] void loop_back(const PacketOut& out);
   [[nodiscard]] bool may_reply();
@@ -398,7 +412,7 @@ class Host {
     return last_ == &entry ? last_hash_ : hash(entry.flow);
   }
   template <typename Made>
-  std::uint32_t make_connection(const Flow& flow, std::uint32_t hash, Made connection);
+  std::uint32_t make_connection(const Flow& flow, std::uint32_t hash, bool shares, Made connection);
   void enter_table(std::uint32_t index, std::uint32_t hash);
   void apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
@@ -446,6 +460,7 @@ class Host {
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
   BoundPorts bound_;
+  PortUse used_;          ///< by connections, TIME_WAIT too
   Ring<Handle> dirty_;    ///< those that may have something to send, and some that are gone
   std::size_t turn_ = 0;  ///< octets that the first of them has sent since it came to the front
   Outbox replies_;        ///< whole packets that belong to no connection and no endpoint
@@ -483,15 +498,18 @@ struct View {
 
 /// `connection()` makes it, where it stays.
 template <typename Made>
-std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, Made connection) {
+std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool shares,
+                                    Made connection) {
   const std::uint32_t index = connections_.make_by([&] {
     return ConnectionEntry{.connection = connection(),
                            .out = {},
                            .in = {},
                            .history = {},
                            .flow = flow,
-                           .in_table = true};
+                           .in_table = true,
+                           .shares = shares};
   });
+  used_.add(flow.local.port, shares);
   enter_table(index, hash);
   return index;
 }

@@ -153,7 +153,7 @@ void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire
   const auto size = static_cast<std::uint32_t>(run.payload);
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow.local).has_value();
+      !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow).has_value();
   const tcp::Tcb& tcb = entry.connection.tcb();
   const tcp::ChallengeBudget challenges = tcb.challenges;
   const bool recovers = tcb.recovery.phase() == tcp::Recovery::Phase::fast;
@@ -194,6 +194,10 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   count_challenge(tcp.header, step.fx.drop, challenges, entry.record.challenges, now);
   note(entry.flow, step.fx, now);
   if (step.fx.reset.wanted) reply_reset(entry.flow, step.fx.reset);
+  const bool deferred = step.grows && size == 0 && !tcp.header.flags.has(wire::Flag::fin) &&
+                        settings.defer_accept > Duration(0) &&
+                        now < entry.record.sent + settings.defer_accept;
+  if (deferred) return;  // what it acknowledges is sent again until octets come
   if (!step.grows) {
     go_on_with_syn_rcvd(index);
   } else if (const std::uint32_t owner = entry.listener; may_wait_for(listeners_[owner])) {
@@ -216,7 +220,7 @@ bool Host::may_keep_more(const ConnectionEntry& entry) {
 
 /// Whether one more connection may wait to be accepted; counts the refusal.
 bool Host::may_wait_for(const ListenerEntry& listener) {
-  if (listener.accept_queue.size() >= listener.backlog) {
+  if (listener.accept_queue.size() > listener.backlog) {  // one more than that, as Linux has it
     ++counters_.accept_queue_full;
     return false;
   }
@@ -232,8 +236,9 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash
                 std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
                 TimePoint now) {
   ++counters_.tcp.passive_opens;
-  const std::uint32_t grown = make_connection(
-      flow, hash, [&] { return tcp::Connection(record, listeners_[owner].settings, now); });
+  const std::uint32_t grown = make_connection(flow, hash, listeners_[owner].shares, [&] {
+    return tcp::Connection(record, listeners_[owner].settings, now);
+  });
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
   listeners_[owner].accept_queue.push_back(grown);
@@ -246,8 +251,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
                         const Slice& packet, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const bool listened =
-      !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow.local).has_value();
+  const bool listened = !tcp.header.flags.has(wire::Flag::syn) || listener_for(flow).has_value();
   const tcp::ChallengeBudget challenges = entry.record.challenges();
   const auto fx =
       entry.record.segment_arrives(tcp.header, size, settings_of(entry.settings), now, listened);
@@ -271,7 +275,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
 void Host::to_listener(const Flow& flow, std::uint32_t hash, const wire::ParsedTcp& tcp,
                        const Slice& packet, TimePoint now, std::optional<Seq> beyond) {
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
-  const auto owner = listener_for(flow.local);
+  const auto owner = listener_for(flow);
   if (!owner) {
     tcp::Effects fx;
     fx.drop = tcp::Drop::no_connection;

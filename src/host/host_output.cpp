@@ -61,7 +61,7 @@ bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint
   tcp::Outgoing segment;
   if (!entry.connection.transmit(now, most, segment)) return false;
   if (link_ && segment.why == tcp::Why::timeout) doubt_way(entry.flow, segment, now);
-  build(entry.flow, segment, &entry.out, out, entry.may_be_cut);
+  build(entry.flow, segment, &entry.out, out, entry.may_be_cut, &entry.connection.settings());
   if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
   return true;
 }
@@ -102,10 +102,11 @@ bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
   const Flow& flow = waits ? syn_rcvd_[i].flow : time_wait_[i].flow;
   std::optional<tcp::Outgoing> segment;
   tcp::Expiry expiry;
+  const tcp::Settings* settings = nullptr;
   if (waits) {
-    const auto& settings = settings_of(listeners_[syn_rcvd_[i].listener].settings);
-    segment = syn_rcvd_[i].record.transmit(settings, now);
-    expiry = syn_rcvd_[i].record.expiry(settings);
+    settings = &settings_of(listeners_[syn_rcvd_[i].listener].settings);
+    segment = syn_rcvd_[i].record.transmit(*settings, now);
+    expiry = syn_rcvd_[i].record.expiry(*settings);
   } else {
     segment = time_wait_[i].record.transmit(now);
   }
@@ -114,7 +115,7 @@ bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
     record_leaves(handle);
     return false;
   }
-  build(flow, *segment, nullptr, out);
+  build(flow, *segment, nullptr, out, false, settings);
   if (trace_.on()) trace_departure(flow, out, expiry, now);
   take_turns(out.size());
   return true;
@@ -138,7 +139,7 @@ void Host::record_leaves(Handle handle) {
 
 /// Writes the headers of a segment and gathers its octets, without copying them.
 void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-                 PacketOut& out, bool may_be_cut) {
+                 PacketOut& out, bool may_be_cut, const tcp::Settings* how) {
   segment.header.source_port = flow.local.port;
   segment.header.destination_port = flow.remote.port;
   out.why = segment.why;
@@ -155,6 +156,8 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
+                          .hop_limit = how != nullptr ? how->hop_limit : wire::IpHeader{}.hop_limit,
+                          .traffic_class = how != nullptr ? how->traffic_class : std::uint8_t{0},
                           .identification = identification_,
                           .dont_fragment = !may_be_cut};
   identification_ = static_cast<std::uint16_t>(identification_ + packets);

@@ -20,7 +20,7 @@ std::size_t room_in(const ConnectionEntry& entry) {
 
 // --- binding and listening
 
-std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared) {
+std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, bool balanced) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
@@ -30,18 +30,52 @@ std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared) 
     if (!port) return std::unexpected(Refusal::address_in_use);
     at.port = *port;
   }
-  if (listens_at(at) || !bound_.take(at, shared)) return std::unexpected(Refusal::address_in_use);
+  if (listens_at(at, balanced) || keeps(at, shared) || !bound_.take(at, shared)) {
+    return std::unexpected(Refusal::address_in_use);
+  }
   return at;
 }
 
-bool Host::listens_at(const Endpoint& local) const {
+bool Host::listens_at(const Endpoint& local, bool balanced) const {
   return std::ranges::any_of(listening_.at(local.port), [&](std::uint32_t i) {
-    return overlap(listeners_[i].local.address, local.address);
+    const ListenerEntry& other = listeners_[i];
+    return overlap(other.local.address, local.address) && !(balanced && other.balanced);
   });
 }
 
+/// Whether a connection keeps others from binding `local`: the counts say whether it is worth
+/// looking which address it has.
+bool Host::keeps(const Endpoint& local, bool shared) const {
+  const PortUse::Use use = used_.at(local.port);
+  if (use.all == 0 || (shared && use.all == use.shared)) return false;
+  bool kept = false;
+  const auto look = [&](const Endpoint& its, bool shares) {
+    kept |= its.port == local.port && overlap(its.address, local.address) && !(shared && shares);
+  };
+  connections_.each([&](const ConnectionEntry& e) {
+    if (e.in_table && e.connection.state() != tcp::State::closed) look(e.flow.local, e.shares);
+  });
+  if (!kept) time_wait_.each([&](const TimeWaitEntry& e) { look(e.flow.local, e.shares); });
+  return kept;
+}
+
+void Host::set_shared(FlowId id, bool shared) {
+  ConnectionEntry* entry = get(id);
+  if (entry == nullptr) return;
+  if (entry->in_table) {
+    used_.remove(entry->flow.local.port, entry->shares);
+    used_.add(entry->flow.local.port, shared);
+  }
+  entry->shares = shared;
+}
+
+void Host::set_shared(ListenerId id, bool shared) {
+  if (ListenerEntry* entry = find_listener(id)) entry->shares = shared;
+}
+
 std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint32_t backlog,
-                                                SettingsPtr settings, TimePoint now) {
+                                                SettingsPtr settings, TimePoint now, bool shared,
+                                                bool balanced) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
@@ -51,14 +85,18 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
-  if (listens_at(at)) return std::unexpected(Refusal::address_in_use);
+  if (listens_at(at, balanced) || keeps(at, shared)) {
+    return std::unexpected(Refusal::address_in_use);
+  }
 
   const std::uint32_t index = listeners_.make({});
   ListenerEntry& entry = listeners_[index];
   entry.local = at;
   entry.settings = settings ? std::move(settings) : config_.settings;
-  entry.backlog = std::max(backlog, 1U);
+  entry.backlog = backlog;
   entry.since = now;
+  entry.shares = shared;
+  entry.balanced = balanced;
   listening_.add(at.port, index);
   note({entry.local, {}}, entry.listener.open(), now);
   return ListenerId{index, listeners_.generation(index)};
@@ -78,15 +116,24 @@ std::size_t Host::waiting(ListenerId id) const {
   return entry != nullptr ? entry->accept_queue.size() : 0;
 }
 
-/// A listener on just this address comes before one on all of them.
-std::optional<std::uint32_t> Host::listener_for(const Endpoint& local) const {
-  std::optional<std::uint32_t> any;
-  for (const std::uint32_t i : listening_.at(local.port)) {
+/// A listener on just this address comes before one on all of them. Of several that balance, the
+/// flow's hash picks one: the same for all its packets, while they are the same.
+std::optional<std::uint32_t> Host::listener_for(const Flow& flow) const {
+  const wire::IpAddress& to = flow.local.address;
+  std::optional<std::uint32_t> found;
+  bool exact = false;
+  std::uint32_t alike = 0;
+  for (const std::uint32_t i : listening_.at(flow.local.port)) {
     const wire::IpAddress& address = listeners_[i].local.address;
-    if (address == local.address) return i;
-    if (address.is_unspecified() && address.family() == local.address.family()) any = i;
+    const bool just_this = address == to;
+    const bool all = address.is_unspecified() && address.family() == to.family();
+    if (!just_this && (!all || exact)) continue;
+    alike = just_this == exact ? alike + 1 : 1;
+    exact = just_this;
+    // Each of `alike` so far with the same chance.
+    if (alike == 1 || hash_of(flow, {port_key_[0] + alike, port_key_[1]}) % alike == 0) found = i;
   }
-  return any;
+  return found;
 }
 
 std::optional<FlowId> Host::accept(ListenerId id) {
@@ -99,7 +146,7 @@ std::optional<FlowId> Host::accept(ListenerId id) {
 }
 
 void Host::set_backlog(ListenerId id, std::uint32_t backlog) {
-  if (ListenerEntry* entry = find_listener(id)) entry->backlog = std::max(backlog, 1U);
+  if (ListenerEntry* entry = find_listener(id)) entry->backlog = backlog;
 }
 
 void Host::set_settings(ListenerId id, SettingsPtr settings) {
@@ -162,16 +209,18 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
   const bool v4 = family == Family::v4;
   const auto clock = static_cast<std::uint32_t>(now.time_since_epoch() / 4us);
   const std::size_t headers = v4 ? kTcpIpv4 : kTcpIpv6;
+  auto mss = static_cast<std::uint16_t>(mtu_for(family) - headers);
+  if (const auto most = settings_of(settings).max_segment; most != 0) mss = std::min(mss, most);
   const std::uint64_t drawn = wide_hash_of(flow, iss_key_);
   return {.iss = Seq(static_cast<std::uint32_t>(drawn) + clock),
           .ts_offset = static_cast<std::uint32_t>(drawn >> 32U),
-          .mss = static_cast<std::uint16_t>(mtu_for(family) - headers),
+          .mss = mss,
           .default_mss = static_cast<std::uint16_t>(v4 ? 536 : 1220),
           .settings = settings ? std::move(settings) : config_.settings};
 }
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
-                                             SettingsPtr settings, TimePoint now) {
+                                             SettingsPtr settings, TimePoint now, bool shared) {
   const wire::IpAddress& to = remote.address;
   const bool many = to.is_multicast() || is_broadcast(to);
   if (many || to.is_unspecified() || remote.port == 0) {
@@ -200,7 +249,8 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
   } else if (living(flow, hash(flow))) {
     return std::unexpected(Refusal::address_in_use);
   }
-  const std::uint32_t index = make_connection(flow, hash(flow), [] { return tcp::Connection(); });
+  const std::uint32_t index = 
+      make_connection(flow, hash(flow), shared, [] { return tcp::Connection(); });
   ConnectionEntry& entry = connections_[index];
   const auto fx = entry.connection.open(how_to_open(flow, std::move(settings), now), now);
   entry.held = true;
@@ -219,12 +269,13 @@ std::size_t Host::writable(FlowId id) const {
 
 LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
                                                                std::span<const std::byte> octets,
-                                                               TimePoint now, bool urgent) {
+                                                               TimePoint now, bool urgent,
+                                                               bool more) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const std::size_t n = std::min(octets.size(), room_in(*entry));
-  const auto fx =
-      entry->connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size());
+  const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now,
+                                         urgent && n == octets.size(), more);
   if (!fx) return std::unexpected(fx.error());
   entry->out.append(octets.first(n), &pool_);
   trace_call(entry->flow, TraceEvent::Call::send, n, now);

@@ -140,6 +140,7 @@ void Stage::listen() {
 void Stage::connect(std::size_t side) {
   auto& s = world_.sockets(side);
   fds_[side] = *s.socket();
+  (void)s.set_reuse_address(fds_[side], true);
   (void)s.bind(fds_[side], flows_[side]->local);
   answered(side, "connect()", s.connect(fds_[side], flows_[side]->remote, world_.now()));
   world_.flush();
@@ -228,6 +229,7 @@ void Stage::connect_to_each_other() {
   for (const std::size_t side : {kA, kB}) {
     auto& s = world_.sockets(side);
     fds_[side] = *s.socket();
+    (void)s.set_reuse_address(fds_[side], true);
     (void)s.bind(fds_[side], flows_[side]->local);
     answered(side, "connect()", s.connect(fds_[side], flows_[side]->remote, world_.now()));
   }

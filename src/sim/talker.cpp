@@ -114,6 +114,7 @@ void Talker::begin_to_open(TimePoint now) {
   fd_ = *sockets_->socket();
   (void)sockets_->set_no_delay(fd_, plan_->no_delay, now);
   (void)sockets_->set_keepalive(fd_, plan_->keepalive, now);
+  (void)sockets_->set_reuse_address(fd_, true);  // its last connection may stand in TIME_WAIT
   if (own_.port != 0 && !sockets_->bind(fd_, own_)) complain("can't bind");
   const auto answer = sockets_->connect(fd_, peer_, now);
   conversation_->progress = now;

@@ -31,6 +31,7 @@ TwoHosts::TwoHosts(TwoHostsConfig config) : config_(std::move(config)) {
 void TwoHosts::tell_events(std::size_t side) {
   host::HostEvent event;
   while (sides_[side].host->next_event(event)) {
+    sides_[side].sockets->heard(event);
     if (on_event) on_event(side, event);
   }
 }

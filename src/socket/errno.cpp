@@ -7,12 +7,21 @@ namespace lastack::socket {
 
 std::string_view to_string(Errno error) {
   static constexpr std::array kNames{
+      std::pair{Errno::enoent, "ENOENT"},
       std::pair{Errno::eagain, "EAGAIN"},
-      std::pair{Errno::einval, "EINVAL"},
       std::pair{Errno::ebadf, "EBADF"},
+      std::pair{Errno::einval, "EINVAL"},
       std::pair{Errno::emfile, "EMFILE"},
+      std::pair{Errno::enotty, "ENOTTY"},
       std::pair{Errno::epipe, "EPIPE"},
+      std::pair{Errno::edom, "EDOM"},
+      std::pair{Errno::edestaddrreq, "EDESTADDRREQ"},
+      std::pair{Errno::emsgsize, "EMSGSIZE"},
+      std::pair{Errno::enoprotoopt, "ENOPROTOOPT"},
+      std::pair{Errno::eprotonosupport, "EPROTONOSUPPORT"},
+      std::pair{Errno::esocktnosupport, "ESOCKTNOSUPPORT"},
       std::pair{Errno::eopnotsupp, "EOPNOTSUPP"},
+      std::pair{Errno::eafnosupport, "EAFNOSUPPORT"},
       std::pair{Errno::eaddrinuse, "EADDRINUSE"},
       std::pair{Errno::eaddrnotavail, "EADDRNOTAVAIL"},
       std::pair{Errno::enetunreach, "ENETUNREACH"},
@@ -46,6 +55,23 @@ Errno errno_of(tcp::Error error, bool in_close_wait) {
     case tcp::Error::none: break;
   }
   return Errno::enotconn;
+}
+
+Errno errno_of(udp::Error error) {
+  switch (error) {
+    case udp::Error::none: break;
+    case udp::Error::would_block: return Errno::eagain;
+    case udp::Error::refused: return Errno::econnrefused;
+    case udp::Error::prohibited:
+    case udp::Error::unreachable: return Errno::ehostunreach;
+    case udp::Error::too_big:
+    case udp::Error::too_long: return Errno::emsgsize;
+    case udp::Error::no_destination: return Errno::edestaddrreq;
+    case udp::Error::bad_address: return Errno::einval;
+    case udp::Error::no_route: return Errno::enetunreach;
+    case udp::Error::not_open: return Errno::ebadf;
+  }
+  return Errno::none;
 }
 
 }  // namespace lastack::socket

@@ -5,17 +5,28 @@
 #include <string_view>
 
 #include "tcp/effects.hpp"
+#include "udp/endpoint.hpp"
 
 namespace lastack::socket {
 
 /// Numbers are Linux's on every platform, so that a transcript of calls reads the same everywhere.
 enum class Errno : std::uint8_t {
+  none = 0,
+  enoent = 2,
   eagain = 11,
-  einval = 22,
   ebadf = 9,
+  einval = 22,
   emfile = 24,
+  enotty = 25,
   epipe = 32,
+  edom = 33,
+  edestaddrreq = 89,
+  emsgsize = 90,
+  enoprotoopt = 92,
+  eprotonosupport = 93,
+  esocktnosupport = 94,
   eopnotsupp = 95,
+  eafnosupport = 97,
   eaddrinuse = 98,
   eaddrnotavail = 99,
   enetunreach = 101,
@@ -37,5 +48,8 @@ enum class Errno : std::uint8_t {
 /// What the user is told of a connection's end; `in_close_wait` since Linux answers EPIPE where a
 /// RST comes after the peer's FIN. Zero where it is nobody's error (POSIX leaves the choice).
 [[nodiscard]] Errno errno_of(tcp::Error error, bool in_close_wait);
+
+/// What a call of UDP is told; zero where it is no error.
+[[nodiscard]] Errno errno_of(udp::Error error);
 
 }  // namespace lastack::socket

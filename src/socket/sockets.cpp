@@ -1,3 +1,4 @@
+// Descriptors and open sockets: made, opened, shut, closed.
 #include "socket/sockets.hpp"
 
 #include <algorithm>
@@ -15,6 +16,16 @@ Errno errno_of(host::Refusal refusal) {
     case host::Refusal::too_many: break;
   }
   return Errno::enobufs;
+}
+
+wire::IpAddress unspecified(OpenSocket::Domain domain) {
+  const bool v6 = domain == OpenSocket::Domain::inet6;
+  return v6 ? *wire::IpAddress::parse("::") : wire::IpAddress{};
+}
+
+/// Somebody waits for the handshake.
+bool in_handshake(tcp::State state) {
+  return state == tcp::State::syn_sent || state == tcp::State::syn_rcvd;
 }
 
 }  // namespace
@@ -42,14 +53,22 @@ bool Sockets::no_descriptor_left() const {
 std::uint32_t Sockets::make(OpenSocket::Kind kind) {
   std::uint32_t index = free_open_;
   if (index == kFree) {
-    index = static_cast<std::uint32_t>(open_.push_back({}));
+    index = static_cast<std::uint32_t>(open_.push_back(OpenSocket{}));
   } else {
     free_open_ = open_[index].index;
   }
+  const bool queued = open_[index].queued;
   open_[index] = OpenSocket{};
   open_[index].kind = kind;
+  open_[index].queued = queued;
+  open_[index].index = kFree;
   ++open_sockets_;
   return index;
+}
+
+void Sockets::own(Owners& owners, std::uint32_t thing, std::uint32_t open) {
+  while (owners.size() <= thing) owners.push_back(kFree);
+  owners[thing] = open;
 }
 
 OpenSocket* Sockets::get(Fd fd) {
@@ -70,9 +89,36 @@ tcp::State Sockets::state_of(const OpenSocket& s) const {
   return c != nullptr ? c->state() : tcp::State::closed;
 }
 
+/// No connection any more, or none yet: to its holders TIME_WAIT is over, too.
+bool Sockets::is_over(const OpenSocket& s) const {
+  const tcp::State state = state_of(s);
+  return state == tcp::State::closed || state == tcp::State::time_wait;
+}
+
 Result<Fd> Sockets::socket() {
   if (no_descriptor_left()) return std::unexpected(Errno::emfile);
   return install(make(OpenSocket::Kind::fresh));
+}
+
+Result<Fd> Sockets::socket(int domain, int type, int protocol) {
+  constexpr int kTcp = 6;
+  constexpr int kUdp = 17;
+  if (domain != kAfInet && domain != kAfInet6) return std::unexpected(Errno::eafnosupport);
+  if (type != kSockStream && type != kSockDgram) return std::unexpected(Errno::esocktnosupport);
+  const bool stream = type == kSockStream;
+  if (protocol != 0 && protocol != (stream ? kTcp : kUdp)) {
+    return std::unexpected(Errno::eprotonosupport);
+  }
+  if (no_descriptor_left()) return std::unexpected(Errno::emfile);
+  const std::uint32_t made = make(stream ? OpenSocket::Kind::fresh : OpenSocket::Kind::datagram);
+  open_[made].domain = domain == kAfInet ? OpenSocket::Domain::inet : OpenSocket::Domain::inet6;
+  return install(made);
+}
+
+/// Whether the socket can have, or talk to, such an address.
+bool Sockets::fits(const OpenSocket& s, const host::Endpoint& end) const {
+  if (s.domain == OpenSocket::Domain::any) return true;
+  return end.address.is_v4() == (s.domain == OpenSocket::Domain::inet);
 }
 
 Result<Fd> Sockets::dup(Fd fd) {
@@ -80,27 +126,48 @@ Result<Fd> Sockets::dup(Fd fd) {
   return install(descriptors_[static_cast<std::size_t>(fd)]);
 }
 
-Result<void> Sockets::close(Fd fd, TimePoint now) {
+Result<Lingering> Sockets::close(Fd fd, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const std::uint32_t index = std::exchange(descriptors_[static_cast<std::size_t>(fd)], kFree);
   free_descriptors_.push(fd);
-  if (--s->references == 0) let_go(index, now);
-  return {};
+  if (--s->references > 0) return {};
+  return let_go(index, now);
 }
 
 /// The last reference is gone: only now does TCP hear of it.
-void Sockets::let_go(std::uint32_t index, TimePoint now) {
+Lingering Sockets::let_go(std::uint32_t index, TimePoint now) {
   OpenSocket& s = open_[index];
+  Lingering lingering;
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
+  if (s.kind == OpenSocket::Kind::datagram) host_->udp_close(s.udp());
   if (s.has_flow()) {
-    if (s.linger_zero) host_->abort(s.flow(), now);
+    const bool unread = readable(s) > 0;
+    if (s.resets_at_close() && !is_over(s)) host_->abort(s.flow(), now);
+    if (s.linger && !s.resets_at_close() && !unread && !is_over(s)) {
+      lingering = {host_->find(s.flow())->flow, now + s.choices->linger};
+    }
     host_->orphan(s.flow(), now);
   }
-  if (s.choices && s.choices->bound) host_->unbind(s.choices->local);
+  forget_place(s);
+  const bool queued = s.queued;
   s = OpenSocket{};
+  s.queued = queued;
   s.index = std::exchange(free_open_, index);
   --open_sockets_;
+  return lingering;
+}
+
+bool Sockets::lingers(const Lingering& closed) const {
+  const tcp::State state = host_->state_of(closed.flow);
+  return state == tcp::State::fin_wait_1 || state == tcp::State::closing ||
+         state == tcp::State::last_ack;
+}
+
+/// What bind() took is free for others.
+void Sockets::forget_place(OpenSocket& s) {
+  if (s.bound && s.kind != OpenSocket::Kind::datagram) host_->unbind(s.choices->local);
+  s.bound = false;
 }
 
 // --- opening
@@ -108,44 +175,68 @@ void Sockets::let_go(std::uint32_t index, TimePoint now) {
 Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
-  if (s->choices && s->choices->bound) return std::unexpected(Errno::einval);
-  auto& choices = s->choices.ensure();
-  const auto bound = host_->bind(local, choices.reuse_address);
+  if (!fits(*s, local)) return std::unexpected(Errno::eafnosupport);
+  if (s->kind == OpenSocket::Kind::datagram) {
+    if (host_->udp(s->udp()) != nullptr) return std::unexpected(Errno::einval);
+    return open_datagrams(fd, *s, local, {});
+  }
+  const bool may = s->kind == OpenSocket::Kind::fresh || (s->has_flow() && is_over(*s));
+  if (!may || s->bound) return std::unexpected(Errno::einval);
+  const auto bound = host_->bind(local, s->reuse_address || s->reuse_port, s->reuse_port);
   if (!bound) return std::unexpected(errno_of(bound.error()));
-  choices.local = *bound;
-  choices.bound = true;
+  s->choices.ensure().local = *bound;
+  s->bound = true;
   return {};
 }
 
 Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind == OpenSocket::Kind::datagram) return std::unexpected(Errno::eopnotsupp);
   if (s->kind == OpenSocket::Kind::listening) {
     host_->set_backlog(s->listener(), backlog);
     return {};
   }
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
-  const auto& choices = s->choices.ensure();
-  const auto id = host_->listen(choices.local, backlog, choices.settings, now);
+  host::Endpoint local;
+  if (s->bound) local = s->choices->local;
+  if (!s->bound) local.address = unspecified(s->domain);
+  const auto id =
+      host_->listen(local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{}, now,
+                    s->reuse_address || s->reuse_port, s->reuse_port);
   if (!id) return std::unexpected(errno_of(id.error()));
   s->kind = OpenSocket::Kind::listening;
   s->index = id->index;
   s->generation = id->generation;
+  own(listener_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
   return {};
 }
 
 Result<Fd> Sockets::accept(Fd fd) {
   const OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind == OpenSocket::Kind::datagram) return std::unexpected(Errno::eopnotsupp);
   if (s->kind != OpenSocket::Kind::listening) return std::unexpected(Errno::einval);
   if (no_descriptor_left()) return std::unexpected(Errno::emfile);
   const auto flow = host_->accept(s->listener());
   if (!flow) return std::unexpected(Errno::eagain);
   const std::uint32_t made = make(OpenSocket::Kind::connected);
-  open_[made].index = flow->index;
-  open_[made].generation = flow->generation;
-  open_[made].linger_zero = s->linger_zero;
+  OpenSocket& child = open_[made];
+  child.index = flow->index;
+  child.generation = flow->generation;
+  child.domain = s->domain;
+  child.linger = s->linger;
+  child.reuse_address = s->reuse_address;
+  child.reuse_port = s->reuse_port;
+  child.only_v6 = s->only_v6;
+  child.oob_inline = s->oob_inline;
+  if (s->choices) {
+    OpenSocket::Choices habits = *s->choices;
+    habits.local = {};
+    habits.settings = {};
+    if (habits != OpenSocket::Choices{}) child.choices.ensure() = habits;
+  }
+  own(flow_owners_, flow->index, made);
   return install(made);
 }
 
@@ -155,32 +246,44 @@ Result<void> Sockets::connect(Fd fd, const host::Endpoint& remote, TimePoint now
   switch (s->kind) {
     case OpenSocket::Kind::listening:
     case OpenSocket::Kind::connected: return std::unexpected(Errno::eisconn);
-    case OpenSocket::Kind::connecting: return answer_of_connect(*s, now);
+    case OpenSocket::Kind::disconnecting: return std::unexpected(Errno::einval);
+    case OpenSocket::Kind::connecting: {
+      const auto answer = answer_of_connect(*s, now);
+      if (s->kind == OpenSocket::Kind::fresh) wake(fd, OpenSocket::wake_all);
+      return answer;
+    }
+    case OpenSocket::Kind::datagram: return connect_datagrams(fd, *s, remote, now);
     case OpenSocket::Kind::fresh: break;
   }
+  return start_connecting(fd, *s, remote, now);
+}
+
+Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote,
+                                       TimePoint now) {
+  if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
   std::optional<host::Endpoint> local;
-  host::SettingsPtr settings;
-  if (s->choices) {
-    if (s->choices->bound) local = s->choices->local;
-    settings = s->choices->settings;
+  if (s.bound) local = s.choices->local;
+  const auto flow =
+      host_->connect(local, remote, s.choices ? s.choices->settings : host::SettingsPtr{}, now,
+                     s.reuse_address || s.reuse_port);
+  if (!flow && flow.error() == host::Refusal::address_in_use) {
+    return std::unexpected(Errno::eaddrnotavail);
   }
-  const auto flow = host_->connect(local, remote, settings, now);
   if (!flow) return std::unexpected(errno_of(flow.error()));
-  s->index = flow->index;
-  s->generation = flow->generation;
-  s->kind = OpenSocket::Kind::connecting;
-  s->shut_read = s->shut_write = s->error_told = false;
+  s.index = flow->index;
+  s.generation = flow->generation;
+  s.kind = OpenSocket::Kind::connecting;
+  s.error_told = false;
+  s.error = Errno::none;
+  own(flow_owners_, flow->index, descriptors_[static_cast<std::size_t>(fd)]);
   return std::unexpected(Errno::einprogress);
 }
 
 /// connect() called again: what has become of the first call. After a failure the socket is fresh
 /// and may try another address.
 Result<void> Sockets::answer_of_connect(OpenSocket& s, TimePoint now) {
-  const tcp::State state = state_of(s);
-  if (state == tcp::State::syn_sent || state == tcp::State::syn_rcvd) {
-    return std::unexpected(Errno::ealready);
-  }
-  if (tcp::traits(state).synchronized) {
+  if (in_handshake(state_of(s))) return std::unexpected(Errno::ealready);
+  if (!is_over(s)) {
     s.kind = OpenSocket::Kind::connected;
     return {};
   }
@@ -189,91 +292,36 @@ Result<void> Sockets::answer_of_connect(OpenSocket& s, TimePoint now) {
   return std::unexpected(error.value_or(Errno::econnaborted));
 }
 
+/// What Linux's disconnect does once the connection is over: nothing of it is left.
 void Sockets::back_to_fresh(OpenSocket& s, TimePoint now) {
-  host_->orphan(s.flow(), now);
+  if (!s.bound) {  // the name of its port stays; the port is free
+    const auto had = s.has_flow() ? host_->find(s.flow())->flow.local
+                                  : host_->local_of(s.listener()).value_or(host::Endpoint{});
+    s.choices.ensure().local = {.address = unspecified(s.domain), .port = had.port};
+  }
+  if (s.has_flow()) host_->orphan(s.flow(), now);
+  if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
   s.kind = OpenSocket::Kind::fresh;
-  s.error_told = false;
+  s.error_told = s.shut_read = s.shut_write = s.oob_taken = false;
 }
 
-// --- octets
-
-std::optional<Errno> Sockets::error_of(const OpenSocket& s) const {
-  const tcp::Connection* c = connection(s);
-  if (c == nullptr || s.error_told || c->state() != tcp::State::closed) return std::nullopt;
-  switch (c->tcb().error) {
-    case tcp::Error::none:
-    case tcp::Error::aborted:
-    case tcp::Error::closing: return std::nullopt;
-    default: break;
-  }
-  return socket::errno_of(c->tcb().error, host_->find(s.flow())->history.last(0).transition.from ==
-                                              tcp::State::close_wait);
-}
-
-std::optional<Errno> Sockets::tell_error(OpenSocket& s) {
-  const auto error = error_of(s);
-  if (error) s.error_told = true;
-  return error;
-}
-
-Result<std::size_t> Sockets::put(Fd fd, std::span<const std::byte> octets, TimePoint now,
-                                 bool urgent) {
+Result<void> Sockets::disconnect(Fd fd, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind == OpenSocket::Kind::datagram) {
+    host_->udp_disconnect(s->udp());
+    return {};
+  }
   const tcp::State state = state_of(*s);
-  if (state == tcp::State::closed) {
-    if (const auto error = tell_error(*s)) return std::unexpected(*error);
-  }
-  if (s->shut_write || !tcp::traits(state).may_send_data) return std::unexpected(Errno::epipe);
-  if (!tcp::traits(state).synchronized) return std::unexpected(Errno::eagain);
-  const auto sent = host_->send(s->flow(), octets, now, urgent);
-  if (!sent) return std::unexpected(Errno::epipe);
-  if (*sent == 0 && !octets.empty()) return std::unexpected(Errno::eagain);
-  return *sent;
-}
-
-Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets, TimePoint now) {
-  return put(fd, octets, now, false);
-}
-
-Result<std::size_t> Sockets::send_urgent(Fd fd, std::span<const std::byte> octets, TimePoint now) {
-  return put(fd, octets, now, true);
-}
-
-/// Whether the peer's stream has ended for the reader, buffered octets aside.
-bool Sockets::at_end(const OpenSocket& s) const {
-  const tcp::State state = state_of(s);
-  return s.shut_read || tcp::traits(state).fin_received || state == tcp::State::closed;
-}
-
-/// The peer's FIN has come behind all it sent: whatever ended the connection later, nothing is
-/// missing for the reader.
-bool Sockets::has_all(const OpenSocket& s) const {
-  const tcp::Connection* c = connection(s);
-  return c != nullptr && c->tcb().rcv.nxt > c->tcb().rcv.fin;
-}
-
-/// What a reader who got nothing is told. An error that came after the peer's FIN is the writer's.
-Result<std::size_t> Sockets::nothing_to_read(OpenSocket& s) {
-  if (!s.has_flow()) return std::unexpected(Errno::enotconn);
-  if (has_all(s) || host_->readable(s.flow()) > 0) return 0;  // the latter: none were asked for
-  if (const auto error = tell_error(s)) return std::unexpected(*error);
-  if (at_end(s)) return 0;
-  return std::unexpected(Errno::eagain);
-}
-
-Result<std::size_t> Sockets::recv(Fd fd, std::span<std::byte> into, TimePoint now) {
-  OpenSocket* s = get(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const std::size_t n = s->has_flow() ? host_->receive(s->flow(), into, now) : 0;
-  return n > 0 ? Result<std::size_t>(n) : nothing_to_read(*s);
-}
-
-Result<std::size_t> Sockets::peek(Fd fd, std::span<std::byte> into) {
-  OpenSocket* s = get(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const std::size_t n = s->has_flow() ? host_->peek(s->flow(), into) : 0;
-  return n > 0 ? Result<std::size_t>(n) : nothing_to_read(*s);
+  if (s->has_flow() && !is_over(*s)) host_->abort(s->flow(), now);
+  const auto error = error_of(*s);
+  back_to_fresh(*s, now);
+  const bool reset = state != tcp::State::listen && state != tcp::State::closed &&
+                     state != tcp::State::time_wait && state != tcp::State::closing &&
+                     state != tcp::State::last_ack;
+  s->error = reset ? Errno::econnreset : error.value_or(Errno::none);
+  wake(fd, OpenSocket::wake_all);
+  return {};
 }
 
 // --- ending
@@ -282,136 +330,69 @@ Result<void> Sockets::shutdown(Fd fd, int how, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (how < kShutRd || how > kShutRdwr) return std::unexpected(Errno::einval);
-  if (s->kind == OpenSocket::Kind::listening) return shut_listener(*s, how, now);
-  const tcp::State state = state_of(*s);
-  if (state == tcp::State::closed) return std::unexpected(Errno::enotconn);
+  if (s->kind == OpenSocket::Kind::datagram) {
+    wake(fd, OpenSocket::wake_all);
+    return shut_datagrams(*s, how);
+  }
+  if (s->kind == OpenSocket::Kind::connecting) {
+    const bool nothing = in_handshake(state_of(*s)) || is_over(*s);
+    s->kind = nothing ? OpenSocket::Kind::disconnecting : OpenSocket::Kind::connected;
+  }
+  const auto result = shut_flow(*s, how, now);
+  wake(fd, OpenSocket::wake_all);
+  return result;
+}
+
+Result<void> Sockets::shut_flow(OpenSocket& s, int how, TimePoint now) {
+  const tcp::State state = state_of(s);
+  if (state == tcp::State::listen) {
+    if (how != kShutWr) back_to_fresh(s, now);  // as Linux has it
+    return {};
+  }
   if (state == tcp::State::syn_sent) {  // there is nothing to shut but the attempt itself
-    host_->abort(s->flow(), now);
-    back_to_fresh(*s, now);
+    host_->abort(s.flow(), now);
+    back_to_fresh(s, now);
+    s.error = Errno::econnreset;
     return {};
   }
-  if (how != kShutWr && !s->shut_read) {
-    s->shut_read = true;
-    host_->discard_receive(s->flow(), now);
-  }
-  if (how != kShutRd && !s->shut_write) {
-    s->shut_write = true;
-    (void)host_->close(s->flow(), now);
-  }
+  s.shut_read |= how != kShutWr;
+  s.shut_write |= how != kShutRd;
+  if (is_over(s)) return std::unexpected(Errno::enotconn);
+  if (how != kShutWr) host_->discard_receive(s.flow(), now);
+  if (how != kShutRd) (void)host_->close(s.flow(), now);
   return {};
 }
 
-/// SHUT_RD and SHUT_RDWR end listening, as Linux has it; SHUT_WR has no effect.
-Result<void> Sockets::shut_listener(OpenSocket& s, int how, TimePoint now) {
-  if (how == kShutWr) return {};
-  host_->close_listener(s.listener(), now);
-  s.kind = OpenSocket::Kind::fresh;
-  return {};
-}
-
-// --- options, names, readiness
-
-Result<void> Sockets::set_reuse_address(Fd fd, bool on) {
-  OpenSocket* s = get(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  s->choices.ensure().reuse_address = on;
-  return {};
-}
-
-Result<void> Sockets::set_linger_zero(Fd fd, bool on) {
-  OpenSocket* s = get(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  s->linger_zero = on;
-  return {};
-}
-
-Result<void> Sockets::change_settings(Fd fd, bool tcp::Settings::* field, bool on, TimePoint now) {
-  OpenSocket* s = get(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const tcp::Connection* c = connection(*s);
-  tcp::Settings settings;
-  if (c != nullptr) {
-    settings = c->settings();
-  } else if (s->choices && s->choices->settings) {
-    settings = *s->choices->settings;
-  } else if (host_->config().settings) {
-    settings = *host_->config().settings;
-  }
-  settings.*field = on;
-  const tcp::SettingsPtr changed = shared(settings);
-  if (c != nullptr) {
-    host_->set_settings(s->flow(), changed, now);
-    return {};
-  }
-  s->choices.ensure().settings = changed;
-  if (s->kind == OpenSocket::Kind::listening) host_->set_settings(s->listener(), changed);
-  return {};
-}
-
-/// Sockets whose options are the same share one value: a server that sets TCP_NODELAY on each of
-/// its connections pays for it once.
-tcp::SettingsPtr Sockets::shared(const tcp::Settings& settings) {
-  for (const tcp::SettingsPtr& known : lately_) {
-    if (known && *known == settings) return known;
-  }
-  next_lately_ = (next_lately_ + 1) % lately_.size();
-  return lately_[next_lately_] = tcp::SettingsPtr(settings);
-}
-
-Result<void> Sockets::set_no_delay(Fd fd, bool on, TimePoint now) {
-  return change_settings(fd, &tcp::Settings::nagle, !on, now);
-}
-
-Result<void> Sockets::set_keepalive(Fd fd, bool on, TimePoint now) {
-  return change_settings(fd, &tcp::Settings::keepalive, on, now);
-}
-
-Result<std::optional<Errno>> Sockets::take_error(Fd fd) {
-  OpenSocket* s = get(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  return tell_error(*s);
-}
+// --- names
 
 Result<host::Endpoint> Sockets::local_name(Fd fd) const {
   const OpenSocket* s = find(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::listening) return *host_->local_of(s->listener());
-  if (s->has_flow()) return host_->find(s->flow())->flow.local;
-  return s->choices ? s->choices->local : host::Endpoint{};
+  if (s->has_flow()) {
+    const host::Endpoint& had = host_->find(s->flow())->flow.local;
+    const bool anew = s->bound && is_over(*s) && s->choices->local.port != had.port;
+    return anew ? s->choices->local : had;
+  }
+  if (const host::UdpEntry* e = host_->udp(s->udp()); s->kind == OpenSocket::Kind::datagram && e) {
+    return e->endpoint.local();
+  }
+  if (s->choices && s->choices->local != host::Endpoint{}) return s->choices->local;
+  return host::Endpoint{.address = unspecified(s->domain), .port = 0};
 }
 
 Result<host::Endpoint> Sockets::peer_name(Fd fd) const {
   const OpenSocket* s = find(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind == OpenSocket::Kind::datagram) {
+    const host::UdpEntry* e = host_->udp(s->udp());
+    if (e == nullptr || !e->endpoint.connected()) return std::unexpected(Errno::enotconn);
+    return e->endpoint.remote();
+  }
   const tcp::State state = state_of(*s);
-  const bool known = tcp::traits(state).synchronized || state == tcp::State::syn_rcvd;
+  const bool known = s->has_flow() && !is_over(*s) && state != tcp::State::syn_sent;
   if (!known) return std::unexpected(Errno::enotconn);
   return host_->find(s->flow())->flow.remote;
-}
-
-Result<std::uint16_t> Sockets::poll(Fd fd) const {
-  const OpenSocket* s = find(fd);
-  if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (s->kind == OpenSocket::Kind::listening) {
-    return static_cast<std::uint16_t>(host_->waiting(s->listener()) > 0 ? kPollIn : 0);
-  }
-  if (s->kind == OpenSocket::Kind::fresh) return kPollOut | kPollHup;
-  return poll_flow(*s);
-}
-
-std::uint16_t Sockets::poll_flow(const OpenSocket& s) const {
-  const tcp::State state = state_of(s);
-  std::uint32_t bits = 0;
-  const bool over = state == tcp::State::closed;
-  const bool no_more_in = at_end(s);
-  if (over || (no_more_in && s.shut_write)) bits |= kPollHup;
-  if (no_more_in) bits |= kPollIn | kPollRdHup;
-  if (host_->readable(s.flow()) > 0) bits |= kPollIn;
-  const bool handshake = state == tcp::State::syn_sent || state == tcp::State::syn_rcvd;
-  const bool room = s.shut_write || over || host_->writable(s.flow()) > 0;
-  if (!handshake && room) bits |= kPollOut;
-  if (error_of(s)) bits |= kPollErr;
-  return static_cast<std::uint16_t>(bits);
 }
 
 Result<tcp::State> Sockets::state(Fd fd) const {

@@ -4,6 +4,11 @@
 // socket is what all descriptors made by dup() share; a connection is TCP's. close() takes one
 // descriptor away, and only the last one of an open socket closes the connection. shutdown() does
 // not count: it acts on the connection at once, for everybody who holds it.
+//
+// Nothing here waits and nothing is called back. A call that would have to wait answers EAGAIN, or
+// EINPROGRESS for connect(); waits_for() says for which bits of poll() and until when, next_wake()
+// which sockets to look at again. What blocks (socket/blocking.hpp) or watches edges, as epoll
+// does, stands on these. Where POSIX leaves a choice the answers are Linux's.
 #pragma once
 
 #include <array>
@@ -18,9 +23,11 @@
 #include <vector>
 
 #include "base/block_vector.hpp"
+#include "base/ring.hpp"
 #include "base/time.hpp"
 #include "host/host.hpp"
 #include "socket/errno.hpp"
+#include "socket/numbers.hpp"
 #include "socket/open_socket.hpp"
 
 namespace lastack::socket {
@@ -31,53 +38,112 @@ using Fd = int;
 template <typename T>
 using Result = std::expected<T, Errno>;
 
-/// shutdown()'s second argument, with POSIX's numbers.
-inline constexpr int kShutRd = 0;
-inline constexpr int kShutWr = 1;
-inline constexpr int kShutRdwr = 2;
+/// What a call that answered EAGAIN, or EINPROGRESS, waits for: any of these bits of poll(), until
+/// then (SO_RCVTIMEO, SO_SNDTIMEO; kNever for as long as it takes).
+struct Wait {
+  std::uint16_t bits = 0;
+  TimePoint until = kNever;
+};
+enum class Call : std::uint8_t { accept, connect, send, receive };
 
-/// Nothing here blocks: a call that would have to wait answers EAGAIN, or EINPROGRESS for
-/// connect(), and poll() tells when to ask again.
+/// What is left of a timed SO_LINGER after the last close(): who can wait does, while lingers(),
+/// until then.
+struct Lingering {
+  host::Flow flow;
+  TimePoint until{};
+  [[nodiscard]] explicit operator bool() const { return until != TimePoint{}; }
+};
+
+/// An open socket that poll() may answer otherwise than before, and what woke its waiters: bits of
+/// OpenSocket::Wake. It speaks for all that happened since it was last pulled.
+struct Wakeup {
+  std::uint32_t open = 0;  ///< as Sockets::open_of() numbers them
+  std::uint8_t wakes = 0;
+};
+
+/// Octets received, and what recvmsg() says of them.
+struct Received {
+  std::size_t octets = 0;  ///< copied; with kMsgTrunc all that there were
+  int flags = 0;           ///< kMsgTrunc: a datagram was longer; kMsgOob
+  host::Endpoint from;     ///< of a datagram
+};
+
+/// Buffers of one call, in order.
+using PartsIn = std::span<const std::span<const std::byte>>;
+using PartsOut = std::span<const std::span<std::byte>>;
+
+/// Whether EPIPE raises SIGPIPE in the caller: for TCP, unless kMsgNoSignal was said.
+[[nodiscard]] constexpr bool raises_sigpipe(Errno error, int flags) {
+  return error == Errno::epipe && (flags & kMsgNoSignal) == 0;
+}
+
 class Sockets {
  public:
   explicit Sockets(host::Host& host) : host_(&host) {}
 
-  /// A fresh socket. EMFILE when no number is left.
+  /// A fresh socket for TCP and addresses of either family. EMFILE when no number is left.
   Result<Fd> socket();
+  /// As socket(2). EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EMFILE.
+  Result<Fd> socket(int domain, int type, int protocol = 0);
   /// Another descriptor of the same open socket. EBADF.
   Result<Fd> dup(Fd fd);
-  /// EINVAL where it is bound already, EADDRNOTAVAIL where the address is not ours, EADDRINUSE.
-  /// Port 0 picks one, which local_name() tells.
+  /// EINVAL where it is bound already, EADDRNOTAVAIL where the address is not ours, EADDRINUSE,
+  /// EAFNOSUPPORT. Port 0 picks one, which local_name() tells.
   Result<void> bind(Fd fd, const host::Endpoint& local);
-  /// EADDRINUSE, EINVAL on a connected socket. `backlog`: connections that may wait for accept();
-  /// said again it replaces the last one.
+  /// EADDRINUSE, EINVAL on a connected socket. `backlog`: one less than may wait for accept(); said
+  /// again it replaces the last one.
   Result<void> listen(Fd fd, std::uint32_t backlog, TimePoint now);
   /// EAGAIN while none waits, EINVAL where it does not listen. What was set on the listener holds.
   Result<Fd> accept(Fd fd);
   /// EINPROGRESS at first; POLLOUT says that it is answered, and the second call how. EALREADY,
-  /// EISCONN, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH.
+  /// EISCONN, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH. Of UDP: whom it talks to, at once.
   Result<void> connect(Fd fd, const host::Endpoint& remote, TimePoint now);
+  /// connect() with AF_UNSPEC: a connection is reset, a listener ends, and the socket is fresh.
+  Result<void> disconnect(Fd fd, TimePoint now);
 
-  /// Octets taken, at least one. EAGAIN where the buffer is full, EPIPE after SHUT_WR or where
-  /// there is no connection; the connection's own error once.
-  Result<std::size_t> send(Fd fd, std::span<const std::byte> octets, TimePoint now);
+  /// Octets taken, at least one where there are any. EAGAIN where the buffer is full, EPIPE after
+  /// SHUT_WR or where there is no connection (raises_sigpipe()); the connection's own error once.
+  /// `flags`: kMsgOob (the octets end in urgent data, RFC 6093), kMsgMore.
+  Result<std::size_t> send(Fd fd, std::span<const std::byte> octets, TimePoint now, int flags = 0);
+  /// The same of several buffers; of UDP they are one datagram, to `to` where it is given.
+  Result<std::size_t> sendmsg(Fd fd, PartsIn parts, TimePoint now, int flags = 0,
+                              const std::optional<host::Endpoint>& to = {});
   /// Octets read; 0 at the end of the peer's stream and after SHUT_RD. EAGAIN, ENOTCONN.
-  Result<std::size_t> recv(Fd fd, std::span<std::byte> into, TimePoint now);
-  /// As recv(), and leaves the octets where they are (MSG_PEEK).
-  Result<std::size_t> peek(Fd fd, std::span<std::byte> into);
-  /// As send(), and the octets end in urgent data (MSG_OOB, RFC 6093).
-  Result<std::size_t> send_urgent(Fd fd, std::span<const std::byte> octets, TimePoint now);
+  /// `flags`: kMsgPeek leaves them, kMsgTrunc throws them away unread, kMsgOob.
+  Result<std::size_t> recv(Fd fd, std::span<std::byte> into, TimePoint now, int flags = 0);
+  Result<Received> recvmsg(Fd fd, PartsOut parts, TimePoint now, int flags = 0);
+  Result<std::size_t> peek(Fd fd, std::span<std::byte> into, TimePoint now = {}) {
+    return recv(fd, into, now, kMsgPeek);
+  }
+  Result<std::size_t> send_urgent(Fd fd, std::span<const std::byte> octets, TimePoint now) {
+    return send(fd, octets, now, kMsgOob);
+  }
 
   /// Acts for every holder at once, whatever the count. EINVAL for another `how`, ENOTCONN.
   Result<void> shutdown(Fd fd, int how, TimePoint now);
   /// Takes this descriptor away. The last one closes: with RST where received octets were never
   /// read or linger is 0, with FIN after what is queued otherwise. EBADF.
-  Result<void> close(Fd fd, TimePoint now);
+  Result<Lingering> close(Fd fd, TimePoint now);
+  /// Whether what was closed so still has something that the peer has not acknowledged.
+  [[nodiscard]] bool lingers(const Lingering& closed) const;
 
-  /// SO_REUSEADDR: a later bind() may share its place with others that say so, unless one listens.
-  /// DEVIATES: connections keep nobody from binding their port, as if all said so.
+  /// setsockopt() and getsockopt() with Linux's levels, names and layouts (socket/options.hpp has
+  /// them all). ENOPROTOOPT for one that is not there, EINVAL, EDOM. What was written to `into`.
+  Result<void> set_option(Fd fd, int level, int name, std::span<const std::byte> value,
+                          TimePoint now);
+  Result<std::size_t> get_option(Fd fd, int level, int name, std::span<std::byte> into,
+                                 TimePoint now);
+  /// The same for those that are an int.
+  Result<void> set_option(Fd fd, int level, int name, int value, TimePoint now) {
+    return set_option(fd, level, name, std::as_bytes(std::span(&value, 1)), now);
+  }
+  Result<int> get_option(Fd fd, int level, int name, TimePoint now);
+  /// SIOCINQ (FIONREAD): octets to be read; SIOCOUTQ: octets not acknowledged. EINVAL of a
+  /// listener, ENOTTY for another request.
+  [[nodiscard]] Result<int> ioctl(Fd fd, unsigned request) const;
+
   Result<void> set_reuse_address(Fd fd, bool on);
-  /// SO_LINGER with time 0. A longer time changes nothing here: nothing blocks.
+  /// SO_LINGER with time 0, or off.
   Result<void> set_linger_zero(Fd fd, bool on);
   Result<void> set_no_delay(Fd fd, bool on, TimePoint now);
   Result<void> set_keepalive(Fd fd, bool on, TimePoint now);
@@ -88,6 +154,15 @@ class Sockets {
 
   /// Bits of Poll, as Linux's poll() gives them.
   [[nodiscard]] Result<std::uint16_t> poll(Fd fd) const;
+  /// What `call`, made now, would wait for.
+  [[nodiscard]] Result<Wait> waits_for(Fd fd, Call call, TimePoint now) const;
+  /// Hand in every event that was pulled from the host: what it means for those who wait.
+  void heard(const host::HostEvent& event);
+  /// The next open socket to look at again; each stands here once, however much happened to it.
+  std::optional<Wakeup> next_wake();
+  /// The number of the open socket behind `fd`, the same for all that share it.
+  [[nodiscard]] Result<std::uint32_t> open_of(Fd fd) const;
+
   /// TCP's state of what `fd` refers to.
   [[nodiscard]] Result<tcp::State> state(Fd fd) const;
   /// How many descriptors refer to the open socket behind `fd`.
@@ -99,28 +174,65 @@ class Sockets {
   [[nodiscard]] host::Host& host() { return *host_; }
 
  private:
+  friend struct OptionContext;
+
   static constexpr std::uint32_t kFree = UINT32_MAX;
   static constexpr std::size_t kMostDescriptors = 1U << 20U;
+  /// Which open socket has a thing of the host's, by that one's index.
+  using Owners = BlockVector<std::uint32_t, 1024>;
 
+  // sockets.cpp
   OpenSocket* get(Fd fd);
   [[nodiscard]] bool no_descriptor_left() const;
   Result<Fd> install(std::uint32_t index);
   std::uint32_t make(OpenSocket::Kind kind);
+  static void own(Owners& owners, std::uint32_t thing, std::uint32_t open);
   [[nodiscard]] const tcp::Connection* connection(const OpenSocket& s) const;
   [[nodiscard]] tcp::State state_of(const OpenSocket& s) const;
+  [[nodiscard]] bool is_over(const OpenSocket& s) const;
+  [[nodiscard]] bool fits(const OpenSocket& s, const host::Endpoint& end) const;
+  Lingering let_go(std::uint32_t index, TimePoint now);
+  void back_to_fresh(OpenSocket& s, TimePoint now);
+  void forget_place(OpenSocket& s);
+  Result<void> start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
+  Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
+  Result<void> shut_flow(OpenSocket& s, int how, TimePoint now);
+
+  // transfer.cpp
   [[nodiscard]] std::optional<Errno> error_of(const OpenSocket& s) const;
   std::optional<Errno> tell_error(OpenSocket& s);
-  [[nodiscard]] bool at_end(const OpenSocket& s) const;
+  std::optional<Errno> may_send(OpenSocket& s);
+  [[nodiscard]] std::size_t room_to_send(const OpenSocket& s) const;
+  Result<std::size_t> send_stream(OpenSocket& s, PartsIn parts, TimePoint now, int flags);
   [[nodiscard]] bool has_all(const OpenSocket& s) const;
-  void let_go(std::uint32_t index, TimePoint now);
-  void back_to_fresh(OpenSocket& s, TimePoint now);
-  Result<std::size_t> put(Fd fd, std::span<const std::byte> octets, TimePoint now, bool urgent);
-  Result<void> shut_listener(OpenSocket& s, int how, TimePoint now);
-  Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
-  Result<std::size_t> nothing_to_read(OpenSocket& s);
-  [[nodiscard]] std::uint16_t poll_flow(const OpenSocket& s) const;
+  [[nodiscard]] bool no_more_to_read(const OpenSocket& s) const;
+  Result<std::size_t> nothing_to_read(OpenSocket& s, bool asked_for_none);
+  [[nodiscard]] std::size_t readable(const OpenSocket& s) const;
+  [[nodiscard]] std::optional<std::size_t> urgent_in(const OpenSocket& s) const;
+  void pass_urgent(OpenSocket& s, TimePoint now);
+  Result<Received> recv_urgent(OpenSocket& s, PartsOut parts, int flags);
+  Result<Received> recv_stream(OpenSocket& s, PartsOut parts, TimePoint now, int flags);
+  std::size_t take_stream(OpenSocket& s, PartsOut parts, std::size_t most, TimePoint now,
+                          int flags);
+
+  // datagrams.cpp
+  Result<void> open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local, TimePoint now);
+  Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
+  Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
+                                    const std::optional<host::Endpoint>& to);
+  Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);
+  [[nodiscard]] std::uint16_t poll_datagrams(const OpenSocket& s) const;
+  Result<void> shut_datagrams(OpenSocket& s, int how);
+
+  // readiness.cpp
+  [[nodiscard]] std::uint16_t poll_stream(const OpenSocket& s) const;
+  void wake(std::uint32_t open, unsigned wakes);
+  void wake(Fd fd, unsigned wakes) { wake(descriptors_[static_cast<std::size_t>(fd)], wakes); }
+
+  // options.cpp
+  [[nodiscard]] tcp::Settings settings_of(const OpenSocket& s) const;
+  void change_settings(OpenSocket& s, const tcp::Settings& to, TimePoint now);
   tcp::SettingsPtr shared(const tcp::Settings& settings);
-  Result<void> change_settings(Fd fd, bool tcp::Settings::* field, bool on, TimePoint now);
 
   host::Host* host_;
   std::vector<std::uint32_t> descriptors_;  ///< index into open_, or kFree
@@ -128,6 +240,8 @@ class Sockets {
   BlockVector<OpenSocket> open_;
   std::uint32_t free_open_ = kFree;  ///< places in open_ that are free, linked through `index`
   std::size_t open_sockets_ = 0;
+  Owners flow_owners_, listener_owners_, udp_owners_;
+  Ring<std::uint32_t> woken_;               ///< places in open_ with OpenSocket::queued
   std::array<tcp::SettingsPtr, 8> lately_;  ///< what was chosen last
   std::size_t next_lately_ = 0;
 };

@@ -14,7 +14,17 @@ using socket::Errno;
 
 std::errc errc_of(Errno error) {
   switch (error) {
+    case Errno::none: break;
     case Errno::eagain: return std::errc::resource_unavailable_try_again;
+    case Errno::enoent: return std::errc::no_such_file_or_directory;
+    case Errno::enotty: return std::errc::inappropriate_io_control_operation;
+    case Errno::edom: return std::errc::argument_out_of_domain;
+    case Errno::edestaddrreq: return std::errc::destination_address_required;
+    case Errno::emsgsize: return std::errc::message_size;
+    case Errno::enoprotoopt: return std::errc::no_protocol_option;
+    case Errno::eprotonosupport:
+    case Errno::esocktnosupport: return std::errc::protocol_not_supported;
+    case Errno::eafnosupport: return std::errc::address_family_not_supported;
     case Errno::einval: return std::errc::invalid_argument;
     case Errno::ebadf: return std::errc::bad_file_descriptor;
     case Errno::emfile: return std::errc::too_many_files_open;

@@ -233,7 +233,7 @@ bool Connection::take_text(const Arrival& a, Effects& fx) {
   if (traits(tcb_.state).closing && nobody) {
     fx.drop = Drop::unreadable;  // RFC 1122 4.2.2.13: nobody will ever read it
     reset_peer(fx);
-    fail(Event::orphan_data, Error::aborted, fx, a.now);
+    fail(Event::orphan_data, tcb_.orphan ? Error::aborted : Error::reset, fx, a.now);
     return false;
   }
   const bool in_order = fresh.begin == tcb_.rcv.nxt;
@@ -281,7 +281,8 @@ void Connection::owe_ack(const Arrival& a, Range fresh, bool in_order) {
   const auto size = static_cast<std::uint16_t>(std::min<std::uint32_t>(a.payload, rcv.mss));
   rcv.largest = std::max(rcv.largest, size);
   const Offset owed = fresh.end - rcv.nxt + distance(rcv.last_ack_sent, ack_field());
-  if (!in_order || tcb_.out_of_order || owed >= 2 * Offset{rcv.largest}) {
+  const bool at_once = !in_order || tcb_.out_of_order || settings().quick_acks;
+  if (at_once || owed >= 2 * Offset{rcv.largest}) {
     tcb_.ack_now = true;
   } else if (tcb_.timers.delayed_ack == kNever && !mutated(Mutant::delayed_ack_never)) {
     tcb_.timers.delayed_ack = a.now + settings().delayed_ack;

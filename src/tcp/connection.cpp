@@ -41,10 +41,10 @@ bool operator==(const Tcb& a, const Tcb& b) {
                     t.heard, t.sent, t.progress);
   };
   const auto bits = [](const Tcb& t) {
-    return std::array<bool, 13>{t.fin_queued,     t.close_waits,      t.orphan, t.discarding,
+    return std::array<bool, 14>{t.fin_queued,     t.close_waits,      t.orphan, t.discarding,
                                 t.window_scaling, t.timestamps,       t.sack,   t.ack_now,
                                 t.window_update,  t.retransmit_first, t.probe,  t.keepalive,
-                                t.syn_lost};
+                                t.syn_lost,       t.more_follows};
   };
   const Settings& sa = a.settings ? *a.settings : kDefaults;
   const Settings& sb = b.settings ? *b.settings : kDefaults;
@@ -99,11 +99,13 @@ std::expected<Effects, Error> Connection::open(const Open& how, TimePoint now) {
   return fx;
 }
 
-std::expected<Effects, Error> Connection::send(std::uint32_t octets, TimePoint now, bool urgent) {
+std::expected<Effects, Error> Connection::send(std::uint32_t octets, TimePoint now, bool urgent,
+                                               bool more) {
   if (tcb_.fin_queued || tcb_.close_waits) return std::unexpected(Error::closing);
   if (!traits(tcb_.state).may_send_data) return std::unexpected(Error::not_open);
   if (tcb_.snd.una == tcb_.snd.end) tcb_.progress = now;
   tcb_.snd.end += octets;
+  tcb_.more_follows = more;
   if (urgent) tcb_.urgent.ensure().send = tcb_.snd.end;
   return Effects{};
 }

@@ -63,8 +63,10 @@ class Connection {
   /// Active OPEN (§3.10.1): CLOSED → SYN_SENT. Error::exists where it is open already.
   std::expected<Effects, Error> open(const Open& how, TimePoint now);
   /// `octets` more were put into the send stream (§3.10.2); with `urgent` they end in urgent data
-  /// (RFC 6093). Error::closing after CLOSE, Error::not_open when there is no connection.
-  std::expected<Effects, Error> send(std::uint32_t octets, TimePoint now, bool urgent = false);
+  /// (RFC 6093); with `more` there follow others soon, so a segment that is not full waits for
+  /// them. Error::closing after CLOSE, Error::not_open when there is no connection.
+  std::expected<Effects, Error> send(std::uint32_t octets, TimePoint now, bool urgent = false,
+                                     bool more = false);
   /// `octets` more were read by the user (§3.10.3): the window may open.
   Effects receive(std::uint32_t octets, TimePoint now);
   /// CLOSE (§3.10.4): no more to send; receiving goes on. Error::closing when that was said before.

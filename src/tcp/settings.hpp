@@ -12,10 +12,18 @@ struct Settings {
   std::uint32_t receive_buffer = 256 * 1024;  ///< octets; the largest window we offer
   std::uint32_t send_buffer = 256 * 1024;     ///< octets; kept by those who hold the bytes
 
-  bool nagle = true;  ///< RFC 9293 §3.7.4
+  bool nagle = true;        ///< RFC 9293 §3.7.4
+  bool cork = false;        ///< no segment that is not full, for as long as nobody has to be probed
+  bool quick_acks = false;  ///< none is delayed
   bool window_scaling = true;
   bool timestamps = true;
   bool sack = true;
+
+  std::uint16_t max_segment = 0;  ///< octets that a segment may have; 0: what the path takes
+  std::uint32_t not_sent_low_at =
+      UINT32_MAX;  ///< octets not sent yet, for those who hold the bytes
+  std::uint8_t hop_limit = 64;
+  std::uint8_t traffic_class = 0;
 
   Duration rto_initial = 1s;  ///< RFC 6298 §2.1
   /// DEVIATES: RFC 6298 §2.4 asks for 1 s; 200 ms is what Linux and most hosts use.
@@ -26,6 +34,7 @@ struct Settings {
   Duration delayed_ack = 40ms;   ///< below 500 ms (RFC 9293 MUST-59)
   Duration msl = 30s;            ///< TIME_WAIT lasts twice this
   Duration fin_timeout = 60s;    ///< FIN_WAIT_2 of an orphan
+  Duration defer_accept{0};      ///< so long an ACK without octets does not end a handshake
   Duration user_timeout{0};      ///< RFC 5482; 0: the retransmission limit alone decides
 
   bool keepalive = false;  ///< RFC 9293 §3.8.4: off by default (MUST-25)

@@ -103,6 +103,7 @@ struct Tcb {
   bool probe : 1 = false;             ///< send into the closed window
   bool keepalive : 1 = false;         ///< send a keepalive probe
   bool syn_lost : 1 = false;          ///< our SYN had to be sent again
+  bool more_follows : 1 = false;      ///< the user will send more soon: what is not full waits
 
   [[no_unique_address]] ReceiveVariables rcv;
   Seq irs;

@@ -122,10 +122,12 @@ std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const bool all = octets == pending || (again && snd.nxt + octets >= snd.max);
   const bool idle = snd.nxt == snd.una && whole == 0;
   const bool no_delay = again || tcb_.fin_queued || !settings().nagle || urgent_beyond(snd.nxt);
-  if (tcb_.probe || (all && (no_delay || idle))) return static_cast<std::uint32_t>(octets);
+  const bool corked = (settings().cork || tcb_.more_follows) && !tcb_.fin_queued && !again;
+  if (tcb_.probe || (all && (no_delay || idle) && !corked))
+    return static_cast<std::uint32_t>(octets);
   if (whole > 0) return static_cast<std::uint32_t>(whole);
   // Less than a segment fits: wait for room, unless it is half of all the room there ever was.
-  const bool half = Offset{snd.max_wnd} <= 2 * octets;
+  const bool half = Offset{snd.max_wnd} <= 2 * octets && !corked;
   return half && (no_delay || idle) ? static_cast<std::uint32_t>(octets) : 0;
 }
 

@@ -73,6 +73,9 @@ class UdpEndpoint {
   /// The oldest datagram; or why there is none: a hard error of a connected endpoint (told once,
   /// and before what waits), would_block.
   std::expected<Datagram, Error> receive();
+  /// The oldest datagram, which stays; null where there is none.
+  [[nodiscard]] const Datagram* front() const { return queue_.empty() ? nullptr : &queue_.front(); }
+  [[nodiscard]] Error error() const { return error_; }
   /// The error that the next call would tell, and tells no more; none where there is none.
   Error take_error();
 

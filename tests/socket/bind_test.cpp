@@ -64,7 +64,7 @@ TEST_P(Bind, TheSameFourNumbersTwice) {
   ASSERT_EQ(a().connect(first, remote(), now()).error(), Errno::einprogress);
   const Fd second = fresh(true);
   ASSERT_TRUE(a().bind(second, at(4000)));
-  EXPECT_EQ(a().connect(second, remote(), now()).error(), Errno::eaddrinuse);
+  EXPECT_EQ(a().connect(second, remote(), now()).error(), Errno::eaddrnotavail);
   settle();
   EXPECT_EQ(*a().state(first), State::established);
   EXPECT_EQ(*a().state(second), State::closed);
@@ -72,9 +72,10 @@ TEST_P(Bind, TheSameFourNumbersTwice) {
   EXPECT_EQ(a().connect(second, other, now()).error(), Errno::einprogress);
 }
 
-/// A server that starts again while connections of its last run are still there.
-TEST_P(Bind, AConnectionKeepsNobodyFromItsPort) {
-  const Fd first = fresh();
+/// A server that starts again while connections of its last run are still there: only where both
+/// runs say SO_REUSEADDR.
+TEST_P(Bind, AConnectionKeepsItsPortUnlessBothShareIt) {
+  const Fd first = fresh(true);
   ASSERT_TRUE(a().bind(first, at(4000)));
   ASSERT_TRUE(a().listen(first, 5, now()));
   const Fd client = *b().socket();
@@ -83,10 +84,44 @@ TEST_P(Bind, AConnectionKeepsNobodyFromItsPort) {
   const auto connection = a().accept(first);
   ASSERT_TRUE(connection);
   ASSERT_TRUE(a().close(first, now()));
-  const Fd again = fresh();
+  EXPECT_EQ(a().bind(fresh(), at(4000)).error(), Errno::eaddrinuse);
+  EXPECT_EQ(a().bind(fresh(), any(4000)).error(), Errno::eaddrinuse);
+  const Fd again = fresh(true);
   EXPECT_TRUE(a().bind(again, at(4000)));
   EXPECT_TRUE(a().listen(again, 5, now()));
   EXPECT_EQ(*a().state(*connection), State::established);
+  ASSERT_TRUE(a().close(again, now()));
+  ASSERT_TRUE(a().set_reuse_address(*connection, false));
+  EXPECT_EQ(a().bind(fresh(true), at(4000)).error(), Errno::eaddrinuse);
+  ASSERT_TRUE(a().close(*connection, now()));
+  ASSERT_TRUE(b().close(client, now()));
+  settle();
+  EXPECT_EQ(a().bind(fresh(true), at(4000)).error(), Errno::eaddrinuse);  // TIME_WAIT keeps it
+  world->run(2min);
+  EXPECT_TRUE(a().bind(fresh(), at(4000)));
+}
+
+/// SO_REUSEPORT: several listen at one place, and each connection comes to one of them.
+TEST_P(Bind, ListenersThatBalanceShareWhatComes) {
+  constexpr int kConnections = 60;
+  std::vector<Fd> listeners;
+  for (int i = 0; i < 3; ++i) {
+    listeners.push_back(fresh());
+    ASSERT_TRUE(a().set_option(listeners.back(), kSolSocket, kSoReusePort, 1, now()));
+    ASSERT_TRUE(a().bind(listeners.back(), at(4000)));
+    ASSERT_TRUE(a().listen(listeners.back(), kConnections, now()));
+  }
+  EXPECT_EQ(a().bind(fresh(true), at(4000)).error(), Errno::eaddrinuse);
+  for (int i = 0; i < kConnections; ++i) (void)b().connect(*b().socket(), at(4000), now());
+  settle();
+  int all = 0;
+  for (const Fd listener : listeners) {
+    int accepted = 0;
+    while (a().accept(listener)) ++accepted;
+    EXPECT_GT(accepted, kConnections / 10);
+    all += accepted;
+  }
+  EXPECT_EQ(all, kConnections);
 }
 
 TEST_P(Bind, ConnectTakesNoPortThatIsBound) {

@@ -77,7 +77,7 @@ TEST_P(Posix, ListenAgainSetsTheBacklog) {
   ASSERT_TRUE(b().listen(listener, 1, now()));
   for (int i = 0; i < 3; ++i) (void)a().connect(*a().socket(), remote(), now());
   world->run(100ms);
-  EXPECT_EQ(world->host(kB).waiting(b().find(listener)->listener()), 1U);
+  EXPECT_EQ(world->host(kB).waiting(b().find(listener)->listener()), 2U);  // one more, as in Linux
   ASSERT_TRUE(b().listen(listener, 3, now()));
   world->run(10s);  // those outside ask again
   EXPECT_EQ(world->host(kB).waiting(b().find(listener)->listener()), 3U);

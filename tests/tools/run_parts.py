@@ -108,7 +108,7 @@ def run_script(script):
     return told, passed, failed, skipped
 
 
-NEEDS = {"explore": ["release"], "sim": ["release"], "linux": ["release"],
+NEEDS = {"explore": ["release"], "sim": ["release"], "linux": ["release", "debug"],
          "docs": ["release", "debug"]}
 
 

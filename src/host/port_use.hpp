@@ -1,0 +1,42 @@
+// How many connections stand at each port: what bind() asks before it looks at them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+namespace lastack::host {
+
+/// Counts by port. A page of them exists once one of its ports was in use.
+class PortUse {
+ public:
+  struct Use {
+    std::uint32_t all = 0;
+    std::uint32_t shared = 0;  ///< of them those that share their port (SO_REUSEADDR)
+  };
+
+  void add(std::uint16_t port, bool shared) {
+    auto& page = pages_[port / kPage];
+    if (!page) page = std::make_unique<Page>();
+    Use& use = (*page)[port % kPage];
+    ++use.all;
+    use.shared += shared ? 1 : 0;
+  }
+  /// What add() counted.
+  void remove(std::uint16_t port, bool shared) {
+    Use& use = (*pages_[port / kPage])[port % kPage];
+    --use.all;
+    use.shared -= shared ? 1 : 0;
+  }
+  [[nodiscard]] Use at(std::uint16_t port) const {
+    const auto& page = pages_[port / kPage];
+    return page ? (*page)[port % kPage] : Use{};
+  }
+
+ private:
+  static constexpr std::size_t kPage = 256;
+  using Page = std::array<Use, kPage>;
+  std::array<std::unique_ptr<Page>, 65536 / kPage> pages_;
+};
+
+}  // namespace lastack::host

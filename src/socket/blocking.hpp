@@ -1,0 +1,49 @@
+// Calls that wait, over Sockets, which don't.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "socket/sockets.hpp"
+
+namespace lastack::socket {
+
+/// A call is made; where it would have to wait, the world goes on until the descriptor is ready or
+/// the call's time is over, and it is made again. Whoever runs the world (a loop, a simulation, a
+/// test) says how it goes on; between two steps others may act on the same sockets.
+class Blocking {
+ public:
+  /// Lets the world go on by one step, to `until` at the most; the time that it is then. The same
+  /// time again and again would wait for ever: without news it has to reach `until`.
+  using Pass = std::function<TimePoint(TimePoint until)>;
+
+  Blocking(Sockets& sockets, Pass pass, TimePoint now)
+      : sockets_(&sockets), pass_(std::move(pass)), now_(now) {}
+
+  /// EINVAL where a shutdown ends listening meanwhile; EAGAIN when SO_RCVTIMEO is over.
+  Result<Fd> accept(Fd fd);
+  /// EINPROGRESS when SO_SNDTIMEO is over.
+  Result<void> connect(Fd fd, const host::Endpoint& remote);
+  /// All of `octets`, or as many as went before an error or the end of SO_SNDTIMEO: then EAGAIN
+  /// only where there were none. With kMsgDontWait as Sockets::send().
+  Result<std::size_t> send(Fd fd, std::span<const std::byte> octets, int flags = 0);
+  /// With kMsgWaitAll as many as fit, or as came before the end, an error or SO_RCVTIMEO. With
+  /// kMsgDontWait as Sockets::recv().
+  Result<std::size_t> recv(Fd fd, std::span<std::byte> into, int flags = 0);
+  /// Waits for what SO_LINGER has set; what is not acknowledged by then goes on without waiting.
+  Result<void> close(Fd fd);
+
+  [[nodiscard]] TimePoint now() const { return now_; }
+
+ private:
+  bool wait(Fd fd, Call call, const Wait& wait);
+  [[nodiscard]] Wait begin(Fd fd, Call call) const;
+
+  Sockets* sockets_;
+  Pass pass_;
+  TimePoint now_;
+};
+
+}  // namespace lastack::socket

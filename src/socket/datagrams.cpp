@@ -1,0 +1,123 @@
+// UDP behind the socket calls: an endpoint of the host, made when the first address is known.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "socket/sockets.hpp"
+
+namespace lastack::socket {
+namespace {
+
+Errno errno_of_udp(host::Refusal refusal) {
+  switch (refusal) {
+    case host::Refusal::address_in_use: return Errno::eaddrinuse;
+    case host::Refusal::address_not_available: return Errno::eaddrnotavail;
+    case host::Refusal::bad_address: return Errno::einval;
+    case host::Refusal::unreachable: return Errno::enetunreach;
+    case host::Refusal::too_many: break;
+  }
+  return Errno::enobufs;
+}
+
+}  // namespace
+
+Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local,
+                                     TimePoint now) {
+  const auto id = host_->udp_open(local, s.reuse_address || s.reuse_port, now);
+  if (!id) return std::unexpected(errno_of_udp(id.error()));
+  s.index = id->index;
+  s.generation = id->generation;
+  s.bound = local.port != 0 || !local.address.is_unspecified();
+  own(udp_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
+  return {};
+}
+
+Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,
+                                        TimePoint now) {
+  if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
+  if (host_->udp(s.udp()) == nullptr) {
+    host::Endpoint any;
+    if (!remote.address.is_v4()) any.address = *wire::IpAddress::parse("::");
+    const auto opened = open_datagrams(fd, s, any, now);
+    if (!opened) return opened;
+  }
+  const auto connected = host_->udp_connect(s.udp(), remote);
+  if (!connected) return std::unexpected(errno_of_udp(connected.error()));
+  s.shut_read = s.shut_write = false;
+  return {};
+}
+
+Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
+                                           const std::optional<host::Endpoint>& to) {
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  if (!to && (entry == nullptr || !entry->endpoint.connected())) {
+    return std::unexpected(Errno::edestaddrreq);
+  }
+  if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
+  if (to && to->port == 0) return std::unexpected(Errno::einval);
+  if (entry == nullptr) {
+    host::Endpoint any;
+    if (!to->address.is_v4()) any.address = *wire::IpAddress::parse("::");
+    const auto opened = open_datagrams(fd, s, any, now);
+    if (!opened) return std::unexpected(opened.error());
+  }
+  if (s.shut_write) return std::unexpected(Errno::epipe);
+  std::vector<std::byte> all;
+  std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
+  if (parts.size() > 1) {
+    for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+    octets = all;
+  }
+  const auto sent = host_->udp_send_to(s.udp(), to, octets, now);
+  if (sent) return *sent;
+  if (sent.error() == udp::Error::would_block) s.no_room = true;
+  return std::unexpected(errno_of(sent.error()));
+}
+
+Result<Received> Sockets::recv_datagram(OpenSocket& s, PartsOut parts, int flags) {
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  if ((flags & kMsgOob) != 0) return std::unexpected(Errno::eopnotsupp);
+  if (entry == nullptr) return std::unexpected(Errno::eagain);
+  const udp::Error error = host_->udp_take_error(s.udp());
+  if (error != udp::Error::none) return std::unexpected(errno_of(error));
+  udp::Datagram datagram;
+  if (const udp::Datagram* front = entry->endpoint.front()) {
+    datagram = *front;
+  } else {
+    return std::unexpected(Errno::eagain);
+  }
+  if ((flags & kMsgPeek) == 0) (void)host_->udp_receive(s.udp());
+  const auto octets = datagram.payload.bytes();
+  std::size_t copied = 0;
+  for (const auto& part : parts) {
+    const std::size_t n = std::min(part.size(), octets.size() - copied);
+    std::copy_n(octets.begin() + static_cast<std::ptrdiff_t>(copied), n, part.begin());
+    copied += n;
+  }
+  const bool cut = copied < octets.size();
+  return Received{.octets = (flags & kMsgTrunc) != 0 ? octets.size() : copied,
+                  .flags = cut ? kMsgTrunc : 0,
+                  .from = datagram.from};
+}
+
+std::uint16_t Sockets::poll_datagrams(const OpenSocket& s) const {
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  unsigned bits = kPollOut;
+  if (s.shut_read && s.shut_write) bits |= kPollHup;
+  if (s.shut_read) bits |= kPollIn | kPollRdHup;
+  if (entry != nullptr && entry->endpoint.front() != nullptr) bits |= kPollIn;
+  if (entry != nullptr && entry->endpoint.error() != udp::Error::none) bits |= kPollErr;
+  if (entry != nullptr && entry->blocked) bits &= ~unsigned{kPollOut};
+  return static_cast<std::uint16_t>(bits);
+}
+
+/// Says so where it is not connected, and shuts it all the same, as Linux does.
+Result<void> Sockets::shut_datagrams(OpenSocket& s, int how) {
+  s.shut_read |= how != kShutWr;
+  s.shut_write |= how != kShutRd;
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  if (entry == nullptr || !entry->endpoint.connected()) return std::unexpected(Errno::enotconn);
+  return {};
+}
+
+}  // namespace lastack::socket

@@ -1,0 +1,142 @@
+// What poll() says, whom it wakes, and what a call that can't go on waits for.
+#include <algorithm>
+#include <utility>
+
+#include "socket/sockets.hpp"
+
+namespace lastack::socket {
+
+using Wake = OpenSocket::Wake;
+
+Result<std::uint16_t> Sockets::poll(Fd fd) const {
+  const OpenSocket* s = find(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind == OpenSocket::Kind::listening) {
+    return static_cast<std::uint16_t>(host_->waiting(s->listener()) > 0 ? kPollIn : 0);
+  }
+  if (s->kind == OpenSocket::Kind::datagram) return poll_datagrams(*s);
+  return poll_stream(*s);
+}
+
+/// Bit by bit what Linux's tcp_poll() says.
+std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
+  const tcp::State state = state_of(s);
+  const bool over = is_over(s);
+  const bool no_more_in = no_more_to_read(s);
+  const bool no_more_out = s.shut_write || (over && s.has_flow());
+  unsigned bits = 0;
+  if (over || (no_more_in && no_more_out)) bits |= kPollHup;
+  if (no_more_in) bits |= kPollIn | kPollRdHup;
+  if (state != tcp::State::syn_sent && state != tcp::State::syn_rcvd) {
+    const auto before_urgent = urgent_in(s);
+    const bool at_urgent = before_urgent == std::size_t{0} && !s.oob_inline;
+    const std::size_t enough = (s.choices ? s.choices->receive_low_at : 1U) + (at_urgent ? 1 : 0);
+    if (readable(s) >= enough) bits |= kPollIn;
+    // Not while more is queued than there is room: who is woken shall have something to do.
+    const std::size_t room = s.has_flow() ? room_to_send(s) : 1;
+    const host::ConnectionEntry* entry = s.has_flow() ? host_->find(s.flow()) : nullptr;
+    const std::size_t queued = entry != nullptr ? entry->out.size() : 0;
+    const bool writable = room > 0 && room >= queued / 2;
+    if (no_more_out || over || writable) bits |= kPollOut;
+    if (!no_more_out && !over && !writable) s.no_room = true;
+    if (before_urgent && readable(s) > *before_urgent && !s.oob_taken) bits |= kPollPri;
+  }
+  if (error_of(s)) bits |= kPollErr;
+  return static_cast<std::uint16_t>(bits);
+}
+
+Result<int> Sockets::ioctl(Fd fd, unsigned request) const {
+  const OpenSocket* s = find(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (request != kSiocInq && request != kSiocOutq) return std::unexpected(Errno::enotty);
+  if (s->kind == OpenSocket::Kind::listening) return std::unexpected(Errno::einval);
+  if (s->kind == OpenSocket::Kind::datagram) {
+    const host::UdpEntry* entry = host_->udp(s->udp());
+    const bool waits = entry != nullptr && entry->endpoint.front() != nullptr;
+    if (request != kSiocInq || !waits) return 0;
+    return static_cast<int>(entry->endpoint.front()->payload.size());
+  }
+  const tcp::Connection* c = connection(*s);
+  const tcp::State state = state_of(*s);
+  if (c == nullptr || state == tcp::State::syn_sent || state == tcp::State::syn_rcvd) return 0;
+  if (request == kSiocInq) {
+    const auto before = s->oob_inline ? std::nullopt : urgent_in(*s);
+    const std::size_t in = readable(*s);
+    return static_cast<int>(before && *before < in ? *before : in);
+  }
+  const auto& t = c->tcb();
+  return static_cast<int>(t.snd.end + (t.fin_queued ? 1 : 0) - t.snd.una);
+}
+
+Result<Wait> Sockets::waits_for(Fd fd, Call call, TimePoint now) const {
+  const OpenSocket* s = find(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  const bool in = call == Call::accept || call == Call::receive;
+  Duration most{0};
+  if (s->choices) most = in ? s->choices->receive_timeout : s->choices->send_timeout;
+  const unsigned bits = (in ? kPollIn | kPollRdHup : unsigned{kPollOut}) | kPollErr | kPollHup;
+  return Wait{.bits = static_cast<std::uint16_t>(bits),
+              .until = most == Duration(0) ? kNever : now + most};
+}
+
+// --- edges
+
+void Sockets::wake(std::uint32_t open, unsigned wakes) {
+  OpenSocket& s = open_[open];
+  s.woken = (s.woken | wakes) & 15U;
+  if (s.woken == 0 || s.queued) return;
+  s.queued = true;
+  woken_.push_back(open);
+}
+
+void Sockets::heard(const host::HostEvent& event) {
+  const auto owner = [this](const Owners& owners, std::uint32_t thing) -> OpenSocket* {
+    const std::uint32_t open = thing < owners.size() ? owners[thing] : kFree;
+    return open != kFree && open_[open].references > 0 ? &open_[open] : nullptr;
+  };
+  if (const OpenSocket* s = owner(listener_owners_, event.listener.index);
+      s != nullptr && s->kind == OpenSocket::Kind::listening && s->listener() == event.listener) {
+    wake(listener_owners_[event.listener.index], Wake::wake_in);
+  }
+  if (const OpenSocket* s = owner(udp_owners_, event.udp.index);
+      s != nullptr && s->kind == OpenSocket::Kind::datagram && s->udp() == event.udp) {
+    unsigned wakes = Wake::wake_in;
+    if (s->no_room) wakes |= Wake::wake_out;
+    s->no_room = false;
+    wake(udp_owners_[event.udp.index], wakes);
+  }
+  const OpenSocket* s = owner(flow_owners_, event.flow.index);
+  if (s == nullptr || !s->has_flow() || s->flow() != event.flow) return;
+  constexpr unsigned kState = tcp::kConnected | tcp::kPeerClosed | tcp::kClosed | tcp::kFailed;
+  unsigned wakes = 0;
+  if ((event.news.ready & tcp::kReadable) != 0) wakes |= Wake::wake_in;
+  if ((event.news.ready & tcp::kUrgent) != 0) wakes |= Wake::wake_urgent;
+  if ((event.news.ready & kState) != 0) wakes |= Wake::wake_all;
+  for (const tcp::Transition& t : event.news.transitions()) {
+    if (t.event == tcp::Event::acks_fin) wakes |= Wake::wake_all;  // who lingers is told
+  }
+  if (s->no_room && (poll_stream(*s) & kPollOut) != 0) {
+    s->no_room = false;
+    wakes |= Wake::wake_out;
+  }
+  wake(flow_owners_[event.flow.index], wakes);
+}
+
+std::optional<Wakeup> Sockets::next_wake() {
+  while (!woken_.empty()) {
+    const std::uint32_t open = woken_.pop_front();
+    OpenSocket& s = open_[open];
+    s.queued = false;
+    const std::uint8_t wakes = s.woken;
+    s.woken = 0;
+    if (s.references > 0 && wakes != 0) return Wakeup{open, wakes};
+  }
+  return std::nullopt;
+}
+
+Result<std::uint32_t> Sockets::open_of(Fd fd) const {
+  if (find(fd) == nullptr) return std::unexpected(Errno::ebadf);
+  return descriptors_[static_cast<std::size_t>(fd)];
+}
+
+}  // namespace lastack::socket

@@ -1,0 +1,256 @@
+// Octets out and in, of streams.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "socket/sockets.hpp"
+
+namespace lastack::socket {
+namespace {
+
+std::size_t size_of(PartsIn parts) {
+  std::size_t all = 0;
+  for (const auto& part : parts) all += part.size();
+  return all;
+}
+
+std::size_t size_of(PartsOut parts) {
+  std::size_t all = 0;
+  for (const auto& part : parts) all += part.size();
+  return all;
+}
+
+}  // namespace
+
+// --- errors
+
+/// What Linux keeps in sk_err: due to whoever asks first.
+std::optional<Errno> Sockets::error_of(const OpenSocket& s) const {
+  if (s.error != Errno::none) return s.error;
+  const tcp::Connection* c = connection(s);
+  if (c == nullptr || s.error_told || c->state() != tcp::State::closed) return std::nullopt;
+  switch (c->tcb().error) {
+    case tcp::Error::none:
+    case tcp::Error::aborted:
+    case tcp::Error::closing: return std::nullopt;
+    default: break;
+  }
+  return errno_of(c->tcb().error,
+                  host_->find(s.flow())->history.last(0).transition.from == tcp::State::close_wait);
+}
+
+std::optional<Errno> Sockets::tell_error(OpenSocket& s) {
+  const auto error = error_of(s);
+  if (std::exchange(s.error, Errno::none) == Errno::none && error) s.error_told = true;
+  return error;
+}
+
+Result<std::optional<Errno>> Sockets::take_error(Fd fd) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind != OpenSocket::Kind::datagram) return tell_error(*s);
+  const udp::Error error = host_->udp_take_error(s->udp());
+  if (error == udp::Error::none || error == udp::Error::not_open) return std::nullopt;
+  return errno_of(error);
+}
+
+// --- out
+
+/// Why nothing can be sent, now or ever.
+std::optional<Errno> Sockets::may_send(OpenSocket& s) {
+  if (const auto error = tell_error(s)) return error;
+  const tcp::State state = state_of(s);
+  if (state == tcp::State::syn_sent || state == tcp::State::syn_rcvd) return Errno::eagain;
+  const bool open = state == tcp::State::established || state == tcp::State::close_wait;
+  if (!open || s.shut_write) return Errno::epipe;
+  return std::nullopt;
+}
+
+/// Octets that a call takes now: TCP_NOTSENT_LOWAT bounds those that have not gone out yet.
+std::size_t Sockets::room_to_send(const OpenSocket& s) const {
+  const std::size_t room = host_->writable(s.flow());
+  const tcp::Connection* c = connection(s);
+  if (c == nullptr || c->settings().not_sent_low_at == UINT32_MAX) return room;
+  const auto& snd = c->tcb().snd;
+  const auto not_sent = static_cast<std::size_t>(snd.end - std::max<Offset>(snd.max, 0));
+  return not_sent < c->settings().not_sent_low_at ? room : 0;
+}
+
+Result<std::size_t> Sockets::send_stream(OpenSocket& s, PartsIn parts, TimePoint now, int flags) {
+  if (const auto error = may_send(s)) return std::unexpected(*error);
+  const std::size_t all = size_of(parts);
+  std::size_t sent = 0;
+  for (const auto& part : parts) {
+    if (part.empty() || room_to_send(s) == 0) continue;
+    const bool last = sent + part.size() == all;
+    const bool more = !last || (flags & kMsgMore) != 0;
+    const bool urgent = last && (flags & kMsgOob) != 0;
+    const auto n = host_->send(s.flow(), part, now, urgent, more);
+    if (!n) return std::unexpected(Errno::epipe);
+    sent += *n;
+    if (*n < part.size()) break;
+  }
+  if (sent < all) s.no_room = true;
+  if (sent == 0 && all > 0) return std::unexpected(Errno::eagain);
+  return sent;
+}
+
+Result<std::size_t> Sockets::sendmsg(Fd fd, PartsIn parts, TimePoint now, int flags,
+                                     const std::optional<host::Endpoint>& to) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (s->kind == OpenSocket::Kind::datagram) return send_datagram(fd, *s, parts, now, to);
+  return send_stream(*s, parts, now, flags);
+}
+
+Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets, TimePoint now,
+                                  int flags) {
+  return sendmsg(fd, PartsIn(&octets, 1), now, flags);
+}
+
+// --- in
+
+/// The peer's FIN has come behind all it sent: whatever ended the connection later, nothing is
+/// missing for the reader.
+bool Sockets::has_all(const OpenSocket& s) const {
+  const tcp::Connection* c = connection(s);
+  return c != nullptr && c->tcb().rcv.nxt > c->tcb().rcv.fin;
+}
+
+/// Whether the peer's stream has ended for the reader, buffered octets aside.
+bool Sockets::no_more_to_read(const OpenSocket& s) const {
+  const tcp::State state = state_of(s);
+  if (s.shut_read || tcp::traits(state).fin_received) return true;
+  return s.has_flow() && state == tcp::State::closed;
+}
+
+/// What a reader who got nothing is told. An error that came after the peer's FIN is the writer's.
+Result<std::size_t> Sockets::nothing_to_read(OpenSocket& s, bool asked_for_none) {
+  if (s.kind == OpenSocket::Kind::listening) return std::unexpected(Errno::enotconn);
+  if (asked_for_none && readable(s) > 0) return 0;
+  if (has_all(s)) return 0;
+  if (const auto error = tell_error(s)) return std::unexpected(*error);
+  if (no_more_to_read(s)) return 0;
+  return std::unexpected(s.has_flow() ? Errno::eagain : Errno::enotconn);
+}
+
+std::size_t Sockets::readable(const OpenSocket& s) const {
+  return s.has_flow() ? host_->readable(s.flow()) : 0;
+}
+
+/// How many octets lie before the urgent one (RFC 6093 §3.2 calls it the last of the urgent data);
+/// nothing where there is none, or it was passed.
+std::optional<std::size_t> Sockets::urgent_in(const OpenSocket& s) const {
+  const tcp::Connection* c = connection(s);
+  if (c == nullptr || !c->tcb().urgent) return std::nullopt;
+  const Offset at = c->tcb().urgent->receive - 1;
+  if (at < c->tcb().rcv.read) return std::nullopt;
+  return static_cast<std::size_t>(at - c->tcb().rcv.read);
+}
+
+/// The reader stands at the urgent octet, which is not read in its place.
+void Sockets::pass_urgent(OpenSocket& s, TimePoint now) {
+  std::array<std::byte, 1> octet{};
+  if (!s.oob_inline && urgent_in(s) == 0 && readable(s) > 0) {
+    host_->receive(s.flow(), octet, now);
+    s.oob_taken = false;
+  }
+}
+
+Result<Received> Sockets::recv_urgent(OpenSocket& s, PartsOut parts, int flags) {
+  const auto before = urgent_in(s);
+  if (s.kind == OpenSocket::Kind::listening || s.oob_inline || !before || s.oob_taken) {
+    return std::unexpected(Errno::einval);
+  }
+  if (readable(s) <= *before) {
+    if (no_more_to_read(s)) return Received{};
+    return std::unexpected(Errno::eagain);
+  }
+  std::vector<std::byte> all(*before + 1);
+  host_->peek(s.flow(), all);
+  Received got{.octets = 0, .flags = kMsgOob, .from = {}};
+  for (const auto& part : parts) {
+    if (part.empty()) continue;
+    part.front() = all.back();
+    got.octets = 1;
+    break;
+  }
+  if (got.octets == 0) got.flags |= kMsgTrunc;
+  if ((flags & kMsgPeek) == 0) s.oob_taken = true;
+  return got;
+}
+
+/// Up to `most` octets into the buffers; they stay where `flags` say so.
+std::size_t Sockets::take_stream(OpenSocket& s, PartsOut parts, std::size_t most, TimePoint now,
+                                 int flags) {
+  std::size_t taken = 0;
+  if ((flags & kMsgPeek) != 0) {
+    if (parts.size() == 1 && (flags & kMsgTrunc) == 0) {
+      return host_->peek(s.flow(), parts[0].first(std::min(parts[0].size(), most)));
+    }
+    std::vector<std::byte> all(std::min({size_of(parts), most, readable(s)}));
+    taken = host_->peek(s.flow(), all);
+    if ((flags & kMsgTrunc) != 0) return taken;
+    std::size_t at = 0;
+    for (const auto& part : parts) {
+      const auto n = std::min(part.size(), taken - at);
+      std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(at), n, part.begin());
+      at += n;
+    }
+    return taken;
+  }
+  for (const auto& part : parts) {
+    const std::size_t n = std::min(part.size(), most - taken);
+    if (n == 0) continue;
+    if ((flags & kMsgTrunc) != 0) {
+      std::vector<std::byte> thrown_away(n);
+      taken += host_->receive(s.flow(), thrown_away, now);
+    } else {
+      taken += host_->receive(s.flow(), part.first(n), now);
+    }
+  }
+  return taken;
+}
+
+/// A read ends at the urgent octet, and the next begins behind it.
+Result<Received> Sockets::recv_stream(OpenSocket& s, PartsOut parts, TimePoint now, int flags) {
+  if ((flags & kMsgOob) != 0) return recv_urgent(s, parts, flags);
+  std::size_t n = 0;
+  if (s.has_flow()) {
+    std::size_t most = SIZE_MAX;
+    if (const auto before = urgent_in(s)) {
+      if (*before == 0) pass_urgent(s, now);
+      if (*before > 0) most = *before;
+    }
+    n = take_stream(s, parts, most, now, flags);
+  }
+  if (n > 0) return Received{.octets = n, .flags = 0, .from = {}};
+  const auto none = nothing_to_read(s, size_of(parts) == 0);
+  if (!none) return std::unexpected(none.error());
+  return Received{};
+}
+
+Result<Received> Sockets::recvmsg(Fd fd, PartsOut parts, TimePoint now, int flags) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if ((flags & kMsgErrQueue) != 0) return std::unexpected(Errno::eagain);
+  if (s->kind == OpenSocket::Kind::datagram) return recv_datagram(*s, parts, flags);
+  return recv_stream(*s, parts, now, flags);
+}
+
+/// The usual call, and the quick one.
+Result<std::size_t> Sockets::recv(Fd fd, std::span<std::byte> into, TimePoint now, int flags) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  const tcp::Connection* c = flags == 0 ? connection(*s) : nullptr;
+  if (c != nullptr && !c->tcb().urgent) {
+    const std::size_t n = host_->receive(s->flow(), into, now);
+    if (n > 0) return n;
+    return nothing_to_read(*s, into.empty());
+  }
+  const auto got = recvmsg(fd, PartsOut(&into, 1), now, flags);
+  if (!got) return std::unexpected(got.error());
+  return got->octets;
+}
+
+}  // namespace lastack::socket

@@ -1,0 +1,98 @@
+// Calls that wait, in virtual time.
+#include "socket/blocking.hpp"
+
+#include <functional>
+
+#include "socket/fixture.hpp"
+
+namespace lastack::socket {
+namespace {
+
+class BlockingCalls : public SocketTest {
+ protected:
+  /// A world in which something happens at a time of its own.
+  Blocking blocking(std::size_t side, TimePoint at = kNever, std::function<void()> act = {}) {
+    return {world->sockets(side),
+            [this, at, act, done = false](TimePoint until) mutable {
+              if (!done && now() >= at) {
+                done = true;
+                act();
+                return now();
+              }
+              world->step(std::min(until, done ? until : at));
+              return now();
+            },
+            now()};
+  }
+  static std::array<std::int64_t, 2> seconds(std::int64_t n) { return {n, 0}; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Family, BlockingCalls, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "v6" : "v4"; });
+
+TEST_P(BlockingCalls, ConnectSaysHowItEnded) {
+  client = *a().socket();
+  EXPECT_TRUE(blocking(kA).connect(client, remote()));
+  const Fd other = *a().socket();
+  EXPECT_EQ(blocking(kA).connect(other, {world->address(kB), 81}).error(), Errno::econnrefused);
+}
+
+TEST_P(BlockingCalls, AShutdownEndsAnAcceptThatWaits) {
+  const TimePoint later = now() + 5s;
+  auto waits = blocking(kB, later, [this] { (void)b().shutdown(listener, kShutRd, now()); });
+  EXPECT_EQ(waits.accept(listener).error(), Errno::einval);
+  EXPECT_EQ(now(), later);
+}
+
+TEST_P(BlockingCalls, ATimeoutEndsWaiting) {
+  connect();
+  const auto time = seconds(3);
+  ASSERT_TRUE(
+      a().set_option(client, kSolSocket, kSoRcvTimeo, std::as_bytes(std::span(time)), now()));
+  const TimePoint begun = now();
+  EXPECT_EQ(blocking(kA).recv(client, ten_).error(), Errno::eagain);
+  EXPECT_EQ(now() - begun, 3s);
+  EXPECT_EQ(blocking(kA).recv(client, ten_, kMsgDontWait).error(), Errno::eagain);
+  EXPECT_EQ(now() - begun, 3s);
+}
+
+TEST_P(BlockingCalls, WaitAllWaitsForAllAndEndsWithTheStream) {
+  connect();
+  ASSERT_TRUE(b().send(server, octets(4), now()));
+  auto more = blocking(kA, now() + 1s, [this] { (void)b().send(server, octets(6, 4), now()); });
+  EXPECT_EQ(more.recv(client, ten_, kMsgWaitAll), 10U);
+  ASSERT_TRUE(b().send(server, octets(3), now()));
+  auto end = blocking(kA, now() + 1s, [this] { (void)b().shutdown(server, kShutWr, now()); });
+  EXPECT_EQ(end.recv(client, ten_, kMsgWaitAll), 3U);
+}
+
+TEST_P(BlockingCalls, ATimedLingerWaitsForTheAckAndNoLonger) {
+  connect();
+  const std::array<int, 2> linger{1, 5};
+  ASSERT_TRUE(
+      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+  ASSERT_TRUE(a().send(client, octets(100), now()));
+  const TimePoint begun = now();
+  EXPECT_TRUE(blocking(kA).close(client));
+  EXPECT_GE(now() - begun, 20ms);  // there and back
+  EXPECT_LT(now() - begun, 1s);
+  EXPECT_EQ(drain(kB, server), 100U);
+}
+
+TEST_P(BlockingCalls, ATimedLingerEndsWithoutAnAck) {
+  connect();
+  const std::array<int, 2> linger{1, 5};
+  ASSERT_TRUE(
+      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+  ASSERT_TRUE(a().send(client, octets(100), now()));
+  world->pause(true);
+  const TimePoint begun = now();
+  EXPECT_TRUE(blocking(kA).close(client));
+  EXPECT_EQ(now() - begun, 5s);
+  world->pause(false);
+  settle();
+  EXPECT_EQ(drain(kB, server), 100U);  // it goes on without anybody
+}
+
+}  // namespace
+}  // namespace lastack::socket

@@ -1,0 +1,170 @@
+// The table of options: what is set is what holds, and what there is not gets Linux's errno.
+#include "socket/options.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "socket/fixture.hpp"
+#include "socket/tcp_info.hpp"
+
+namespace lastack::socket {
+namespace {
+
+class Options : public SocketTest {
+ protected:
+  int get(Fd fd, int level, int name) {
+    return a().get_option(fd, level, name, now()).value_or(-1);
+  }
+  Errno set(Fd fd, int level, int name, int value) {
+    const auto done = a().set_option(fd, level, name, value, now());
+    return done ? Errno::none : done.error();
+  }
+  Fd stream() { return *a().socket(GetParam() ? kAfInet6 : kAfInet, kSockStream); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Family, Options, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "v6" : "v4"; });
+
+TEST_P(Options, NoneStandsTwiceInTheTable) {
+  const auto all = options();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = i + 1; j < all.size(); ++j) {
+      EXPECT_FALSE(all[i].level == all[j].level && all[i].number == all[j].number) << all[i].name;
+    }
+  }
+}
+
+TEST_P(Options, NumbersAreReadAsTheyWereSetAndBoundedByTheirRange) {
+  const Fd fd = stream();
+  for (const Option& o : options()) {
+    if (o.type != Option::Type::number || o.set == nullptr || o.least < 1) continue;
+    SCOPED_TRACE(std::string(o.name));
+    EXPECT_EQ(set(fd, o.level, o.number, static_cast<int>(o.least)), Errno::none);
+    EXPECT_EQ(get(fd, o.level, o.number), o.least);
+    EXPECT_EQ(set(fd, o.level, o.number, static_cast<int>(o.most)), Errno::none);
+    EXPECT_EQ(get(fd, o.level, o.number), o.most);
+    EXPECT_EQ(set(fd, o.level, o.number, static_cast<int>(o.least) - 1), Errno::einval);
+    EXPECT_EQ(set(fd, o.level, o.number, static_cast<int>(o.most) + 1), Errno::einval);
+    EXPECT_EQ(get(fd, o.level, o.number), o.most);
+  }
+}
+
+TEST_P(Options, WhatThereIsNotGetsLinuxsErrno) {
+  const Fd fd = stream();
+  EXPECT_EQ(set(fd, kSolTcp, 999, 1), Errno::enoprotoopt);
+  EXPECT_EQ(set(fd, kSolSocket, 999, 1), Errno::enoprotoopt);
+  EXPECT_EQ(set(fd, 999, 1, 1), Errno::enoprotoopt);
+  EXPECT_EQ(set(fd, kSolSocket, kSoType, 1), Errno::enoprotoopt);
+  const Fd datagrams = *a().socket(kAfInet, kSockDgram);
+  EXPECT_EQ(set(datagrams, kSolTcp, kTcpNoDelay, 1), Errno::enoprotoopt);
+  EXPECT_EQ(set(99, kSolTcp, kTcpNoDelay, 1), Errno::ebadf);
+  const std::array<std::byte, 2> little{};
+  EXPECT_EQ(a().set_option(fd, kSolTcp, kTcpNoDelay, little, now()).error(), Errno::einval);
+}
+
+TEST_P(Options, TimesAndLinger) {
+  const Fd fd = stream();
+  std::array<std::int64_t, 2> time{3, 500'000};
+  ASSERT_TRUE(a().set_option(fd, kSolSocket, kSoRcvTimeo, std::as_bytes(std::span(time)), now()));
+  EXPECT_EQ(a().waits_for(fd, Call::receive, now())->until, now() + 3500ms);
+  EXPECT_EQ(a().waits_for(fd, Call::send, now())->until, kNever);
+  time[1] = 1'000'000;
+  EXPECT_EQ(
+      a().set_option(fd, kSolSocket, kSoSndTimeo, std::as_bytes(std::span(time)), now()).error(),
+      Errno::edom);
+  std::array<int, 2> linger{1, 7};
+  ASSERT_TRUE(a().set_option(fd, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+  linger = {};
+  ASSERT_TRUE(
+      a().get_option(fd, kSolSocket, kSoLinger, std::as_writable_bytes(std::span(linger)), now()));
+  EXPECT_EQ(linger, (std::array<int, 2>{1, 7}));
+}
+
+TEST_P(Options, OneController) {
+  const Fd fd = stream();
+  const auto choose = [&](std::string_view name) {
+    return a().set_option(fd, kSolTcp, kTcpCongestion, std::as_bytes(std::span(name)), now());
+  };
+  EXPECT_TRUE(choose("reno"));
+  EXPECT_EQ(choose("nobody").error(), Errno::enoent);
+  std::array<char, 16> name{};
+  ASSERT_EQ(
+      a().get_option(fd, kSolTcp, kTcpCongestion, std::as_writable_bytes(std::span(name)), now()),
+      name.size());
+  EXPECT_STREQ(name.data(), "reno");
+}
+
+TEST_P(Options, BuffersAreDoubledAndHoldTheWindow) {
+  const Fd fd = stream();
+  EXPECT_EQ(set(fd, kSolSocket, kSoRcvBuf, 10'000), Errno::none);
+  EXPECT_EQ(get(fd, kSolSocket, kSoRcvBuf), 20'000);
+  EXPECT_EQ(set(fd, kSolSocket, kSoRcvBuf, 1), Errno::none);
+  EXPECT_EQ(get(fd, kSolSocket, kSoRcvBuf), 2304);
+  EXPECT_EQ(set(fd, kSolSocket, kSoSndBuf, 1'000'000'000), Errno::none);
+  EXPECT_EQ(get(fd, kSolSocket, kSoSndBuf), 425'984);
+}
+
+TEST_P(Options, HopLimitAndMaximumSegmentAreThoseOfThePackets) {
+  client = stream();
+  ASSERT_EQ(set(client, GetParam() ? kSolIpv6 : kSolIp, GetParam() ? kIpv6UnicastHops : kIpTtl, 3),
+            Errno::none);
+  ASSERT_EQ(set(client, kSolTcp, kTcpMaxSeg, 500), Errno::none);
+  std::size_t longest = 0;
+  int others = 0;
+  world->on_sent = [&](const sim::Flight& flight) {
+    if (flight.from != kA) return;
+    const auto ip = wire::parse_ip(flight.packet.bytes());
+    others += ip->header.hop_limit == 3 ? 0 : 1;
+    longest = std::max(longest, wire::parse_tcp(ip->payload)->payload.size());
+  };
+  ASSERT_EQ(a().connect(client, remote(), now()).error(), Errno::einprogress);
+  settle();
+  ASSERT_TRUE(a().send(client, octets(5000), now()));
+  settle();
+  EXPECT_EQ(others, 0);
+  EXPECT_GT(longest, 400U);
+  EXPECT_LE(longest, 500U);
+}
+
+TEST_P(Options, CorkAndMoreHoldWhatIsNotFull) {
+  connect();
+  const int before = sent[kA].all;
+  ASSERT_TRUE(a().send(client, octets(10), now(), kMsgMore));
+  world->run(100ms);
+  EXPECT_EQ(sent[kA].all, before);
+  ASSERT_TRUE(a().send(client, octets(10, 10), now()));
+  settle();
+  EXPECT_EQ(drain(kB, server), 20U);
+  ASSERT_EQ(set(client, kSolTcp, kTcpCork, 1), Errno::none);
+  const int corked = sent[kA].all;
+  ASSERT_TRUE(a().send(client, octets(10, 20), now()));
+  world->run(100ms);
+  EXPECT_EQ(sent[kA].all, corked);
+  ASSERT_EQ(set(client, kSolTcp, kTcpCork, 0), Errno::none);
+  settle();
+  EXPECT_EQ(drain(kB, server, 20), 10U);
+}
+
+TEST_P(Options, TcpInfoIsOfTheConnection) {
+  connect();
+  ASSERT_TRUE(a().send(client, octets(1000), now()));
+  world->flush();
+  TcpInfo info;
+  ASSERT_EQ(
+      a().get_option(client, kSolTcp, kTcpInfo, std::as_writable_bytes(std::span(&info, 1)), now()),
+      sizeof(info));
+  EXPECT_EQ(info.state, 1);
+  EXPECT_EQ(info.unacked, 1U);
+  EXPECT_EQ(info.rtt, 20'000U);
+  EXPECT_EQ(a().ioctl(client, kSiocOutq), 1000);
+  settle();
+  (void)a().get_option(client, kSolTcp, kTcpInfo, std::as_writable_bytes(std::span(&info, 1)),
+                       now());
+  EXPECT_EQ(info.unacked, 0U);
+  EXPECT_EQ(info.bytes_acked, 1000U);
+  EXPECT_EQ(b().ioctl(server, kSiocInq), 1000);
+}
+
+}  // namespace
+}  // namespace lastack::socket

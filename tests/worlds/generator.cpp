@@ -1,0 +1,184 @@
+#include "worlds/generator.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/random.hpp"
+
+namespace lastack::worlds {
+namespace {
+
+constexpr int kDontKnow = -1;
+
+/// Draws steps; it knows what is in its slots only so far that most calls are to the point.
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed) : random_(seed) {}
+
+  Script make() {
+    if (below(10) < 8) open_connection();
+    const int steps = 15 + below(40);
+    for (int i = 0; i < steps; ++i) script_.push_back(next());
+    return std::move(script_);
+  }
+
+ private:
+  enum class Kind : std::uint8_t { none, fresh, listener, connection, datagrams };
+
+  int below(int n) { return static_cast<int>(random_.below(static_cast<std::uint32_t>(n))); }
+  template <std::size_t N>
+  int one_of(const std::array<int, N>& choices) {
+    return choices[static_cast<std::size_t>(below(static_cast<int>(N)))];
+  }
+  Kind& kind(int slot) { return kinds_[static_cast<std::size_t>(slot)]; }
+  int& side(int slot) { return sides_[static_cast<std::size_t>(slot)]; }
+
+  /// A slot of such a kind, mostly; kDontKnow where there is none.
+  int pick(Kind wanted) {
+    std::vector<int> good;
+    for (int i = 0; i < kSlots; ++i) {
+      if (kind(i) == wanted) good.push_back(i);
+    }
+    if (good.empty()) return kDontKnow;
+    return good[static_cast<std::size_t>(below(static_cast<int>(good.size())))];
+  }
+  int pick_any() {
+    const int slot =
+        pick(below(4) == 0 ? Kind::listener : (below(4) == 0 ? Kind::fresh : Kind::connection));
+    return slot == kDontKnow ? below(kSlots) : slot;
+  }
+  int free_slot() {
+    const int slot = pick(Kind::none);
+    return slot == kDontKnow ? below(kSlots) : slot;
+  }
+
+  void open_connection() {
+    const int listener = free_slot();
+    const int at = below(2);
+    script_.push_back({.op = Op::stream, .side = at, .slot = listener});
+    kind(listener) = Kind::listener;
+    side(listener) = at;
+    script_.push_back({.op = Op::bind, .slot = listener, .a = 1, .b = below(2)});
+    script_.push_back({.op = Op::listen, .slot = listener, .a = below(4)});
+    const int client = free_slot();
+    script_.push_back({.op = Op::stream, .side = 1 - at, .slot = client});
+    kind(client) = Kind::connection;
+    side(client) = 1 - at;
+    script_.push_back({.op = Op::connect, .slot = client, .a = 1});
+    if (below(5) > 0) script_.push_back({.op = Op::connect, .slot = client, .a = 1});
+    const int server = free_slot();
+    script_.push_back({.op = Op::accept, .slot = listener, .to = server});
+    kind(server) = Kind::connection;
+    side(server) = at;
+  }
+
+  Step next();
+  Step opening(int what);
+  Step option();
+
+  Random random_;
+  Script script_;
+  std::array<Kind, kSlots> kinds_{};
+  std::array<int, kSlots> sides_{};
+};
+
+Step Generator::opening(int what) {
+  const int slot = pick_any();
+  switch (what) {
+    case 0: {
+      const int made = free_slot();
+      kind(made) = Kind::fresh;
+      side(made) = below(2);
+      return {.op = Op::stream, .side = side(made), .slot = made};
+    }
+    case 1: {
+      const int to = free_slot();
+      kind(to) = kind(slot);
+      side(to) = side(slot);
+      return {.op = Op::dup, .slot = slot, .to = to};
+    }
+    case 2: {  // after a connection a bind() that fails leaves strange names behind in the kernel
+      const int fresh = pick(Kind::fresh);
+      if (fresh == kDontKnow) return opening(0);
+      return {.op = Op::bind, .slot = fresh, .a = 1 + below(kPlaces - 1), .b = below(2)};
+    }
+    case 3:
+      if (kind(slot) == Kind::fresh) kind(slot) = Kind::listener;
+      return {.op = Op::listen, .slot = slot, .a = below(4)};
+    case 4:
+      if (kind(slot) == Kind::fresh) kind(slot) = Kind::connection;
+      return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1)};
+    default: {
+      const int listener = pick(Kind::listener);
+      const int from = listener == kDontKnow ? slot : listener;
+      const int to = free_slot();
+      kind(to) = Kind::connection;
+      side(to) = side(from);
+      return {.op = Op::accept, .slot = from, .to = to};
+    }
+  }
+}
+
+Step Generator::option() {
+  const int slot = pick_any();
+  const int which = below(static_cast<int>(kOptionChoices.size()));
+  if (below(2) == 0) return {.op = Op::get, .slot = slot, .a = which};
+  return {
+      .op = Op::set, .slot = slot, .a = which, .b = one_of(std::array{0, 1, 1, 5, 60, -1, 300})};
+}
+
+Step Generator::next() {
+  const int slot = pick_any();
+  switch (below(24)) {
+    case 0: return opening(0);
+    case 1: return opening(1);
+    case 2: return opening(2);
+    case 3: return opening(3);
+    case 4:
+    case 5: return opening(4);
+    case 6:
+    case 7: return opening(5);
+    case 8:
+    case 9:
+    case 10: return {.op = Op::send, .slot = slot, .a = one_of(std::array{0, 1, 5, 100, 3000})};
+    case 11:
+    case 12:
+    case 13:
+      return {.op = Op::recv,
+              .slot = slot,
+              .a = one_of(std::array{0, 1, 10, 5000}),
+              .b = one_of(std::array{0, 0, 0, 0x2, 0x20, 0x100})};
+    case 14:
+    case 15:
+    case 16: return {.op = Op::shutdown, .slot = slot, .a = below(30) == 0 ? 3 : below(3)};
+    case 17:
+    case 18: kind(slot) = Kind::none; return {.op = Op::close, .slot = slot};
+    case 19: return {.op = Op::error, .slot = slot};
+    case 20: return {.op = Op::names, .slot = slot};
+    case 21: return option();
+    case 22: return {.op = Op::hold};
+    default: return {.op = Op::release};
+  }
+}
+
+}  // namespace
+
+Script random_script(std::uint64_t seed) { return Generator(seed).make(); }
+
+Script shrunk(Script script, const std::function<bool(const Script&)>& differs) {
+  for (std::size_t size = script.size() / 2; size > 0; size /= 2) {
+    for (std::size_t at = 0; at + size <= script.size();) {
+      Script shorter = script;
+      const auto begin = shorter.begin() + static_cast<std::ptrdiff_t>(at);
+      shorter.erase(begin, begin + static_cast<std::ptrdiff_t>(size));
+      if (differs(shorter)) {
+        script = std::move(shorter);
+      } else {
+        at += size;
+      }
+    }
+  }
+  return script;
+}
+
+}  // namespace lastack::worlds

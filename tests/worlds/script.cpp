@@ -1,0 +1,291 @@
+#include "worlds/script.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace lastack::worlds {
+namespace {
+
+constexpr std::array kStateNames{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_RCVD",
+                                 "FIN_WAIT_1", "FIN_WAIT_2",  "TIME_WAIT", "CLOSED",
+                                 "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
+
+constexpr int kClosed = 7;  // Linux's number
+
+std::string state_name(int state) {
+  return state >= 0 && state < static_cast<int>(kStateNames.size())
+             ? kStateNames[static_cast<std::size_t>(state)]
+             : std::to_string(state);
+}
+
+std::string answer(int result) {
+  return result >= 0 ? std::to_string(result) : std::string(strerrorname_np(-result));
+}
+
+std::string poll_text(int bits) {
+  constexpr std::array<std::pair<int, const char*>, 6> kBits{
+      {{1, "IN"}, {2, "PRI"}, {4, "OUT"}, {8, "ERR"}, {16, "HUP"}, {0x2000, "RDHUP"}}};
+  std::string text;
+  for (const auto& [bit, word] : kBits) {
+    if ((bits & bit) != 0) text += (text.empty() ? "" : "|") + std::string(word);
+  }
+  return text.empty() ? "-" : text;
+}
+
+class Runner {
+ public:
+  Runner(World& world, std::uint16_t ports) : world_(world), ports_(ports) { world_.begin(ports); }
+  ~Runner() {
+    for (Slot& slot : slots_) {
+      if (slot.fd >= 0) world_.close(slot.side, slot.fd);
+    }
+    world_.hold(false);
+    world_.settle();
+  }
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  std::string step(const Step& step) {
+    std::string text = to_string(step) + " = " + act(step);
+    world_.settle();
+    return text + snapshot();
+  }
+
+ private:
+  struct Slot {
+    int side = 0;
+    int fd = -1;
+    bool stream = true;
+  };
+  struct Connection {
+    int side;
+    End local, remote;
+    friend bool operator==(const Connection&, const Connection&) = default;
+  };
+
+  [[nodiscard]] End place(int side, int n) const {
+    return {World::address(side),
+            static_cast<std::uint16_t>(n == 0 ? 0 : ports_ + static_cast<unsigned>(n))};
+  }
+  /// A port that the world chose is "any": it differs from run to run.
+  [[nodiscard]] std::string end_text(const End& end) const {
+    std::string host = end.address == 0                   ? "*"
+                       : end.address == World::address(0) ? "A"
+                       : end.address == World::address(1) ? "B"
+                                                          : "?";
+    if (end.port == 0) return host + ":0";
+    const int n = end.port - ports_;
+    return host + (n > 0 && n < kPlaces ? ":" + std::to_string(n) : ":any");
+  }
+  std::string put(int slot, int side, int result, bool stream) {
+    if (result < 0) return answer(result);
+    Slot& s = slots_[static_cast<std::size_t>(slot)];
+    if (s.fd >= 0) world_.close(s.side, s.fd);
+    s = {side, result, stream};
+    return "ok";
+  }
+  std::vector<std::byte> octets(int n) {
+    std::vector<std::byte> out(static_cast<std::size_t>(std::max(n, 0)));
+    for (std::byte& b : out) b = static_cast<std::byte>((counter_++ * 2654435761U) >> 24U);
+    return out;
+  }
+  static std::string hash(const std::vector<std::byte>& octets, int n) {
+    std::uint32_t h = 2166136261U;
+    for (int i = 0; i < n && i < static_cast<int>(octets.size()); ++i) {
+      h = (h ^ std::to_integer<std::uint32_t>(octets[static_cast<std::size_t>(i)])) * 16777619U;
+    }
+    return n > 0 ? " #" + std::to_string(h % 100000) : "";
+  }
+  std::string act(const Step& step);
+  std::string act_on(const Step& step, Slot& s);
+  std::string connect(const Step& step, const Slot& s);
+  std::string names(const Slot& s);
+  std::string receive(const Slot& s, int most, int flags);
+  std::string fill(const Slot& s);
+  std::string drain(const Slot& s);
+  std::string set(const Step& step, const Slot& s);
+  std::string snapshot();
+
+  World& world_;
+  std::uint16_t ports_;
+  std::array<Slot, kSlots> slots_;
+  std::vector<Connection> connections_;
+  std::uint32_t counter_ = 1;
+};
+
+std::string Runner::act(const Step& step) {
+  switch (step.op) {
+    case Op::stream: return put(step.slot, step.side, world_.open(step.side, true), true);
+    case Op::datagrams: return put(step.slot, step.side, world_.open(step.side, false), false);
+    case Op::hold:
+    case Op::release: world_.hold(step.op == Op::hold); return "ok";
+    default: break;
+  }
+  Slot& s = slots_[static_cast<std::size_t>(step.slot)];
+  return s.fd < 0 ? "(none)" : act_on(step, s);
+}
+
+std::string Runner::act_on(const Step& step, Slot& s) {
+  switch (step.op) {
+    case Op::dup: {
+      const Slot from = s;
+      return put(step.to, from.side, world_.dup(from.side, from.fd), from.stream);
+    }
+    case Op::accept: {
+      const Slot from = s;
+      const int made = world_.accept(from.side, from.fd);
+      return put(step.to, from.side, made, true);
+    }
+    case Op::bind: {
+      End at = place(s.side, step.a);
+      if (step.b == 1) at.address = 0;
+      return answer(world_.bind(s.side, s.fd, at));
+    }
+    case Op::listen: return answer(world_.listen(s.side, s.fd, step.a));
+    case Op::connect: return connect(step, s);
+    case Op::disconnect: return answer(world_.connect(s.side, s.fd, {}));
+    case Op::send: return answer(world_.send(s.side, s.fd, octets(step.a), step.b, {}));
+    case Op::send_to:
+      return answer(world_.send(s.side, s.fd, octets(step.a), 0, place(1 - s.side, step.b)));
+    case Op::recv: return receive(s, step.a, step.b);
+    case Op::shutdown: return answer(world_.shutdown(s.side, s.fd, step.a));
+    case Op::close: return answer(world_.close(s.side, std::exchange(s.fd, -1)));
+    case Op::error: {
+      const int error = world_.get(s.side, s.fd, 1, 4);
+      return error > 0 ? std::string(strerrorname_np(error)) : answer(error);
+    }
+    case Op::names: return names(s);
+    case Op::set: return set(step, s);
+    case Op::get: {
+      const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
+      return answer(world_.get(s.side, s.fd, o.level, o.number));
+    }
+    case Op::fill: return fill(s);
+    case Op::drain: return drain(s);
+    default: return "?";
+  }
+}
+
+std::string Runner::connect(const Step& step, const Slot& s) {
+  const End to = place(1 - s.side, step.a);
+  const int result = world_.connect(s.side, s.fd, to);
+  End mine;
+  if (s.stream && result == -EINPROGRESS && world_.name(s.side, s.fd, false, mine) == 0) {
+    const Connection made{s.side, mine, to};
+    if (std::ranges::find(connections_, made) == connections_.end()) connections_.push_back(made);
+  }
+  return answer(result);
+}
+
+std::string Runner::names(const Slot& s) {
+  std::string text;
+  for (const bool peer : {false, true}) {
+    End end;
+    const int result = world_.name(s.side, s.fd, peer, end);
+    text += (peer ? ", " : "") + (result == 0 ? end_text(end) : answer(result));
+  }
+  return text;
+}
+
+std::string Runner::receive(const Slot& s, int most, int flags) {
+  std::vector<std::byte> into(static_cast<std::size_t>(most));
+  const int n = world_.recv(s.side, s.fd, into, flags);
+  return answer(n) + ((flags & 0x20) == 0 ? hash(into, n) : "");
+}
+
+/// How much fits is each world's own; that it comes to an end, and what is said then, is not.
+std::string Runner::fill(const Slot& s) {
+  constexpr int kChunk = 20000;
+  constexpr int kMost = 4000;
+  for (int i = 0; i < kMost; ++i) {
+    const int n = world_.send(s.side, s.fd, std::vector<std::byte>(kChunk, std::byte{7}), 0, {});
+    if (n < 0) return answer(n);
+    world_.settle();
+  }
+  return "never full";
+}
+
+std::string Runner::drain(const Slot& s) {
+  std::vector<std::byte> into(65536);
+  for (;;) {
+    const int n = world_.recv(s.side, s.fd, into, 0);
+    if (n <= 0) return answer(n);
+    world_.settle();
+  }
+}
+
+std::string Runner::set(const Step& step, const Slot& s) {
+  const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
+  std::vector<std::byte> value(sizeof(int));
+  std::memcpy(value.data(), &step.b, sizeof(int));
+  if (std::strcmp(o.name, "SO_LINGER") == 0) {
+    const std::array<int, 2> linger{step.b != 0 ? 1 : 0, 0};
+    value.resize(sizeof(linger));
+    std::memcpy(value.data(), linger.data(), sizeof(linger));
+  }
+  return answer(world_.set(s.side, s.fd, o.level, o.number, value));
+}
+
+std::string Runner::snapshot() {
+  std::string text;
+  for (int i = 0; i < kSlots; ++i) {
+    const Slot& s = slots_[static_cast<std::size_t>(i)];
+    if (s.fd < 0) continue;
+    text += "; " + std::string(s.side == 0 ? "A" : "B") + std::to_string(i) + " ";
+    const int state = s.stream ? world_.state(s.side, s.fd) : kClosed;
+    if (s.stream) text += state_name(state) + " ";
+    text += poll_text(world_.poll(s.side, s.fd));
+    if (const int edges = world_.edges(s.side, s.fd); edges != 0) {
+      text += " edge " + poll_text(edges);
+    }
+    const int in = world_.ioctl(s.side, s.fd, 0x541b);
+    text += " in " + answer(std::min(in, 20000));
+    // Of a connection that is over the kernel counts what its sequence numbers happen to be.
+    const int out = state != kClosed ? world_.ioctl(s.side, s.fd, 0x5411) : 0;
+    if (state != kClosed) text += " out " + (out > 9000 ? std::string("many") : answer(out));
+  }
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    const auto& [side, local, remote] = connections_[i];
+    text += "; #" + std::to_string(i) + " " + state_name(world_.state_of(side, local, remote)) +
+            "/" + state_name(world_.state_of(1 - side, remote, local));
+  }
+  return text;
+}
+
+constexpr std::array kOpNames{"stream",     "datagrams", "dup",    "bind",    "listen", "connect",
+                              "disconnect", "accept",    "send",   "send_to", "recv",   "shutdown",
+                              "close",      "error",     "names",  "set",     "get",    "fill",
+                              "drain",      "hold",      "release"};
+
+}  // namespace
+
+std::string to_string(const Step& step) {
+  std::string text = kOpNames[static_cast<std::size_t>(step.op)];
+  if (step.op == Op::hold || step.op == Op::release) return text;
+  if (step.op == Op::stream || step.op == Op::datagrams) {
+    return text + (step.side == 0 ? " A" : " B") + std::to_string(step.slot);
+  }
+  text += " " + std::to_string(step.slot);
+  if (step.op == Op::dup || step.op == Op::accept) text += " to " + std::to_string(step.to);
+  if (step.op == Op::set || step.op == Op::get) {
+    text += " " + std::string(kOptionChoices[static_cast<std::size_t>(step.a)].name);
+    if (step.op == Op::set) text += " " + std::to_string(step.b);
+    return text;
+  }
+  const bool one = step.op == Op::listen || step.op == Op::connect || step.op == Op::shutdown;
+  const bool two =
+      step.op == Op::send || step.op == Op::recv || step.op == Op::bind || step.op == Op::send_to;
+  if (one || two) text += " " + std::to_string(step.a);
+  if (two) text += " " + std::to_string(step.b);
+  return text;
+}
+
+std::vector<std::string> run(World& world, const Script& script, std::uint16_t ports) {
+  std::vector<std::string> lines;
+  Runner runner(world, ports);
+  for (const Step& step : script) lines.push_back(runner.step(step));
+  return lines;
+}
+
+}  // namespace lastack::worlds
