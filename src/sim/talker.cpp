@@ -34,9 +34,16 @@ Talker::Talker(World& world, std::size_t side, Conversation& conversation, host:
 
 void Talker::begin_to_listen(TimePoint now) {
   listener_ = *sockets_->socket();
+  (void)sockets_->set_reuse_address(listener_, true);
+  keep_urgent_inline(listener_, now);
   if (!sockets_->bind(listener_, own_) || !sockets_->listen(listener_, kBacklog, now)) {
     complain("can't listen");
   }
+}
+
+/// Each octet is compared with what was sent, urgent ones too (RFC 6093 §4).
+void Talker::keep_urgent_inline(socket::Fd fd, TimePoint now) {
+  (void)sockets_->set_option(fd, socket::kSolSocket, socket::kSoOobInline, 1, now);
 }
 
 /// A conversation that waits for another looks once a second. It listens first, then opens.
@@ -115,12 +122,13 @@ void Talker::begin_to_open(TimePoint now) {
   (void)sockets_->set_no_delay(fd_, plan_->no_delay, now);
   (void)sockets_->set_keepalive(fd_, plan_->keepalive, now);
   (void)sockets_->set_reuse_address(fd_, true);  // its last connection may stand in TIME_WAIT
+  keep_urgent_inline(fd_, now);
   if (own_.port != 0 && !sockets_->bind(fd_, own_)) complain("can't bind");
   const auto answer = sockets_->connect(fd_, peer_, now);
   conversation_->progress = now;
   if (answer.error() == socket::Errno::einprogress) return;
   // What came before with these ports is in TIME_WAIT here, or dies alone: they are not free yet.
-  busy_port_ = conversation_->before != nullptr && answer.error() == socket::Errno::eaddrinuse;
+  busy_port_ = conversation_->before != nullptr && answer.error() == socket::Errno::eaddrnotavail;
   if (busy_port_) return (void)sockets_->close(std::exchange(fd_, -1), now);
   complain("connect said " + std::string(to_string(answer.error())));
   conversation_->violent = true;

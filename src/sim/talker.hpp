@@ -52,6 +52,7 @@ class Talker final : public Program {
  private:
   [[nodiscard]] bool opens() const;
   [[nodiscard]] bool has_begun(TimePoint now);
+  void keep_urgent_inline(socket::Fd fd, TimePoint now);
   void begin_to_listen(TimePoint now);
   [[nodiscard]] bool moment_has_come(TimePoint now) const;
   void open(TimePoint now);

@@ -55,7 +55,9 @@ TEST(Protocol, AListIsSaidRowByRow) {
     const auto json = read_line(std::string_view(line).substr(0, line.size() - 1));
     ASSERT_TRUE(json && json->is_array());
     ASSERT_EQ(json->size(), static_cast<std::size_t>(rows));
-    if (rows > 0) EXPECT_EQ(json->back()["number"], rows - 1);
+    if (rows > 0) {
+      EXPECT_EQ(json->back()["number"], rows - 1);
+    }
   }
 }
 

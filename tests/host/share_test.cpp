@@ -11,12 +11,12 @@
 namespace lastack::host {
 namespace {
 
-constexpr HashKey kKey{3, 7};
+constexpr HashKey kShareKey{3, 7};
 
 Config share_of(std::uint32_t index) {
   Config config;
   config.addresses = {{wire::IpAddress::v4(10, 0, 0, 1), 8}};
-  config.share = {.index = index, .of = 2, .key = kKey};
+  config.share = {.index = index, .of = 2, .key = kShareKey};
   return config;
 }
 
@@ -46,7 +46,7 @@ class Sharing : public Alone {
   Endpoint peer_of(std::uint32_t index) {
     for (std::uint16_t port = 1024;; ++port) {
       const Flow flow{{kUs, 80}, {kThem, port}};
-      if (hash_of(flow, kKey) >> 31U == index) return flow.remote;
+      if (hash_of(flow, kShareKey) >> 31U == index) return flow.remote;
     }
   }
 
@@ -105,7 +105,7 @@ TEST_F(Sharing, OnlyTheOwnerResetsWhatNobodyKnows) {
 TEST_F(Sharing, ConnectionsOfItsOwnAreOfFlowsOfItsOwn) {
   for (int i = 0; i < 50; ++i) {
     const FlowId id = other.connect({}, {kThem, 443}, {}, now).value();
-    EXPECT_EQ(hash_of(other.find(id)->flow, kKey) >> 31U, 1U);
+    EXPECT_EQ(hash_of(other.find(id)->flow, kShareKey) >> 31U, 1U);
   }
   const Endpoint theirs = peer_of(0);
   const auto refused = other.connect(Endpoint{kUs, 80}, theirs, {}, now);

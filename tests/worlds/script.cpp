@@ -11,7 +11,7 @@ constexpr std::array kStateNames{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_
                                  "FIN_WAIT_1", "FIN_WAIT_2",  "TIME_WAIT", "CLOSED",
                                  "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
 
-constexpr int kClosed = 7;  // Linux's number
+constexpr int kTcpClosed = 7;  // Linux's number
 
 std::string state_name(int state) {
   return state >= 0 && state < static_cast<int>(kStateNames.size())
@@ -233,7 +233,7 @@ std::string Runner::snapshot() {
     const Slot& s = slots_[static_cast<std::size_t>(i)];
     if (s.fd < 0) continue;
     text += "; " + std::string(s.side == 0 ? "A" : "B") + std::to_string(i) + " ";
-    const int state = s.stream ? world_.state(s.side, s.fd) : kClosed;
+    const int state = s.stream ? world_.state(s.side, s.fd) : kTcpClosed;
     if (s.stream) text += state_name(state) + " ";
     text += poll_text(world_.poll(s.side, s.fd));
     if (const int edges = world_.edges(s.side, s.fd); edges != 0) {
@@ -242,8 +242,8 @@ std::string Runner::snapshot() {
     const int in = world_.ioctl(s.side, s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
     // Of a connection that is over the kernel counts what its sequence numbers happen to be.
-    const int out = state != kClosed ? world_.ioctl(s.side, s.fd, 0x5411) : 0;
-    if (state != kClosed) text += " out " + (out > 9000 ? std::string("many") : answer(out));
+    const int out = state != kTcpClosed ? world_.ioctl(s.side, s.fd, 0x5411) : 0;
+    if (state != kTcpClosed) text += " out " + (out > 9000 ? std::string("many") : answer(out));
   }
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     const auto& [side, local, remote] = connections_[i];
