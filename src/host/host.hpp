@@ -287,9 +287,8 @@ class Host {
   // host_input.cpp
   std::size_t tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> packets, bool verify,
                           bool of_last, TimePoint now);
-  [[gnu::noinline]] void to_record(Handle handle, const Flow& flow,
-                                   std::uint32_t hash, const wire::ParsedTcp& tcp,
-                                   const Slice& packet, TimePoint now);
+  [[gnu::noinline]] void to_record(Handle handle, const Flow& flow, std::uint32_t hash,
+                                   const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
   std::size_t run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& tcp,
                           std::span<const Slice> packets, TimePoint now);
   void count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
@@ -332,9 +331,7 @@ class Host {
 
   // host_user.cpp
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
-  ListenerEntry* find_listener(ListenerId id) {
-    return listeners_.find(id.index, id.generation);
-  }
+  ListenerEntry* find_listener(ListenerId id) { return listeners_.find(id.index, id.generation); }
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
   [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced) const;
   [[nodiscard]] bool keeps(const Endpoint& local, bool shared) const;
@@ -423,7 +420,8 @@ class Host {
   [[gnu::noinline]] void lose_event();
   void mark(Handle handle);
   void mark(ConnectionEntry& entry, std::uint32_t index) {
-    if (!std::exchange(entry.dirty, true)) dirty_.push_back(Handle(Handle::Kind::connection, index));
+    if (!std::exchange(entry.dirty, true))
+      dirty_.push_back(Handle(Handle::Kind::connection, index));
   }
   [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now);
@@ -476,7 +474,7 @@ class Host {
   ip::TokenBucket error_budget_;
   Counters counters_;
   Trace trace_;
-  std::unique_ptr<LinkSide> link_;  ///< null where the medium is not Ethernet
+  std::unique_ptr<LinkSide> link_;   ///< null where the medium is not Ethernet
   ConnectionEntry* last_ = nullptr;  ///< that the last packet was for, while it is in the table
   std::uint32_t last_index_ = 0;     ///< of it
   std::uint32_t last_hash_ = 0;      ///< of its flow

@@ -249,7 +249,7 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
   } else if (living(flow, hash(flow))) {
     return std::unexpected(Refusal::address_in_use);
   }
-  const std::uint32_t index = 
+  const std::uint32_t index =
       make_connection(flow, hash(flow), shared, [] { return tcp::Connection(); });
   ConnectionEntry& entry = connections_[index];
   const auto fx = entry.connection.open(how_to_open(flow, std::move(settings), now), now);
@@ -274,6 +274,9 @@ LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
   const std::size_t n = std::min(octets.size(), room_in(*entry));
+  const tcp::Tcb& tcb = entry->connection.tcb();
+  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
+    return 0;
   const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now,
                                          urgent && n == octets.size(), more);
   if (!fx) return std::unexpected(fx.error());

@@ -1,5 +1,5 @@
-// The way of nearly every segment, in and out: what the checks of §3.10.7.4 and of transmit() come to
-// where nothing is lost, nothing ends, and nothing rare is going on (Van Jacobson's header
+// The way of nearly every segment, in and out: what the checks of §3.10.7.4 and of transmit() come
+// to where nothing is lost, nothing ends, and nothing rare is going on (Van Jacobson's header
 // prediction). Nothing happens here that the long way would not do: debug builds go both each time,
 // on copies, and compare.
 #include <algorithm>
@@ -31,8 +31,8 @@ bool Connection::is_plain_transfer() const {
          tcb_.recovery.at_rest() && !tcb_.retransmit_first && !any_mutant();
 }
 
-/// The next octets in order or none, all in the window, with an ACK of something that is out or, with
-/// octets, of what was acknowledged before.
+/// The next octets in order or none, all in the window, with an ACK of something that is out or,
+/// with octets, of what was acknowledged before.
 bool Connection::arrives_as_predicted(const wire::TcpHeader& header, std::uint32_t payload) const {
   const auto& rcv = tcb_.rcv;
   const std::uint32_t fresh = header.ack.raw() - seq_of(tcb_.snd.una).raw();

@@ -9,7 +9,8 @@ namespace lastack::tcp {
 TimePoint Connection::next_deadline() const {
   if (tcb_.state == State::closed || tcb_.state == State::listen) return kNever;
   const auto& timers = tcb_.timers;
-  const TimePoint ours = std::min(std::min(timers.retransmission, timers.delayed_ack), timers.state);
+  const TimePoint ours =
+      std::min(std::min(timers.retransmission, timers.delayed_ack), timers.state);
   return std::min(std::min(ours, keepalive_deadline()), user_deadline());
 }
 

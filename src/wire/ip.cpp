@@ -111,10 +111,10 @@ namespace {
 
 void emit_v4(const IpHeader& header, std::uint32_t total, MutableBytes into) {
   write_at(into, 0, 0x45000000U | std::uint32_t{header.traffic_class} << 16U | total);
-  write_at(into, 4, std::uint32_t{header.identification} << 16U |
-                        (header.dont_fragment ? kDontFragment : 0U));
-  write_at(into, 8,
-           std::uint32_t{header.hop_limit} << 24U | std::uint32_t{header.protocol} << 16U);
+  write_at(
+      into, 4,
+      std::uint32_t{header.identification} << 16U | (header.dont_fragment ? kDontFragment : 0U));
+  write_at(into, 8, std::uint32_t{header.hop_limit} << 24U | std::uint32_t{header.protocol} << 16U);
   write_at(into, 12, header.source.last_word());
   write_at(into, 16, header.destination.last_word());
   Sum sum;

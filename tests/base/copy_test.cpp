@@ -15,7 +15,8 @@ TEST(CopyOctets, AllOfThemAndNoOther) {
   std::vector<std::byte> source(3 * kPage);
   for (std::size_t i = 0; i < source.size(); ++i)
     source[i] = static_cast<std::byte>(i * 7 + i / 256);
-  for (const std::size_t size : {0U, 1U, 2U, 3U, 4U, 7U, 8U, 9U, 15U, 16U, 17U, 1535U, 1536U, 1537U, 3072U, 4000U, 7000U}) {
+  for (const std::size_t size :
+       {0U, 1U, 2U, 3U, 4U, 7U, 8U, 9U, 15U, 16U, 17U, 1535U, 1536U, 1537U, 3072U, 4000U, 7000U}) {
     for (const std::size_t further : {0U, 1U, 16U, 63U, 64U, 100U, 4095U}) {
       // As far on in its page as the source, and `further` more.
       std::vector<std::byte> target(4 * kPage, kUntouched);

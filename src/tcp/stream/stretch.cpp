@@ -169,8 +169,7 @@ void Stretch::join(Stretch&& next, BufferPool* pool) {
   }
   const End before = last();
   const End after = next.first();
-  const bool short_one =
-      is_short(before.size, before.pinned) || is_short(after.size, after.pinned);
+  const bool short_one = is_short(before.size, before.pinned) || is_short(after.size, after.pinned);
   if (short_one && before.size + after.size <= kJoin) absorb(next.take_front().bytes(), pool);
   if (!next.is_many()) {
     if (!next.empty()) share(next.take_front(), pool);
