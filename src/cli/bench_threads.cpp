@@ -60,6 +60,7 @@ Took transfer_beside(std::barrier<>& start, std::uint64_t octets) {
 Took together(unsigned threads, std::uint64_t octets) {
   std::barrier start(static_cast<std::ptrdiff_t>(threads));
   std::vector<std::future<Took>> all;
+  all.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
     all.push_back(std::async(std::launch::async, [&] { return transfer_beside(start, octets); }));
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -132,7 +133,7 @@ wait $server
 )";
 
 double veth(const TunBenchOptions& options) {
-  const int seconds = std::max(1, static_cast<int>(options.seconds + 0.5));
+  const int seconds = std::max(1, static_cast<int>(std::lround(options.seconds)));
   const std::string out = output_of(fmt::format("seconds={}\n", seconds) + kVeth);
   const auto told = nlohmann::json::parse(out, nullptr, false);
   if (told.is_discarded() || !told.contains("end") || !told["end"].contains("sum_received")) {
@@ -227,6 +228,7 @@ std::optional<Spread> ratio_of(const TunFigures& figures, const TunRatio& ratio)
   const auto to = figures.find(ratio.to);
   if (of == figures.end() || to == figures.end()) return std::nullopt;
   std::vector<double> ratios;
+  ratios.reserve(of->second.size());
   for (std::size_t i = 0; i < of->second.size(); ++i) {
     ratios.push_back(of->second[i] / to->second[i]);
   }

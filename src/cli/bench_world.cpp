@@ -64,7 +64,8 @@ host::Config BenchWorld::config(bool b) const {
 void BenchWorld::carry_copy(Side& to) {
   const bool cuts = out_.segment_size > 0 && !wire_.super_segments;
   const bool sums = out_.checksum_partial && wire_.checksums;
-  if (!cuts && !(sums && out_.payload_size >= kWorthSummingOnTheWay)) return carry_whole(to, sums);
+  const bool few = !sums || out_.payload_size < kWorthSummingOnTheWay;
+  if (!cuts && few) return carry_whole(to, sums);
   wire::Splitter::Whole whole = out_.to_cut();
   if (whole.segment_size == 0) whole.segment_size = static_cast<std::uint16_t>(whole.payload_size);
   whole.checksums = wire_.checksums;

@@ -254,6 +254,7 @@ std::vector<std::unique_ptr<link::TunDevice>> open_queues(const DeviceOptions& o
                                                           const host::Config& config,
                                                           std::size_t queues) {
   std::vector<std::unique_ptr<link::TunDevice>> all;
+  all.reserve(queues);
   for (std::size_t i = 0; i < queues; ++i) {
     all.push_back(opened(link::Tun::open({.name = options.tun,
                                           .mtu = options.mtu,

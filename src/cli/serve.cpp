@@ -75,6 +75,7 @@ void Serving::stop() {
 /// The first host is this thread's, and opens for all.
 void serve_on(const ServeOptions& options, std::vector<Place> places) {
   std::vector<std::unique_ptr<Serving>> all;
+  all.reserve(places.size());
   for (Place& place : places) all.push_back(std::make_unique<Serving>(options, std::move(place)));
   Serving& first = *all.front();
   first.host().wait_for_addresses();

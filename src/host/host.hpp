@@ -23,6 +23,7 @@
 #include "host/counters.hpp"
 #include "host/elders.hpp"
 #include "host/entries.hpp"
+#include "host/event.hpp"
 #include "host/flow.hpp"
 #include "host/flow_table.hpp"
 #include "host/outbox.hpp"
@@ -50,19 +51,6 @@ using tcp::SettingsPtr;
 using wire::Family;
 
 struct LinkSide;
-
-/// Something happened to a connection that nobody asked for just now, or a listener has one more to
-/// accept, or a UDP endpoint has something to read, an error to tell or room to send again. Pulled
-/// with next_event(). It asks to look, and speaks for all of its kind (its `ready` bits) that
-/// happens until it is pulled: no other such event follows it before that but those that bring
-/// transitions.
-struct HostEvent {
-  TimePoint at{};
-  FlowId flow;          ///< invalid where `listener` or `udp` is meant
-  ListenerId listener;  ///< the listener with a connection to accept, or the child's
-  tcp::News news;
-  UdpId udp{};
-};
 
 /// A packet that belongs to another of the hosts that share the addresses.
 struct Foreign {
@@ -482,18 +470,6 @@ class Host {
   std::uint16_t identification_ = 0;
 };
 
-/// One row of what `ss` shows.
-struct View {
-  tcp::State state = tcp::State::closed;
-  Flow flow;
-  std::size_t receive_queue = 0;           ///< octets; of a listener, connections that wait
-  std::size_t send_queue = 0;              ///< octets not acknowledged; of a listener, its backlog
-  TimePoint since{};                       ///< when it entered this state
-  const ConnectionEntry* entry = nullptr;  ///< null for listeners and records
-  const SynRcvdEntry* handshake = nullptr;
-  const TimeWaitEntry* time_wait = nullptr;
-};
-
 /// `connection()` makes it, where it stays.
 template <typename Made>
 std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool shares,
@@ -512,25 +488,6 @@ std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool s
   return index;
 }
 
-template <typename Visit>
-void Host::each(Visit visit) const {
-  listeners_.each([&](const ListenerEntry& l) {
-    visit(View{
-        tcp::State::listen, {l.local, {}}, l.accept_queue.size(), l.backlog, l.since, nullptr});
-  });
-  syn_rcvd_.each([&](const SynRcvdEntry& e) {
-    visit(View{e.record.state, e.flow, 0, 0, e.record.sent, nullptr, &e});
-  });
-  connections_.each([&](const ConnectionEntry& e) {
-    const tcp::State state = e.connection.state();
-    if (state == tcp::State::closed) return;
-    const TimePoint since = e.history.kept() > 0 ? e.history.last(0).at : TimePoint{};
-    visit(View{state, e.flow, static_cast<std::size_t>(e.in.readable().size()), e.out.size(), since,
-               &e});
-  });
-  time_wait_.each([&](const TimeWaitEntry& e) {
-    visit(View{e.record.state(), e.flow, 0, 0, e.since, nullptr, nullptr, &e});
-  });
-}
-
 }  // namespace lastack::host
+
+#include "host/view.hpp"  // Host::each()
