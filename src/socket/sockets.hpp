@@ -235,7 +235,7 @@ class Sockets {
   tcp::SettingsPtr shared(const tcp::Settings& settings);
 
   host::Host* host_;
-  std::vector<std::uint32_t> descriptors_;  ///< index into open_, or kFree
+  BlockVector<std::uint32_t, 1024> descriptors_;  ///< index into open_, or kFree
   std::priority_queue<Fd, std::vector<Fd>, std::greater<>> free_descriptors_;
   BlockVector<OpenSocket> open_;
   std::uint32_t free_open_ = kFree;  ///< places in open_ that are free, linked through `index`
