@@ -135,16 +135,6 @@ void Host::mark(Handle handle) {
   dirty_.push_back(handle);
 }
 
-bool Host::is_dirty(Handle handle) const {
-  const std::uint32_t i = handle.index();
-  switch (handle.kind()) {
-    case Handle::Kind::syn_rcvd: return syn_rcvd_.has(i) && syn_rcvd_[i].dirty;
-    case Handle::Kind::time_wait: return time_wait_.has(i) && time_wait_[i].dirty;
-    case Handle::Kind::connection: break;
-  }
-  return connections_.has(i) && connections_[i].dirty;
-}
-
 /// The wheel's entry is moved only to an earlier time: one that fires too early is put in again.
 void Host::minds_deadline(TimerId timer, TimePoint deadline) {
   wheel_.set_earlier(timer, deadline);

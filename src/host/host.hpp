@@ -411,7 +411,6 @@ class Host {
     if (!std::exchange(entry.dirty, true))
       dirty_.push_back(Handle(Handle::Kind::connection, index));
   }
-  [[nodiscard]] bool is_dirty(Handle handle) const;
   void settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now);
   void count_unread(ConnectionEntry& entry, std::size_t now_unread);
   [[gnu::noinline]] void remove_from_table(ConnectionEntry& entry, std::uint32_t index);

@@ -95,7 +95,9 @@ void Host::first_leaves() {
 bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
   const std::uint32_t i = handle.index();
   const bool waits = handle.kind() == Handle::Kind::syn_rcvd;
-  if (!is_dirty(handle)) {
+  const bool dirty =
+      waits ? syn_rcvd_.has(i) && syn_rcvd_[i].dirty : time_wait_.has(i) && time_wait_[i].dirty;
+  if (!dirty) {
     dirty_.pop_front();
     return false;
   }

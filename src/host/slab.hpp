@@ -58,17 +58,11 @@ class Slab {
   }
   /// The entry at `index`, where it is still the one that had this generation; else null.
   [[nodiscard]] T* find(std::uint32_t index, std::uint32_t generation) {
-    if (index >= places_) return nullptr;
-    Block& block = *blocks_[index / kBlock];
-    const std::uint32_t at = index % kBlock;
-    return block.generations[at] == generation ? &block.places[at].value : nullptr;
+    return find_if(index, [generation](std::uint32_t now) { return now == generation; });
   }
   /// The entry at `index`; null where there is none.
   [[nodiscard]] T* find(std::uint32_t index) {
-    if (index >= places_) return nullptr;
-    Block& block = *blocks_[index / kBlock];
-    const std::uint32_t at = index % kBlock;
-    return block.generations[at] % 2 != 0 ? &block.places[at].value : nullptr;
+    return find_if(index, [](std::uint32_t now) { return now % 2 != 0; });
   }
   /// Stale ids find nothing from now on; the entry stays.
   void forget_ids(std::uint32_t index) { generation_of(index) += 2; }
@@ -99,6 +93,14 @@ class Slab {
     std::array<std::uint32_t, kBlock> generations{};
   };
 
+  /// The place's value, where there is such a place and its generation is as wanted.
+  template <typename Wanted>
+  [[nodiscard]] T* find_if(std::uint32_t index, Wanted wanted) {
+    if (index >= places_) return nullptr;
+    Block& block = *blocks_[index / kBlock];
+    const std::uint32_t at = index % kBlock;
+    return wanted(block.generations[at]) ? &block.places[at].value : nullptr;
+  }
   [[nodiscard]] Place& place(std::uint32_t index) {
     return blocks_[index / kBlock]->places[index % kBlock];
   }
