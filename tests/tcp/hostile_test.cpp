@@ -71,6 +71,7 @@ class Hostile {
     s.window_scaling = chance(60);
     s.nagle = chance(60);
     s.keepalive = chance(20);
+    s.keepalive_idle = s.keepalive_interval = 3s;  // so short that probes are sent
     s.receive_buffer = std::array{1U, 700U, 4000U, 65535U, 1U << 20U}.at(below(5));
     if (chance(20)) s.user_timeout = 20s;
     return s;

@@ -74,5 +74,19 @@ TEST(KeepAlive, NoSingleAnswerThatIsLostEndsIt) {  // MUST-29
   s.expect_state(State::closed);
 }
 
+TEST(KeepAlive, OctetsAreAnAnswerToo) {  // as the ACK above, but by the predicted way
+  Script s = asking(10s);
+  s.wait(10s + 7 * 75s);
+  EXPECT_EQ(s.out.size(), 8U) << s.log;
+  s.arrive({.len = 10});
+  EXPECT_EQ(s.c.tcb().timers.keepalives, 0);
+  EXPECT_EQ(s.c.tcb().heard, s.now);
+  s.out.clear();
+  s.wait(10s + 8 * 75s);
+  s.expect_state(State::established);
+  s.wait(75s);
+  s.expect_state(State::closed);
+}
+
 }  // namespace
 }  // namespace lastack::tcp
