@@ -10,7 +10,7 @@ Wait Blocking::begin(Fd fd, Call call) const {
 
 /// False when the time is over. A descriptor that was closed meanwhile counts as ready: the call
 /// says what has become of it.
-bool Blocking::wait(Fd fd, Call, const Wait& wait) {
+bool Blocking::wait(Fd fd, const Wait& wait) {
   for (;;) {
     const auto bits = sockets_->poll(fd);
     if (!bits || (*bits & wait.bits) != 0) return true;
@@ -24,7 +24,7 @@ Result<Fd> Blocking::accept(Fd fd) {
   for (;;) {
     const auto accepted = sockets_->accept(fd);
     if (accepted || accepted.error() != Errno::eagain) return accepted;
-    if (!wait(fd, Call::accept, until)) return accepted;
+    if (!wait(fd, until)) return accepted;
   }
 }
 
@@ -34,7 +34,7 @@ Result<void> Blocking::connect(Fd fd, const host::Endpoint& remote) {
   if (begun || (begun.error() != Errno::einprogress && begun.error() != Errno::ealready)) {
     return begun;
   }
-  if (!wait(fd, Call::connect, until)) return begun;
+  if (!wait(fd, until)) return begun;
   return sockets_->connect(fd, remote, now_);
 }
 
@@ -48,7 +48,7 @@ Result<std::size_t> Blocking::send(Fd fd, std::span<const std::byte> octets, int
     if (!would_wait || (flags & kMsgDontWait) != 0) {
       return sent > 0 ? Result<std::size_t>(sent) : n;
     }
-    if (!wait(fd, Call::send, until)) {
+    if (!wait(fd, until)) {
       return sent > 0 ? Result<std::size_t>(sent) : std::unexpected(Errno::eagain);
     }
   }
@@ -63,7 +63,7 @@ Result<std::size_t> Blocking::recv(Fd fd, std::span<std::byte> into, int flags) 
     if (n) got += *n;
     const bool more = n ? all && *n > 0 && got < into.size() : n.error() == Errno::eagain;
     if (!more || (flags & kMsgDontWait) != 0) return got > 0 ? Result<std::size_t>(got) : n;
-    if (!wait(fd, Call::receive, until)) {
+    if (!wait(fd, until)) {
       return got > 0 ? Result<std::size_t>(got) : std::unexpected(Errno::eagain);
     }
   }

@@ -38,7 +38,7 @@ class Blocking {
   [[nodiscard]] TimePoint now() const { return now_; }
 
  private:
-  bool wait(Fd fd, Call call, const Wait& wait);
+  bool wait(Fd fd, const Wait& wait);
   [[nodiscard]] Wait begin(Fd fd, Call call) const;
 
   Sockets* sockets_;

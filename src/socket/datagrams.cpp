@@ -8,15 +8,15 @@
 namespace lastack::socket {
 namespace {
 
+/// An address that nobody can be sent to is a mistake here; connect() of TCP calls it unreachable.
 Errno errno_of_udp(host::Refusal refusal) {
-  switch (refusal) {
-    case host::Refusal::address_in_use: return Errno::eaddrinuse;
-    case host::Refusal::address_not_available: return Errno::eaddrnotavail;
-    case host::Refusal::bad_address: return Errno::einval;
-    case host::Refusal::unreachable: return Errno::enetunreach;
-    case host::Refusal::too_many: break;
-  }
-  return Errno::enobufs;
+  return refusal == host::Refusal::bad_address ? Errno::einval : errno_of(refusal);
+}
+
+/// The unspecified address of the same family.
+host::Endpoint anywhere(const host::Endpoint& remote) {
+  return remote.address.is_v4() ? host::Endpoint{}
+                                : host::Endpoint{*wire::IpAddress::parse("::"), 0};
 }
 
 }  // namespace
@@ -36,9 +36,7 @@ Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoi
                                         TimePoint now) {
   if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
   if (host_->udp(s.udp()) == nullptr) {
-    host::Endpoint any;
-    if (!remote.address.is_v4()) any.address = *wire::IpAddress::parse("::");
-    const auto opened = open_datagrams(fd, s, any, now);
+    const auto opened = open_datagrams(fd, s, anywhere(remote), now);
     if (!opened) return opened;
   }
   const auto connected = host_->udp_connect(s.udp(), remote);
@@ -56,9 +54,7 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
   if (to && to->port == 0) return std::unexpected(Errno::einval);
   if (entry == nullptr) {
-    host::Endpoint any;
-    if (!to->address.is_v4()) any.address = *wire::IpAddress::parse("::");
-    const auto opened = open_datagrams(fd, s, any, now);
+    const auto opened = open_datagrams(fd, s, anywhere(*to), now);
     if (!opened) return std::unexpected(opened.error());
   }
   if (s.shut_write) return std::unexpected(Errno::epipe);

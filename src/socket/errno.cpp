@@ -57,6 +57,17 @@ Errno errno_of(tcp::Error error, bool in_close_wait) {
   return Errno::enotconn;
 }
 
+Errno errno_of(host::Refusal refusal) {
+  switch (refusal) {
+    case host::Refusal::address_in_use: return Errno::eaddrinuse;
+    case host::Refusal::address_not_available: return Errno::eaddrnotavail;
+    case host::Refusal::unreachable:
+    case host::Refusal::bad_address: return Errno::enetunreach;
+    case host::Refusal::too_many: break;
+  }
+  return Errno::enobufs;
+}
+
 Errno errno_of(udp::Error error) {
   switch (error) {
     case udp::Error::none: break;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "host/refusal.hpp"
 #include "tcp/effects.hpp"
 #include "udp/endpoint.hpp"
 
@@ -48,6 +49,9 @@ enum class Errno : std::uint8_t {
 /// What the user is told of a connection's end; `in_close_wait` since Linux answers EPIPE where a
 /// RST comes after the peer's FIN. Zero where it is nobody's error (POSIX leaves the choice).
 [[nodiscard]] Errno errno_of(tcp::Error error, bool in_close_wait);
+
+/// What a call is told that the host has refused.
+[[nodiscard]] Errno errno_of(host::Refusal refusal);
 
 /// What a call of UDP is told; zero where it is no error.
 [[nodiscard]] Errno errno_of(udp::Error error);

@@ -7,17 +7,6 @@
 namespace lastack::socket {
 namespace {
 
-Errno errno_of(host::Refusal refusal) {
-  switch (refusal) {
-    case host::Refusal::address_in_use: return Errno::eaddrinuse;
-    case host::Refusal::address_not_available: return Errno::eaddrnotavail;
-    case host::Refusal::unreachable:
-    case host::Refusal::bad_address: return Errno::enetunreach;
-    case host::Refusal::too_many: break;
-  }
-  return Errno::enobufs;
-}
-
 wire::IpAddress unspecified(OpenSocket::Domain domain) {
   const bool v6 = domain == OpenSocket::Domain::inet6;
   return v6 ? *wire::IpAddress::parse("::") : wire::IpAddress{};
