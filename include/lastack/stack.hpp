@@ -1,15 +1,19 @@
 // A TCP/IP host to put into a program, and the sockets on it.
 //
 // There is no thread, clock or network hidden inside: packets and the time are handed in, packets
-// and deadlines are pulled out, and nothing is called back. Nothing blocks either: a call that
-// would have to wait says so (std::errc::resource_unavailable_try_again), and next_event() tells
-// when to ask again. One stack and its sockets belong to one thread.
+// and deadlines are pulled out. Nothing blocks: a call that would have to wait says so
+// (std::errc::resource_unavailable_try_again), and next_event() tells when to ask again. Who would
+// rather be called says when() to a descriptor, and dispatch() to the stack. One stack and its
+// sockets belong to one thread.
+//
+// lastack/loop.hpp drives stacks on real links, and lastack/async.hpp waits in coroutines.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,7 +29,8 @@ namespace lastack {
 
 namespace socket {
 struct StackCore;
-}
+struct Waiter;
+}  // namespace socket
 
 /// What a call brings, or why it did not: the errno value that POSIX gives it.
 template <typename T>
@@ -85,6 +90,29 @@ struct Ready {
 
 enum class Shut : std::uint8_t { read, write, both };
 
+/// What a descriptor can be waited for: that one of these calls would answer at once, be it with an
+/// error or the end of the stream.
+enum class Until : std::uint8_t {
+  readable,  ///< receive(), accept()
+  writable,  ///< send(), connected()
+};
+
+/// A call that is to come, from Descriptor::when(): once. It does not come any more once this is
+/// destroyed, or cancelled.
+class [[nodiscard]] Waiting {
+ public:
+  Waiting();
+  Waiting(Waiting&& other) noexcept;
+  Waiting& operator=(Waiting&& other) noexcept;
+  ~Waiting();
+  void cancel();
+
+ private:
+  friend class Descriptor;
+  explicit Waiting(std::unique_ptr<socket::Waiter> waiter);
+  std::unique_ptr<socket::Waiter> waiter_;
+};
+
 /// A row of what Stack::connections() shows.
 struct ConnectionInfo {
   State state = State::closed;
@@ -114,6 +142,9 @@ class Descriptor {
   [[nodiscard]] std::uint32_t references() const;
   [[nodiscard]] State state() const;
   [[nodiscard]] Ready ready() const;
+  /// Has `call` made by the first Stack::dispatch() that finds the descriptor ready, or closed. It
+  /// may do anything with sockets, and wait anew.
+  Waiting when(Until until, std::function<void()> call) const;
   [[nodiscard]] SocketId id() const;
   /// Port and address of this end.
   [[nodiscard]] Endpoint local() const;
@@ -217,6 +248,9 @@ class Stack {
                                        const std::optional<Endpoint>& local = std::nullopt);
   /// What happened since the last call, in its order; nothing when that was all.
   [[nodiscard]] std::optional<Event> next_event();
+  /// Calls everybody whose wait is over (Descriptor::when()), pulling all events; each is told to
+  /// `watcher` where there is one. How many were called. Their calls may bring something to send.
+  std::size_t dispatch(const std::function<void(const Event&)>& watcher = {});
 
   // --- Looking in.
 
@@ -225,6 +259,7 @@ class Stack {
 
  private:
   friend class TunDriver;
+  friend class Loop;
   std::shared_ptr<socket::StackCore> core_;
 };
 

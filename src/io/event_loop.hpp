@@ -35,6 +35,9 @@ class EventLoop {
   /// kept waiting for a processor to wake up, and this one is busy all the time. 0: never.
   void poll_busily(Duration most) { busy_ = most; }
 
+  /// Readable while a handler has something to do: for another's loop.
+  [[nodiscard]] int descriptor() const { return epoll_; }
+
  private:
   int epoll_;
   Duration busy_{0};

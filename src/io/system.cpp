@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "io/event_loop.hpp"
-#include "io/host_driver.hpp"
+#include "io/tun_of_stack.hpp"
 #include "link/tun.hpp"
 #include "socket/stack_core.hpp"
 
@@ -50,8 +50,8 @@ TunDriver::TunDriver(TunDriver&&) noexcept = default;
 TunDriver& TunDriver::operator=(TunDriver&&) noexcept = default;
 TunDriver::~TunDriver() = default;
 
-std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOptions& options) {
-  const host::Config& config = stack.core_->host.config();
+std::expected<std::unique_ptr<link::Tun>, SystemError> io::open_tun(const host::Config& config,
+                                                                    const TunOptions& options) {
   auto tun = link::Tun::open(
       {.name = options.name, .mtu = config.mtu, .offload = config.super_segment > 0});
   if (!tun) return std::unexpected(error_of(tun.error()));
@@ -66,6 +66,12 @@ std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOpt
     const TimePoint until = io::monotonic_now() + 2s;
     while (!(*tun)->kernel_is_settled() && io::monotonic_now() < until) ::poll(nullptr, 0, 1);
   }
+  return std::move(*tun);
+}
+
+std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOptions& options) {
+  auto tun = io::open_tun(stack.core_->host.config(), options);
+  if (!tun) return std::unexpected(tun.error());
   stack.advance(io::monotonic_now());
   return TunDriver(std::make_unique<Parts>(Parts{stack.core_, std::move(*tun), {}, 0}));
 }

@@ -96,6 +96,15 @@ Seed Seed::fixed(std::uint64_t number) {
   return {{random.next(), random.next(), random.next(), random.next()}};
 }
 
+// --- Waiting
+
+Waiting::Waiting() = default;
+Waiting::Waiting(std::unique_ptr<socket::Waiter> waiter) : waiter_(std::move(waiter)) {}
+Waiting::Waiting(Waiting&&) noexcept = default;
+Waiting& Waiting::operator=(Waiting&&) noexcept = default;
+Waiting::~Waiting() = default;
+void Waiting::cancel() { waiter_.reset(); }
+
 // --- Descriptor
 
 Descriptor::Descriptor(std::shared_ptr<socket::StackCore> core, int number)
@@ -117,7 +126,8 @@ Descriptor::~Descriptor() { close(); }
 
 void Descriptor::close() {
   if (!core_) return;
-  (void)core_->sockets.close(number_, core_->now);
+  core_->waiters.closes(number_);
+  (void)core_->sockets.close(number_, core_->time());
   core_.reset();
   number_ = -1;
 }
@@ -137,6 +147,15 @@ Ready Descriptor::ready() const {
           .peer_closed = (bits & socket::kPollRdHup) != 0,
           .hung_up = (bits & socket::kPollHup) != 0,
           .error = (bits & socket::kPollErr) != 0};
+}
+
+Waiting Descriptor::when(Until until, std::function<void()> call) const {
+  const unsigned way =
+      until == Until::readable ? socket::kPollIn | socket::kPollRdHup : unsigned{socket::kPollOut};
+  const auto bits = static_cast<std::uint16_t>(way | socket::kPollErr | socket::kPollHup);
+  auto waiter = std::make_unique<socket::Waiter>(number_, bits, std::move(call));
+  if (core_) core_->waiters.add(*waiter);
+  return Waiting(std::move(waiter));
 }
 
 SocketId Descriptor::id() const {
@@ -169,12 +188,12 @@ Result<void> Socket::connected() {
   if (s->kind == socket::OpenSocket::Kind::fresh) {
     return std::unexpected(std::errc::not_connected);
   }
-  return outward(core_->sockets.connect(number_, {}, core_->now));
+  return outward(core_->sockets.connect(number_, {}, core_->time()));
 }
 
 Result<std::size_t> Socket::send(std::span<const std::byte> octets) {
   if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
-  return outward(core_->sockets.send(number_, octets, core_->now));
+  return outward(core_->sockets.send(number_, octets, core_->time()));
 }
 
 Result<std::size_t> Socket::send(std::string_view text) {
@@ -183,7 +202,7 @@ Result<std::size_t> Socket::send(std::string_view text) {
 
 Result<std::size_t> Socket::receive(std::span<std::byte> into) {
   if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
-  return outward(core_->sockets.recv(number_, into, core_->now));
+  return outward(core_->sockets.recv(number_, into, core_->time()));
 }
 
 Result<std::size_t> Socket::peek(std::span<std::byte> into) {
@@ -193,7 +212,7 @@ Result<std::size_t> Socket::peek(std::span<std::byte> into) {
 
 Result<void> Socket::shutdown(Shut how) {
   if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
-  return outward(core_->sockets.shutdown(number_, static_cast<int>(how), core_->now));
+  return outward(core_->sockets.shutdown(number_, static_cast<int>(how), core_->time()));
 }
 
 Endpoint Socket::remote() const {
@@ -224,11 +243,11 @@ void Socket::set_linger_zero(bool on) {
 }
 
 void Socket::set_no_delay(bool on) {
-  if (core_) (void)core_->sockets.set_no_delay(number_, on, core_->now);
+  if (core_) (void)core_->sockets.set_no_delay(number_, on, core_->time());
 }
 
 void Socket::set_keepalive(bool on) {
-  if (core_) (void)core_->sockets.set_keepalive(number_, on, core_->now);
+  if (core_) (void)core_->sockets.set_keepalive(number_, on, core_->time());
 }
 
 // --- Listener
@@ -284,7 +303,7 @@ Result<Listener> Stack::listen(const Endpoint& local, std::uint32_t backlog) {
   Listener made(core_, *number);
   const auto bound = sockets.bind(*number, local);
   if (!bound) return std::unexpected(errc_of(bound.error()));
-  const auto listening = sockets.listen(*number, backlog, core_->now);
+  const auto listening = sockets.listen(*number, backlog, core_->time());
   if (!listening) return std::unexpected(errc_of(listening.error()));
   return made;
 }
@@ -299,7 +318,7 @@ Result<Socket> Stack::connect(const Endpoint& remote, const std::optional<Endpoi
     const auto bound = sockets.bind(*number, *local);
     if (!bound) return std::unexpected(errc_of(bound.error()));
   }
-  const auto begun = sockets.connect(*number, remote, core_->now);
+  const auto begun = sockets.connect(*number, remote, core_->time());
   if (!begun && begun.error() != Errno::einprogress) {
     return std::unexpected(errc_of(begun.error()));
   }
@@ -309,12 +328,20 @@ Result<Socket> Stack::connect(const Endpoint& remote, const std::optional<Endpoi
 std::optional<Event> Stack::next_event() {
   host::HostEvent from;
   if (!core_->host.next_event(from)) return std::nullopt;
+  core_->sockets.heard(from);
   const bool listener = from.flow == host::FlowId{};
   Event event{.at = from.at, .id = listener ? id_of(from.listener) : id_of(from.flow)};
   for (const tcp::Transition& t : from.news.transitions()) {
     event.taken[event.taken_count++] = public_form(t, from.at);
   }
   return event;
+}
+
+std::size_t Stack::dispatch(const std::function<void(const Event&)>& watcher) {
+  while (const auto event = next_event()) {
+    if (watcher) watcher(*event);
+  }
+  return core_->waiters.call_due();
 }
 
 std::vector<ConnectionInfo> Stack::connections() const {

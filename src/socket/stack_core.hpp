@@ -1,9 +1,12 @@
 // What stands behind the public Stack and its sockets.
 #pragma once
 
+#include <algorithm>
+
 #include "host/host.hpp"
 #include "lastack/stack.hpp"
 #include "socket/sockets.hpp"
+#include "socket/waiters.hpp"
 
 namespace lastack::socket {
 
@@ -11,9 +14,17 @@ namespace lastack::socket {
 struct StackCore {
   StackCore(host::Config config, Random random) : host(std::move(config), random), sockets(host) {}
 
+  /// The time of a user's call.
+  [[nodiscard]] TimePoint time() {
+    if (clock != nullptr) now = std::max(now, clock());
+    return now;
+  }
+
   host::Host host;
   Sockets sockets;
+  Waiters waiters{sockets};
   TimePoint now{};
+  TimePoint (*clock)() = nullptr;  ///< asked at each call, where a loop drives the stack
   host::PacketOut out;
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -252,6 +253,105 @@ TEST(Endpoint, ReadsWhatItWrites) {
        {"", "10.0.0.1", "10.0.0.1:", "10.0.0.1:65536", "fd00::1:80", "[10.0.0.1]:80", ":80"}) {
     EXPECT_FALSE(Endpoint::parse(text)) << text;
   }
+}
+
+// --- Waiting to be called
+
+class WaitingTest : public StackTest {
+ protected:
+  void SetUp() override {
+    connect();
+    while (a_->next_event()) {
+    }
+  }
+  void deliver() {
+    settle();
+    a_->dispatch();
+  }
+  [[nodiscard]] std::function<void()> noting(std::string what) {
+    return [this, what = std::move(what)] { called_ += what; };
+  }
+  std::string called_;
+};
+
+TEST_F(WaitingTest, IsCalledOnceAndForWhatItWaitsFor) {
+  const Waiting reads = client_->when(Until::readable, noting("in "));
+  const Waiting writes = client_->when(Until::writable, noting("out "));
+  a_->dispatch();
+  EXPECT_EQ(called_, "out ");  // there is room already
+  (void)server_->send("x");
+  deliver();
+  EXPECT_EQ(called_, "out in ");
+  (void)server_->send("y");
+  deliver();
+  EXPECT_EQ(called_, "out in ");
+}
+
+TEST_F(WaitingTest, IsNotCalledOnceItIsCancelledOrGone) {
+  Waiting cancelled = client_->when(Until::readable, noting("cancelled "));
+  const Waiting second = client_->when(Until::readable, [&] {
+    called_ += "second ";
+    cancelled.cancel();
+  });
+  {
+    const Waiting gone = client_->when(Until::readable, noting("gone "));
+  }
+  Waiting third = client_->when(Until::readable, noting("third "));
+  Waiting moved = std::move(third);
+  cancelled = client_->when(Until::readable, noting("last "));
+  (void)server_->send("x");
+  deliver();
+  EXPECT_EQ(called_, "second third ");
+}
+
+/// Who waits anew for what is ready already is called the next time, and keeps nobody waiting.
+TEST_F(WaitingTest, HasItsTurnAndNoMore) {
+  Waiting again;
+  std::function<void()> always = [&] {
+    called_ += "a";
+    again = client_->when(Until::writable, always);
+  };
+  again = client_->when(Until::writable, always);
+  EXPECT_EQ(a_->dispatch(), 1U);
+  EXPECT_EQ(a_->dispatch(), 1U);
+  EXPECT_EQ(called_, "aa");
+}
+
+TEST_F(WaitingTest, HearsOfTheEndAndOfErrors) {
+  auto another = client_->dup().value();
+  const Waiting closed = another.when(Until::readable, noting("closed "));
+  another.close();
+  a_->dispatch();
+  EXPECT_EQ(called_, "closed ");
+  const Waiting end = client_->when(Until::readable, noting("end "));
+  server_->set_linger_zero(true);
+  server_->close();
+  deliver();
+  EXPECT_EQ(called_, "closed end ");
+  EXPECT_EQ(client_->error(), std::errc::connection_reset);
+}
+
+TEST_F(WaitingTest, ListenersToo) {
+  const Waiting accepts = listener_->when(Until::readable, noting("accept "));
+  auto other = a_->connect(remote_).value();
+  settle();
+  EXPECT_EQ(b_.dispatch(), 1U);
+  EXPECT_EQ(called_, "accept ");
+}
+
+TEST_F(WaitingTest, MayOutliveItsStack) {
+  const Waiting reads = client_->when(Until::readable, noting("in "));
+  client_.reset();
+  a_.reset();
+  EXPECT_EQ(called_, "");
+}
+
+TEST_F(WaitingTest, AWatcherSeesEachEvent) {
+  std::vector<SocketId> seen;
+  (void)server_->send("x");
+  settle();
+  a_->dispatch([&seen](const Event& event) { seen.push_back(event.id); });
+  EXPECT_EQ(seen, std::vector<SocketId>{client_->id()});
 }
 
 }  // namespace
