@@ -1,6 +1,7 @@
 # What every room's CMakeLists.txt uses: the language level, our own warnings, one function a room.
 option(LASTACK_TESTS "build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(LASTACK_COMMAND "build the command `lastack`" ${PROJECT_IS_TOP_LEVEL})
+option(LASTACK_BINDINGS "build the library for C, and what calls it" ${PROJECT_IS_TOP_LEVEL})
 option(LASTACK_MUTANTS "build in the deliberate mistakes that the tests must find" OFF)
 option(LASTACK_FUZZ "build the fuzzers (needs clang)" OFF)
 option(LASTACK_TOGETHER "compile the files of a room together" ON)

@@ -28,6 +28,7 @@
 namespace lastack {
 
 namespace socket {
+struct StackAccess;
 struct StackCore;
 struct Waiter;
 }  // namespace socket
@@ -258,8 +259,7 @@ class Stack {
   [[nodiscard]] std::vector<ConnectionInfo> connections() const;
 
  private:
-  friend class TunDriver;
-  friend class Loop;
+  friend struct socket::StackAccess;
   std::shared_ptr<socket::StackCore> core_;
 };
 

@@ -23,6 +23,8 @@
 
 namespace lastack {
 
+using socket::StackAccess;
+
 struct Timer::Timers {
   std::multimap<TimePoint, std::shared_ptr<Entry>> by_time;
 };
@@ -200,10 +202,11 @@ Loop::~Loop() {
 }
 
 std::expected<void, SystemError> Loop::attach(Stack& stack, const TunOptions& options) {
-  auto tun = io::open_tun(stack.core_->host.config(), options);
+  auto tun = io::open_tun(StackAccess::core(stack)->host.config(), options);
   if (!tun) return std::unexpected(tun.error());
   const link::Tun& device = **tun;
-  Parts::Attachment& made = parts_->attachments.emplace_back(stack.core_, std::move(*tun));
+  Parts::Attachment& made =
+      parts_->attachments.emplace_back(StackAccess::core(stack), std::move(*tun));
   made.device = &device;
   made.name = options.name;
   parts_->loop.add(device.descriptor(), [&made] { made.driver.receive(); });
@@ -212,13 +215,15 @@ std::expected<void, SystemError> Loop::attach(Stack& stack, const TunOptions& op
 }
 
 void Loop::join(Stack& a, Stack& b, Duration delay) {
-  const std::uint16_t mtu = std::min(a.core_->host.config().mtu, b.core_->host.config().mtu);
+  const std::uint16_t mtu =
+      std::min(StackAccess::core(a)->host.config().mtu, StackAccess::core(b)->host.config().mtu);
   link::MemoryWire& wire = parts_->wires.emplace_back(mtu);
   for (Stack* stack : {&a, &b}) {
     link::Link& end = wire.end(stack == &a ? 0 : 1);
     parts_->attachments.emplace_back(
-        stack->core_, std::make_unique<link::ImpairedLink>(end, link::Impairment{.delay = delay},
-                                                           Random(parts_->attachments.size())));
+        StackAccess::core(*stack),
+        std::make_unique<link::ImpairedLink>(end, link::Impairment{.delay = delay},
+                                             Random(parts_->attachments.size())));
     stack->advance(io::monotonic_now());
   }
 }

@@ -15,6 +15,8 @@
 #include "socket/stack_core.hpp"
 
 namespace lastack {
+
+using socket::StackAccess;
 namespace {
 
 SystemError error_of(const link::TunError& error) {
@@ -70,10 +72,11 @@ std::expected<std::unique_ptr<link::Tun>, SystemError> io::open_tun(const host::
 }
 
 std::expected<TunDriver, SystemError> TunDriver::open(Stack& stack, const TunOptions& options) {
-  auto tun = io::open_tun(stack.core_->host.config(), options);
+  auto tun = io::open_tun(StackAccess::core(stack)->host.config(), options);
   if (!tun) return std::unexpected(tun.error());
   stack.advance(io::monotonic_now());
-  return TunDriver(std::make_unique<Parts>(Parts{stack.core_, std::move(*tun), {}, 0}));
+  return TunDriver(
+      std::make_unique<Parts>(Parts{StackAccess::core(stack), std::move(*tun), {}, 0}));
 }
 
 void TunDriver::turn() {

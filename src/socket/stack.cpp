@@ -226,10 +226,13 @@ std::optional<std::errc> Socket::error() {
 }
 
 std::vector<Transition> Socket::history() const {
-  std::vector<Transition> all;
   const socket::OpenSocket* s = core_ ? core_->sockets.find(number_) : nullptr;
-  const host::ConnectionEntry* entry =
-      s != nullptr && s->has_flow() ? core_->host.find(s->flow()) : nullptr;
+  return s != nullptr ? socket::history_of(*core_, *s) : std::vector<Transition>{};
+}
+
+std::vector<Transition> socket::history_of(const StackCore& core, const OpenSocket& socket) {
+  std::vector<Transition> all;
+  const host::ConnectionEntry* entry = socket.has_flow() ? core.host.find(socket.flow()) : nullptr;
   if (entry == nullptr) return all;
   for (std::size_t i = entry->history.kept(); i-- > 0;) {
     const host::History::Entry step = entry->history.last(i);

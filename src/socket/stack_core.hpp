@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "host/host.hpp"
 #include "lastack/stack.hpp"
@@ -27,5 +29,13 @@ struct StackCore {
   TimePoint (*clock)() = nullptr;  ///< asked at each call, where a loop drives the stack
   host::PacketOut out;
 };
+
+/// For those who drive a stack, or give it another face.
+struct StackAccess {
+  [[nodiscard]] static const std::shared_ptr<StackCore>& core(Stack& stack) { return stack.core_; }
+};
+
+/// The latest transitions of a connection, the earliest first.
+[[nodiscard]] std::vector<Transition> history_of(const StackCore& core, const OpenSocket& socket);
 
 }  // namespace lastack::socket

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything in examples/ builds outside the tree against an installed lastack, under a user's strict
-# warnings, and does what it says. The echo server needs root, for its TUN device.
+# warnings, and does what it says. The echo servers need root, for their TUN device.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
@@ -24,8 +24,8 @@ check() {
   fi
 }
 
-echo_server() {
-  "$folder/build/echo_server" laexample 10.79.0.2/24 10.79.0.1/24 >"$folder/out" &
+echoes() {
+  "$folder/build/$1" laexample 10.79.0.2/24 10.79.0.1/24 >"$folder/out" &
   server=$!
   for _ in $(seq 100); do
     grep -q ready "$folder/out" && break
@@ -63,5 +63,12 @@ check "examples: find_package(lastack)" cmake -S "$folder/examples" -B "$folder/
   -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wpedantic -Werror"
 check "examples: all build" cmake --build "$folder/build"
 check "examples/half_close ends in TIME_WAIT" "$folder/build/half_close"
-check "examples/echo_server echoes to the kernel" echo_server
+for example in callbacks half_close_in_c beast_http; do
+  check "examples/$example ends well" "$folder/build/$example"
+done
+for example in echo_server coroutines; do
+  check "examples/$example echoes to the kernel" echoes "$example"
+done
+export LASTACK_LIBRARY="$folder/tree/lib/liblastack-c.so.0" PYTHONPATH=bindings/python PYTHONDONTWRITEBYTECODE=1
+check "examples/half_close.py ends in TIME_WAIT" python3 "$folder/examples/half_close.py"
 exit $failed
