@@ -48,7 +48,7 @@ struct lastack_options {
 
 /* -EINVAL where an address can't be read. */
 int lastack_stack_new(lastack_stack** made, const struct lastack_options* options);
-/* Its descriptors are closed, and nothing of it moves any more. NULL is fine. */
+/* Everything of it is gone, and nothing is sent. Free the loop that it is on before. NULL is fine. */
 void lastack_stack_free(lastack_stack* stack);
 
 /* --- Time and packets, where no loop carries them: in microseconds, on a clock of the caller's. */

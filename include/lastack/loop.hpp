@@ -50,7 +50,8 @@ class Loop {
   /// Coroutines that have not ended go no further. Sockets stay, and nothing moves any more.
   ~Loop();
 
-  // --- Stacks. A stack is on one link, and its time is the monotonic clock's from then on.
+  // --- Stacks. A stack is on one link. From then on its time is the monotonic clock's, and the
+  // loop is who pulls its events.
 
   /// A TUN device joins the stack to this machine's kernel. The device goes when the loop does,
   /// unless it was prepared: `ip tuntap add … user`.

@@ -161,7 +161,7 @@ void Loop::Parts::call_timers() {
 
 void Loop::Parts::act() {
   call_timers();
-  for (Attachment& a : attachments) a.act();
+  for (std::size_t i = 0; i < attachments.size(); ++i) attachments[i].act();  // there may be more
 }
 
 std::expected<void, SystemError> Loop::Parts::check() {
@@ -242,11 +242,12 @@ std::expected<void, SystemError> Loop::run() {
 void Loop::stop() { parts_->stopped = true; }
 
 void Loop::stop_on_signals() {
-  if (parts_->signals >= 0) return;
-  parts_->signals = io::stop_signals();
-  parts_->loop.add(parts_->signals, [this] {
-    io::take_signal(parts_->signals);
-    stop();
+  Parts& parts = *parts_;
+  if (parts.signals >= 0) return;
+  parts.signals = io::stop_signals();
+  parts.loop.add(parts.signals, [&parts] {
+    io::take_signal(parts.signals);
+    parts.stopped = true;
   });
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The pages tell the truth: each `console` block is typed in again and must print what stands there,
-and each `cpp` block is a program that compiles, runs, and prints what its comments behind puts() say.
+and each `cpp` or `python` block that is a program compiles, runs, and prints what its comments behind
+puts() or print() say.
 
 Lines that begin with `$ ` are commands; what follows is what they print. `...` alone on a line
 stands for any number of lines. `./run` is the command built already.
@@ -37,6 +38,21 @@ def programs(text):
     return [p for p in re.findall(r"^```cpp\n(.*?)^```", text, re.S | re.M) if "int main(" in p]
 
 
+def python_programs(text):
+    return [p for p in re.findall(r"^```python\n(.*?)^```", text, re.S | re.M) if "asyncio.run(" in p]
+
+
+def check_python(page, number, text):
+    expected = re.findall(r"^ *print\(.*\) +# (.*)$", text, re.M)
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "bindings/python"), "PYTHONDONTWRITEBYTECODE": "1",
+           "LASTACK_LIBRARY": str(ROOT / "build/release/bindings/liblastack-c.so.0")}
+    seen = subprocess.run(["python3", "-c", text], capture_output=True, text=True, env=env)
+    print(seen.stderr, end="")
+    good = seen.returncode == 0 and expected and seen.stdout.splitlines() == expected
+    print(f"{'ok' if good else 'not ok'} {page.name}: Python program {number}")
+    return good
+
+
 def check_program(page, number, text):
     """Compiles with a user's strict warnings, since headers must not stand in their way."""
     expected = re.findall(r"^ *std::puts\(.*?\); *// (.*)$", text, re.M)
@@ -58,9 +74,11 @@ def check_program(page, number, text):
 def main():
     assert fits(["a", "...", "c"], ["a", "b", "b", "c"]) and not fits(["a"], ["b"])
     failed = False
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", ROOT / "bindings/python/README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for number, program in enumerate(programs(page.read_text()), 1):
             failed |= not check_program(page, number, program)
+        for number, program in enumerate(python_programs(page.read_text()), 1):
+            failed |= not check_python(page, number, program)
         for block in blocks(page.read_text()):
             for command, expected in steps(block):
                 real = re.sub(r"^(\./run|lastack)\b", str(COMMAND), command)

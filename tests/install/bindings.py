@@ -28,7 +28,7 @@ def worked(name, done):
 def declarations(header):
     """Each function as one line, in the header's order."""
     text = re.sub(r"/\*.*?\*/", " ", header.read_text(), flags=re.S)
-    found = re.findall(r"^(?:const char \*|int |int64_t |size_t |ssize_t |void )lastack_\w+\([^;]*\);",
+    found = re.findall(r"^(?:const char\* |int |int64_t |size_t |ssize_t |void )lastack_\w+\([^;]*\);",
                        text, flags=re.M)
     return [re.sub(r"\s+", " ", f) for f in found]
 

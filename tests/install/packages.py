@@ -14,7 +14,7 @@ import checks
 from checks import check
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NAMES = ["lastack", "liblastack-dev"]
+NAMES = ["lastack", "liblastack-c0", "liblastack-dev", "python3-lastack"]
 # What dpkg, and the triggers that it runs, keep for themselves.
 BOOKS = re.compile(r"var/(lib/dpkg|log|cache/(man|debconf|ldconfig))(/|$)|etc/ld\.so\.cache$|(tmp|root)/")
 
@@ -153,20 +153,25 @@ def library_works(copy):
                       "$(pkg-config --cflags --libs lastack); /tmp/half_close")
     check("g++ and pkg-config: an example builds and runs",
           done.returncode == 0 and "TIME_WAIT" in done.stdout, done.stdout)
+    done = copy.shell(f"gcc {there}/half_close.c -o /tmp/half_close_in_c "
+                      "$(pkg-config --cflags --libs lastack-c) && /tmp/half_close_in_c")
+    check("gcc and pkg-config: so does the one in C", done.returncode == 0, done.stdout)
+    done = copy.run("/usr/bin/python3", f"{there}/half_close.py")
+    check("and the one in Python", done.returncode == 0 and "TIME_WAIT" in done.stdout, done.stdout)
     worked("find_package(lastack) finds it",
            copy.run("cmake", "-S", there, "-B", "/tmp/examples", "-G", "Ninja"))
 
 
 def through_its_life(copy, packages, folder):
     copy.run("dpkg", "--purge", *NAMES)  # where this machine has them
-    worked("dpkg installs both", copy.run("dpkg", "-i", *map(copy.take, packages.values())))
+    worked("dpkg installs all", copy.run("dpkg", "-i", *map(copy.take, packages.values())))
     verified = copy.run("dpkg", "--verify", *NAMES)
     check("every file is there as packed", verified.stdout == "", verified.stdout)
     command_works(copy)
     library_works(copy)
 
     upgrades = [newer(p, folder) for p in packages.values()]
-    worked("dpkg upgrades both", copy.run("dpkg", "-i", *(copy.take(p) for p, _ in upgrades)))
+    worked("dpkg upgrades all", copy.run("dpkg", "-i", *(copy.take(p) for p, _ in upgrades)))
     for name, (path, gone) in zip(NAMES, upgrades):
         check(f"{name}: the newer version is installed",
               copy.version(name) == f"ii {version_of(path)}", copy.version(name))
@@ -179,7 +184,7 @@ def through_its_life(copy, packages, folder):
     worked("dpkg removes the command", copy.run("dpkg", "--remove", "lastack"))
     check("then there is no command", copy.shell("! command -v lastack").returncode == 0)
     check("and the library stays", copy.run("pkg-config", "--exists", "lastack").returncode == 0)
-    worked("dpkg purges both", copy.run("dpkg", "--purge", *NAMES))
+    worked("dpkg purges all", copy.run("dpkg", "--purge", *NAMES))
     check("dpkg knows none of them", all(not copy.version(n).startswith(("ii", "rc")) for n in NAMES))
     left = list(copy.left())
     check("no file of theirs is left", not left, "\n".join(left))

@@ -256,6 +256,29 @@ TEST_F(LoopTest, LivesInAnothersLoop) {
   EXPECT_EQ(::poll(&wanted, 1, 10'000), 1);
 }
 
+/// Stacks come while others are on their way; the loop itself may move meanwhile.
+TEST_F(LoopTest, StacksMayComeLater) {
+  std::vector<Stack> more;
+  std::size_t answered = 0;
+  const auto come = [&](Loop& on) -> Task<> {
+    for (std::uint8_t i = 10; i < 30; i += 2) {
+      more.push_back(stack_at(i));
+      more.push_back(stack_at(i + 1));
+      Stack& near = more[more.size() - 2];
+      const Endpoint there{IpAddress::v4(10, 0, 0, i + 1), 7};
+      const Listener far = more.back().listen(there).value();
+      on.join(near, more.back());
+      const auto socket = co_await async_connect(near, there);
+      answered += socket ? 1 : 0;
+    }
+  };
+  more.reserve(20);
+  Loop moved = std::move(loop);
+  moved.start(come(moved));
+  ASSERT_TRUE(moved.run());
+  EXPECT_EQ(answered, 10U);
+}
+
 TEST_F(LoopTest, AWireMayBeLong) {
   Stack c = stack_at(3);
   Stack d = stack_at(4);

@@ -218,7 +218,7 @@ def check_core_compiles(compiler):
 # --- tools
 
 def check_format():
-    files = [name(p) for p in sources("src", "include", "tests", "examples", "bench")]
+    files = [name(p) for p in sources("src", "include", "tests", "examples", "bench", "bindings")]
     done = run(["clang-format-19", "--dry-run", "-Werror", *files])
     return [done.stdout] if done.returncode != 0 else []
 
