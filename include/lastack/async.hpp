@@ -86,6 +86,11 @@ class Retried {
   return detail::Retried(socket, Until::readable, [&socket, into] { return socket.receive(into); });
 }
 
+/// The datagram that has waited longest, once there is one. Result<Datagram>
+[[nodiscard]] inline auto async_receive(Datagrams& socket, std::span<std::byte> into) {
+  return detail::Retried(socket, Until::readable, [&socket, into] { return socket.receive(into); });
+}
+
 /// All of `octets`, which have to stay until then; or why not all were taken. Result<std::size_t>
 [[nodiscard]] inline auto async_send(Socket& socket, std::span<const std::byte> octets) {
   return detail::Retried(socket, Until::writable,

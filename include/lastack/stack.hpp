@@ -149,6 +149,13 @@ class Descriptor {
   [[nodiscard]] SocketId id() const;
   /// Port and address of this end.
   [[nodiscard]] Endpoint local() const;
+  /// setsockopt() and getsockopt(), with Linux's numbers (docs/options.md has all that there are).
+  /// no_protocol_option, invalid_argument.
+  Result<void> set_option(int level, int name, int value);
+  Result<void> set_option(int level, int name, std::span<const std::byte> value);
+  [[nodiscard]] Result<int> option(int level, int name) const;
+  /// Octets written to `into`.
+  Result<std::size_t> option(int level, int name, std::span<std::byte> into) const;
 
  protected:
   friend class Stack;
@@ -213,6 +220,30 @@ class Listener : public Descriptor {
   using Descriptor::Descriptor;
 };
 
+/// What Datagrams::receive() brings.
+struct Datagram {
+  std::size_t octets = 0;  ///< copied
+  Endpoint from;
+  bool truncated = false;  ///< there were more, which are gone
+};
+
+/// A UDP socket. It is told of ICMP errors once it is connected, by the next call.
+class Datagrams : public Descriptor {
+ public:
+  [[nodiscard]] Result<Datagrams> dup() const;
+  /// Whom it hears from now on, and sends to where nobody is named. Again: somebody else.
+  Result<void> connect(const Endpoint& remote);
+  /// All octets, as one datagram. destination_address_required, message_size.
+  Result<std::size_t> send(std::span<const std::byte> octets,
+                           const std::optional<Endpoint>& to = std::nullopt);
+  /// The datagram that has waited longest; resource_unavailable_try_again where none waits.
+  Result<Datagram> receive(std::span<std::byte> into);
+
+ private:
+  friend class Stack;
+  using Descriptor::Descriptor;
+};
+
 /// One that was moved from may be assigned to and destroyed, nothing else.
 class Stack {
  public:
@@ -247,6 +278,9 @@ class Stack {
   /// network_unreachable, address_not_available, address_in_use.
   [[nodiscard]] Result<Socket> connect(const Endpoint& remote,
                                        const std::optional<Endpoint>& local = std::nullopt);
+  /// A UDP socket at an address of ours, or all of that family where it is unspecified.
+  /// address_in_use, address_not_available.
+  [[nodiscard]] Result<Datagrams> datagrams(const Endpoint& local = {});
   /// What happened since the last call, in its order; nothing when that was all.
   [[nodiscard]] std::optional<Event> next_event();
   /// Calls everybody whose wait is over (Descriptor::when()), pulling all events; each is told to

@@ -58,14 +58,17 @@ Result<T> outward(socket::Result<T> result) {
 }
 
 constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;  // beside the largest headers
-constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63U;
+/// What a SocketId names is in its highest two bits.
+enum class Named : std::uint64_t { flow, listener, udp };
 
-SocketId id_of(host::FlowId id) {
-  return SocketId{std::uint64_t{id.generation & 0x7fffffffU} << 32U | id.index};
+template <typename Id>
+SocketId id_of(Named named, const Id& id) {
+  return SocketId{static_cast<std::uint64_t>(named) << 62U |
+                  std::uint64_t{id.generation & 0x3fffffffU} << 32U | id.index};
 }
-SocketId id_of(host::ListenerId id) {
-  return SocketId{kListenerBit | std::uint64_t{id.generation & 0x7fffffffU} << 32U | id.index};
-}
+SocketId id_of(host::FlowId id) { return id_of(Named::flow, id); }
+SocketId id_of(host::ListenerId id) { return id_of(Named::listener, id); }
+SocketId id_of(host::UdpId id) { return id_of(Named::udp, id); }
 
 Transition public_form(const tcp::Transition& t, TimePoint at) {
   return {.at = at, .from = t.from, .to = t.to, .cause = to_string(t.event)};
@@ -161,11 +164,31 @@ Waiting Descriptor::when(Until until, std::function<void()> call) const {
 SocketId Descriptor::id() const {
   const socket::OpenSocket* s = core_ ? core_->sockets.find(number_) : nullptr;
   if (s == nullptr) return {};
-  return s->kind == socket::OpenSocket::Kind::listening ? id_of(s->listener()) : id_of(s->flow());
+  if (s->kind == socket::OpenSocket::Kind::listening) return id_of(s->listener());
+  return s->kind == socket::OpenSocket::Kind::datagram ? id_of(s->udp()) : id_of(s->flow());
 }
 
 Endpoint Descriptor::local() const {
   return core_ ? core_->sockets.local_name(number_).value_or(Endpoint{}) : Endpoint{};
+}
+
+Result<void> Descriptor::set_option(int level, int name, int value) {
+  return set_option(level, name, std::as_bytes(std::span(&value, 1)));
+}
+
+Result<void> Descriptor::set_option(int level, int name, std::span<const std::byte> value) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.set_option(number_, level, name, value, core_->time()));
+}
+
+Result<int> Descriptor::option(int level, int name) const {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.get_option(number_, level, name, core_->time()));
+}
+
+Result<std::size_t> Descriptor::option(int level, int name, std::span<std::byte> into) const {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.get_option(number_, level, name, into, core_->time()));
 }
 
 Result<int> Descriptor::duplicate() const {
@@ -268,6 +291,32 @@ Result<Socket> Listener::accept() {
   return Socket(core_, *number);
 }
 
+// --- Datagrams
+
+Result<Datagrams> Datagrams::dup() const {
+  const auto number = duplicate();
+  if (!number) return std::unexpected(number.error());
+  return Datagrams(core_, *number);
+}
+
+Result<void> Datagrams::connect(const Endpoint& remote) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.connect(number_, remote, core_->time()));
+}
+
+Result<std::size_t> Datagrams::send(std::span<const std::byte> octets,
+                                    const std::optional<Endpoint>& to) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  return outward(core_->sockets.sendmsg(number_, {&octets, 1}, core_->time(), 0, to));
+}
+
+Result<Datagram> Datagrams::receive(std::span<std::byte> into) {
+  if (!core_) return std::unexpected(std::errc::bad_file_descriptor);
+  const auto got = core_->sockets.recvmsg(number_, {&into, 1}, core_->time());
+  if (!got) return std::unexpected(errc_of(got.error()));
+  return Datagram{got->octets, got->from, (got->flags & socket::kMsgTrunc) != 0};
+}
+
 // --- Stack
 
 Stack::Stack(const StackOptions& options, const Seed& seed)
@@ -328,12 +377,24 @@ Result<Socket> Stack::connect(const Endpoint& remote, const std::optional<Endpoi
   return made;
 }
 
+Result<Datagrams> Stack::datagrams(const Endpoint& local) {
+  socket::Sockets& sockets = core_->sockets;
+  const int domain = local.address.is_v4() ? socket::kAfInet : socket::kAfInet6;
+  const auto number = sockets.socket(domain, socket::kSockDgram);
+  if (!number) return std::unexpected(errc_of(number.error()));
+  Datagrams made(core_, *number);
+  const auto bound = sockets.bind(*number, local);
+  if (!bound) return std::unexpected(errc_of(bound.error()));
+  return made;
+}
+
 std::optional<Event> Stack::next_event() {
   host::HostEvent from;
   if (!core_->host.next_event(from)) return std::nullopt;
   core_->sockets.heard(from);
-  const bool listener = from.flow == host::FlowId{};
-  Event event{.at = from.at, .id = listener ? id_of(from.listener) : id_of(from.flow)};
+  Event event{.at = from.at, .id = id_of(from.flow)};
+  if (from.listener != host::ListenerId{}) event.id = id_of(from.listener);
+  if (from.udp != host::UdpId{}) event.id = id_of(from.udp);
   for (const tcp::Transition& t : from.news.transitions()) {
     event.taken[event.taken_count++] = public_form(t, from.at);
   }

@@ -255,6 +255,46 @@ TEST(Endpoint, ReadsWhatItWrites) {
   }
 }
 
+TEST_F(StackTest, OptionsHaveLinuxsNumbers) {
+  connect();
+  constexpr int kTcp = 6;
+  constexpr int kNoDelay = 1;
+  EXPECT_EQ(client_->option(kTcp, kNoDelay), 0);
+  ASSERT_TRUE(client_->set_option(kTcp, kNoDelay, 1));
+  EXPECT_EQ(client_->option(kTcp, kNoDelay), 1);
+  EXPECT_EQ(client_->set_option(kTcp, 9999, 1).error(), std::errc::no_protocol_option);
+  std::array<std::byte, 4> value{};
+  EXPECT_EQ(client_->option(kTcp, kNoDelay, value), 4U);
+  EXPECT_EQ(value[0], std::byte{1});
+  client_->close();
+  EXPECT_EQ(client_->option(kTcp, kNoDelay).error(), std::errc::bad_file_descriptor);
+}
+
+TEST_F(StackTest, DatagramsAndWhatTheyAreTold) {
+  const IpAddress b = IpAddress::v4(10, 0, 0, 2);
+  Datagrams asks = a_->datagrams().value();
+  Datagrams answers = b_.datagrams({b, 53}).value();
+  EXPECT_EQ(b_.datagrams({b, 53}).error(), std::errc::address_in_use);
+  const std::array<std::byte, 10> octets{};
+  EXPECT_EQ(asks.send(octets).error(), std::errc::destination_address_required);
+  EXPECT_EQ(asks.send(octets, Endpoint{b, 53}), 10U);
+  settle();
+  std::optional<SocketId> told;
+  b_.dispatch([&told](const Event& event) { told = event.id; });
+  EXPECT_EQ(told, answers.id());
+  std::array<std::byte, 4> little{};
+  const auto got = answers.receive(little);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->octets, 4U);
+  EXPECT_TRUE(got->truncated);
+  EXPECT_EQ(got->from.port, asks.local().port);
+  EXPECT_EQ(answers.receive(little).error(), std::errc::resource_unavailable_try_again);
+  ASSERT_TRUE(asks.connect({b, 54}));
+  ASSERT_TRUE(asks.send(octets));
+  settle();
+  EXPECT_EQ(asks.receive(little).error(), std::errc::connection_refused);
+}
+
 // --- Waiting to be called
 
 class WaitingTest : public StackTest {
