@@ -23,10 +23,14 @@ class Wire:
     options = []
     name = ""
     msl = "0.1"  # where packets get lost TIME_WAIT has to be there for the FIN that comes again
+    # The kernel answers twice a second what carries no octets (net.ipv4.tcp_invalid_ratelimit): where an answer
+    # may be lost, probes have to come less often than that.
+    keepalive, user_timeout = "0.3,0.2,3", "2"
 
     @classmethod
     def becomes(cls, wire, name):
         cls.options, cls.name, cls.msl = ["--wire", wire], name, "2"
+        cls.keepalive, cls.user_timeout = "0.3,0.6,8", "10"
 
 
 def check(text, good, *details):
@@ -219,7 +223,7 @@ def peers_that_vanish():
 
 def peers_that_answer():
     """What ends the others does not end this one."""
-    with serving("echo", "7", more=["--keepalive", "0.3,0.2,3", "--user-timeout", "2"]) as served:
+    with serving("echo", "7", more=["--keepalive", Wire.keepalive, "--user-timeout", Wire.user_timeout]) as served:
         socks = [connect(host, 7) for host in (V4, V6)]
         asked = lambda: all(row["tcp"].get("lastack_ms", 10**6) < 400 and row["since_ms"] > 3000
                             for row in served.rows() if row["state"] == "ESTABLISHED")
@@ -310,7 +314,8 @@ def everything():
             both_close(family)
             the_kernel_forgets_a_client(family)
             we_forget(family)
-    with serving("echo", "7", "source", "19") as served:
+    # A RST is sent once: where it is lost, keepalive asks after who is gone.
+    with serving("echo", "7", "source", "19", more=["--keepalive", "1,0.6,8"] if Wire.options else []) as served:
         for family in (4, 6):
             resets(served, family)
     for family in (4, 6):
