@@ -179,7 +179,7 @@ control::Said RealHost::answer_for_all(const nlohmann::json& request) {
     const bool known = named != request.end() && named->is_number_unsigned();
     const std::uint64_t queue = known ? named->get<std::uint64_t>() : 0;
     if (queue > 0 && (queue >= share_.of || !ask_other)) {
-      return {{"error", "there is no such queue"}};
+      return nlohmann::json{{"error", "there is no such queue"}};
     }
     return queue == 0 ? answer(request) : ask_other(queue, request);
   }
