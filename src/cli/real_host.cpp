@@ -174,14 +174,16 @@ control::Said RealHost::answer_for_all(const nlohmann::json& request) {
   if (what == "ss") {
     return {[this, request](const control::TakeRow& take) { each_row_of_all(request, take); }};
   }
-  if (!ask_other) return answer(request);
   if (what == "trace" || what == "pass" || what == "lose") {
     const auto named = request.find("queue");
     const bool known = named != request.end() && named->is_number_unsigned();
     const std::uint64_t queue = known ? named->get<std::uint64_t>() : 0;
-    if (queue >= share_.of) return {{"error", "there is no such queue"}};
+    if (queue > 0 && (queue >= share_.of || !ask_other)) {
+      return nlohmann::json{{"error", "there is no such queue"}};
+    }
     return queue == 0 ? answer(request) : ask_other(queue, request);
   }
+  if (!ask_other) return answer(request);
   std::vector<nlohmann::json> answers{answer(request)};
   for (std::size_t i = 1; i < share_.of; ++i) answers.push_back(ask_other(i, request));
   return merged(what, std::move(answers));
@@ -232,7 +234,9 @@ nlohmann::json RealHost::answer(const nlohmann::json& request) {
     return rows;
   }
   if (what == "trace") {
-    return control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
+    auto trace = control::trace_answer(host_.trace(), request, io::monotonic_now(), io::wall_now());
+    if (share_.of > 1) trace["queues"] = share_.of;
+    return trace;
   }
   if (what == "counters") return all_counters();
   if (what == "nstat") return counted().json();

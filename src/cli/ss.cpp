@@ -205,7 +205,8 @@ Manual ss_manual() {
                  "le) PORT: :80, or a service's name"},
                 {"dport OP PORT", "the peer's port"},
                 {"src HOST",
-                 "the address here: 10.0.0.1, 10.0.0.0/8, [fd00::1], with :PORT or not"},
+                 "the address here: 10.0.0.1, 10.0.0.0/8, [fd00::1], with :PORT or not; fd00::1 "
+                 "without"},
                 {"dst HOST", "the peer's address"}},
       .examples = {{"lastack ss -e", "connections, since when, and why"},
                    {"lastack ss -ltn", "listeners"},
@@ -285,6 +286,7 @@ namespace {
 struct AskOptions {
   std::string what;
   std::string way;
+  std::uint32_t queue = 0;
   int pid = 0;
 };
 
@@ -299,10 +301,14 @@ void add_ask(CLI::App& app) {
                              "neighbours", "routes", "link_counters"}));
   ask->add_option("WAY", options->way, "of the link, as the host sees it")
       ->check(CLI::IsMember({"in", "out"}));
+  ask->add_option("--queue", options->queue,
+                  "pass, lose: at which of the hosts of serve --queues, from 0")
+      ->type_name("N");
   ask->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");
   ask->callback([options] {
     nlohmann::json request{{"ask", options->what}};
     if (!options->way.empty()) request["way"] = options->way;
+    if (options->queue > 0) request["queue"] = options->queue;
     const auto replies = control::ask(options->pid, request);
     for (const auto& reply : replies) fmt::print("{}\n", reply.answer.dump(2));
     if (replies.empty()) {

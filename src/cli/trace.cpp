@@ -40,15 +40,6 @@ struct HeldTrace {
   }
 };
 
-/// CLI11 takes "[fd00::1]" for a list of one and hands over what is in it: the brackets come back.
-std::vector<std::string> trace_words(std::vector<std::string> words) {
-  for (std::string& word : words) {
-    const auto address = wire::IpAddress::parse(word.substr(0, word.find('/')));
-    if (address && !address->is_v4()) word.insert(0, "[").append("]");
-  }
-  return words;
-}
-
 /// A state is the latest that the trace tells of.
 bool passes(const insight::Filter& filter, const TracedConnection& c) {
   if (!filter.names_states()) return filter.matches(c.flow);
@@ -101,11 +92,11 @@ void print_all_ladders(const std::vector<HeldTrace>& traces, const TraceOptions&
   const bool several = traces.size() > 1;
   for (std::size_t i = 0; i < traces.size(); ++i) {
     if (traces[i].connections.empty()) continue;
-    const int pid = traces[i].source.pid();
+    const std::string name = traces[i].source.name();
     if (several && options.in() == Language::chinese) {
-      fmt::print("{}== 进程 {} ==\n", i > 0 ? "\n" : "", pid);
+      fmt::print("{}== 进程 {} ==\n", i > 0 ? "\n" : "", name);
     } else if (several) {
-      fmt::print("{}== process {} ==\n", i > 0 ? "\n" : "", pid);
+      fmt::print("{}== process {} ==\n", i > 0 ? "\n" : "", name);
     }
     print_ladders(traces[i], options);
   }
@@ -117,6 +108,7 @@ void print_trace_json(const std::vector<HeldTrace>& traces) {
     nlohmann::json events = nlohmann::json::array();
     for (const std::size_t i : held.wanted()) events.push_back(json_of(held.events[i]));
     hosts.push_back({{"pid", held.source.pid()},
+                     {"queue", held.source.queue()},
                      {"begin", held.source.begin()},
                      {"end", held.source.end()},
                      {"keeps", held.source.keeps()},
@@ -129,7 +121,7 @@ void write_traces(const std::vector<HeldTrace>& traces, const TraceOptions& opti
   TraceFile file(options.write, options.in());
   std::vector<std::pair<std::size_t, const TracedEvent*>> all;
   for (std::size_t host = 0; host < traces.size(); ++host) {
-    file.add_host(traces[host].source.pid());
+    file.add_host(traces[host].source.name());
     for (const std::size_t i : traces[host].wanted())
       all.emplace_back(host, &traces[host].events[i]);
   }
@@ -145,7 +137,7 @@ void show_trace(const TraceOptions& options) {
         "  lastack trace -w - | tshark -r -",
         kUsage};
   }
-  const auto filter = insight::Filter::parse(trace_words(options.words), port_of_service);
+  const auto filter = insight::Filter::parse(options.words, port_of_service);
   if (!filter) throw Failure{filter.error(), kUsage};
   if (options.follow) {
     follow_traces(options, *filter);
@@ -184,7 +176,8 @@ Manual trace_manual() {
           "live.\n\n"
           "A filter is made of iproute2's words, as for lastack ss: addresses, ports, and states, "
           "where a connection's state is the latest that the trace tells of. How many events a "
-          "host keeps is up to lastack serve --trace.",
+          "host keeps is up to lastack serve --trace. With serve --queues N there are N hosts, "
+          "each with a trace of its own: PID:QUEUE.",
       .terms_title = "words of a filter",
       .terms = {{"state STATE", "only connections in this state: established, fin-wait-1, ..."},
                 {"sport = :PORT", "the port at this end; dport: at the peer's"},
@@ -212,8 +205,8 @@ TraceFile::TraceFile(const std::string& path, Language language)
                   : throw Failure{fmt::format("can't write {}: {}", path, std::strerror(errno))}),
       capture_(sink_, language) {}
 
-void TraceFile::add_host(int pid) {
-  interfaces_.push_back(capture_.add_host(fmt::format("lastack-{}", pid)));
+void TraceFile::add_host(const std::string& name) {
+  interfaces_.push_back(capture_.add_host(fmt::format("lastack-{}", name)));
 }
 
 void TraceFile::add(std::size_t host, const TracedEvent& event) {

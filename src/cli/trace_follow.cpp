@@ -29,7 +29,7 @@ class TraceFollower {
     }
     if (!options.write.empty()) {
       file_.emplace(options.write, options.in());
-      for (const Followed& f : followed_) file_->add_host(f.source.pid());
+      for (const Followed& f : followed_) file_->add_host(f.source.name());
     }
   }
 
@@ -110,48 +110,52 @@ class TraceFollower {
     news_.clear();
     for (Followed& f : followed_) {
       if (!f.source.gone() || std::exchange(f.said_gone, true)) continue;
-      fmt::print(stderr, "lastack: process {} has ended\n", f.source.pid());
+      fmt::print(stderr, "lastack: process {} has ended\n", f.source.name());
     }
     if (file_) file_->flush();
     std::fflush(stdout);
   }
 
   void show(const News& news) {
-    const int pid = followed_[news.host].source.pid();
+    const TraceSource& source = followed_[news.host].source;
     if (news.lost > 0) {
-      show_lost(news, pid);
+      show_lost(news, source);
     } else if (file_) {
       file_->add(news.host, news.traced);
     } else if (options_.json) {
       nlohmann::json json = json_of(news.traced);
-      json["pid"] = pid;
+      json["pid"] = source.pid();
+      json["queue"] = source.queue();
       fmt::print("{}\n", json.dump());
     } else {
       const host::Flow& flow = news.traced.event.flow;
-      fmt::print("{}{} {} {}  {}\n", clock_text(news.traced.wall, false), whose(pid),
+      fmt::print("{}{} {} {}  {}\n", clock_text(news.traced.wall, false), whose(source),
                  insight::endpoint_text(flow.local), insight::endpoint_text(flow.remote),
                  news.text);
     }
   }
 
-  void show_lost(const News& news, int pid) {
+  void show_lost(const News& news, const TraceSource& source) {
     if (options_.json) {
-      fmt::print("{}\n", nlohmann::json{{"pid", pid}, {"lost", news.lost}}.dump());
+      fmt::print(
+          "{}\n",
+          nlohmann::json{{"pid", source.pid()}, {"queue", source.queue()}, {"lost", news.lost}}
+              .dump());
       return;
     }
     const bool chinese = options_.in() == insight::Language::chinese;
-    const std::uint64_t keeps = followed_[news.host].source.keeps();
+    const std::uint64_t keeps = source.keeps();
     const std::string text =
         chinese ? fmt::format("丢失 {} 个事件：环只保留 {} 个（serve --trace 可以更多）", news.lost,
                               keeps)
                 : fmt::format("{} events lost: the ring keeps {} (serve --trace keeps more)",
                               news.lost, keeps);
     fmt::print(file_ ? stderr : stdout, "{}{} {}\n", clock_text(news.traced.wall, false),
-               whose(pid), text);
+               whose(source), text);
   }
 
-  [[nodiscard]] std::string whose(int pid) const {
-    return followed_.size() > 1 ? fmt::format(" {}", pid) : std::string();
+  [[nodiscard]] std::string whose(const TraceSource& source) const {
+    return followed_.size() > 1 ? " " + source.name() : std::string();
   }
 
   [[nodiscard]] bool followers_left() const {

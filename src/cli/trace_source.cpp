@@ -14,10 +14,30 @@ namespace {
 
 constexpr Duration kClockStep = 1ms;  // less is how long it takes to read two clocks
 
+/// One for each host of a process. False where it can't be asked.
+bool add_sources(int pid, std::vector<TraceSource>& sources) {
+  std::uint64_t queues = 1;
+  for (std::uint64_t queue = 0; queue < queues; ++queue) {
+    auto client = control::Client::open(pid);
+    if (!client) return queue > 0;
+    TraceSource source(std::move(*client), queue);
+    const auto wrong = source.look();
+    if (wrong) fmt::print(stderr, "lastack: no trace of process {}: {}\n", pid, *wrong);
+    if (!wrong && source.keeps() == 0) {
+      fmt::print(stderr, "lastack: process {} keeps no trace: serve --trace 0\n", pid);
+    }
+    if (wrong || source.keeps() == 0) return true;
+    queues = source.queues();
+    sources.push_back(std::move(source));
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<control::TracePage> TraceSource::ask(std::size_t most) {
-  const auto answer = client_.ask({{"ask", "trace"}, {"from", next_}, {"most", most}});
+  const auto answer =
+      client_.ask({{"ask", "trace"}, {"from", next_}, {"most", most}, {"queue", queue_}});
   if (!answer) {
     gone_ = true;
     return std::nullopt;
@@ -31,10 +51,15 @@ std::optional<control::TracePage> TraceSource::ask(std::size_t most) {
   keeps_ = page->keeps;
   begin_ = page->begin;
   end_ = page->end;
+  queues_ = page->queues;
   // The same for as long as nobody sets the clock, so that times keep their order.
   const Duration epoch = page->wall - page->now.time_since_epoch();
   if (!epoch_ || epoch > *epoch_ + kClockStep || epoch < *epoch_ - kClockStep) epoch_ = epoch;
   return std::move(*page);
+}
+
+std::string TraceSource::name() const {
+  return queues_ > 1 ? fmt::format("{}:{}", pid(), queue_) : std::to_string(pid());
 }
 
 std::optional<std::string> TraceSource::look() {
@@ -65,18 +90,7 @@ std::vector<TraceSource> trace_sources(int pid) {
   std::vector<TraceSource> sources;
   bool any = false;
   for (const int owner : control::hosts()) {
-    if (pid != 0 && owner != pid) continue;
-    auto client = control::Client::open(owner);
-    if (!client) continue;
-    any = true;
-    TraceSource source(std::move(*client));
-    if (const auto wrong = source.look()) {
-      fmt::print(stderr, "lastack: no trace of process {}: {}\n", owner, *wrong);
-    } else if (source.keeps() == 0) {
-      fmt::print(stderr, "lastack: process {} keeps no trace: serve --trace 0\n", owner);
-    } else {
-      sources.push_back(std::move(source));
-    }
+    if (pid == 0 || owner == pid) any |= add_sources(owner, sources);
   }
   if (!any) {
     throw Failure{fmt::format("no host runs here\n  looked in {}", control::socket_folder()),

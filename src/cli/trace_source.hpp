@@ -20,9 +20,15 @@ struct TracedEvent {
 
 class TraceSource {
  public:
-  explicit TraceSource(control::Client client) : client_(std::move(client)) {}
+  explicit TraceSource(control::Client client, std::uint64_t queue = 0)
+      : client_(std::move(client)), queue_(queue) {}
 
   [[nodiscard]] int pid() const { return client_.pid(); }
+  /// As of the last answer: how many hosts its process has, and which of them this is.
+  [[nodiscard]] std::uint64_t queues() const { return queues_; }
+  [[nodiscard]] std::uint64_t queue() const { return queue_; }
+  /// "4711", or of several hosts "4711:1" with its queue.
+  [[nodiscard]] std::string name() const;
   /// As of the last answer; keeps() 0 stands for a host that keeps no trace.
   [[nodiscard]] std::uint64_t keeps() const { return keeps_; }
   [[nodiscard]] std::uint64_t begin() const { return begin_; }
@@ -43,6 +49,8 @@ class TraceSource {
   [[nodiscard]] std::optional<control::TracePage> ask(std::size_t most);
 
   control::Client client_;
+  std::uint64_t queue_;
+  std::uint64_t queues_ = 1;
   std::uint64_t next_ = 0;
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;

@@ -34,7 +34,7 @@ class TraceFile {
   TraceFile(const std::string& path, insight::Language language);
 
   /// One for each host, in the order of their numbers from 0.
-  void add_host(int pid);
+  void add_host(const std::string& name);
   void add(std::size_t host, const TracedEvent& event);
   /// Whoever reads it while it is written gets all there is so far. A Failure where the disk is
   /// full.

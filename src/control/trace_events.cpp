@@ -180,6 +180,7 @@ std::expected<TracePage, std::string> page_of(const Json& answer) {
   read.number_into("end", page.end);
   read.number_into("keeps", page.keeps);
   read.number_into("from", page.from);
+  read.number_into("queues", page.queues);
   page.now = TimePoint(read.span("now_us"));
   page.wall = read.span("wall_us");
   if (!read.good() || !answer.contains("events") || !answer["events"].is_array()) {

@@ -25,7 +25,8 @@ inline constexpr Duration kMostTraceTime{std::int64_t{1} << 60U};
 [[nodiscard]] std::optional<host::TraceEvent> event_of(const nlohmann::json& json);
 
 /// Answers {"ask":"trace", "from":NUMBER, "most":COUNT}: {"begin", "end", "keeps", "from",
-/// "now_us", "wall_us", "events"}. Events begin with number `from`, or the oldest that is kept
+/// "now_us", "wall_us", "events"}, and "queues" where a process has several: the one that "queue"
+/// of the request named has answered. Events begin with number `from`, or the oldest that is kept
 /// where that is gone; the next to ask for is "from" and as many more as came. `wall`: since the
 /// epoch, at `now`.
 [[nodiscard]] nlohmann::json trace_answer(const host::Trace& trace, const nlohmann::json& request,
@@ -38,7 +39,8 @@ struct TracePage {
   std::uint64_t keeps = 0;  ///< how many the host keeps; 0: it keeps no trace
   std::uint64_t from = 0;   ///< number of the first of `events`
   TimePoint now{};
-  Duration wall{0};  ///< since the epoch, at `now`
+  Duration wall{0};          ///< since the epoch, at `now`
+  std::uint64_t queues = 1;  ///< of the process, each with a host and a trace of its own
   std::vector<host::TraceEvent> events;
 
   [[nodiscard]] std::uint64_t next() const { return from + events.size(); }

@@ -285,7 +285,7 @@ void Host::connection_due(std::uint32_t index, TimePoint now) {
 void Host::time_wait_due(std::uint32_t index, TimePoint now) {
   TimeWaitEntry& entry = time_wait_[index];
   note(entry.flow, entry.record.timer_expired(now), now);
-  if (entry.record.state() == tcp::State::closed && !entry.dirty) {
+  if (entry.record.state() == tcp::State::closed) {
     end_time_wait(index);
   } else {
     mark({Handle::Kind::time_wait, index});

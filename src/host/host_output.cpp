@@ -134,7 +134,6 @@ void Host::record_leaves(Handle handle) {
   } else {
     TimeWaitEntry& entry = time_wait_[i];
     entry.dirty = false;
-    if (entry.record.state() != tcp::State::time_wait) return end_time_wait(i);
     minds_deadline(entry.timer, entry.record.next_deadline());
   }
 }
@@ -178,8 +177,7 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer
 
 /// What is sent again is no segment sent to RFC 4022, and to Linux.
 void Host::count_segment(const tcp::Outgoing& segment, std::size_t packets) {
-  const bool again = segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
-  if (!again) {
+  if (!is_again(segment.why)) {
     counters_.tcp.out_segments += packets;
     return;
   }

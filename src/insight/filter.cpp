@@ -281,6 +281,19 @@ class FilterParser {
       return wrong("= or !=, since addresses have no order");
     }
     const std::string_view text = word();
+    if (!address_alone(side, text) && !address_and_port(side, text)) return wrong_host();
+    ++at_;
+    if (order == Order::unequal) add({.what = Filter::Do::negate});
+  }
+
+  /// IPv6 without brackets: all of it is the address.
+  bool address_alone(Filter::Side side, std::string_view text) {
+    const auto prefix = text.contains(':') ? Prefix::parse(text) : std::nullopt;
+    if (prefix) add({Filter::Do::address, side, Filter::Compare::equal, 0, *prefix});
+    return prefix.has_value();
+  }
+
+  bool address_and_port(Filter::Side side, std::string_view text) {
     std::string_view address = text;
     std::string_view port_text;
     const std::size_t colon = text.rfind(':');
@@ -288,14 +301,8 @@ class FilterParser {
     if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
       address = text.substr(0, colon);
       port_text = text.substr(colon + 1);
-      if (port_text.empty()) return wrong_host();
+      if (port_text.empty()) return false;
     }
-    if (!host_steps(side, address, port_text)) return wrong_host();
-    ++at_;
-    if (order == Order::unequal) add({.what = Filter::Do::negate});
-  }
-
-  bool host_steps(Filter::Side side, std::string_view address, std::string_view port_text) {
     const bool any_address = address.empty() || address == "*" || address == "any";
     const bool any_port = port_text.empty() || port_text == "*";
     if (address.empty() && port_text.empty()) return false;

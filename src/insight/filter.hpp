@@ -23,7 +23,7 @@ namespace lastack::insight {
 ///     first binding most, and parentheses
 ///   {sport | dport} [= == eq | != ne neq | > gt | < lt | >= ge geq | <= le leq] [:]PORT
 ///   {src | dst} [= == eq | != ne neq] HOST: "10.0.0.1", "10.0.0.0/8:80", "[fd00::1]:80",
-///     "[fd00::/8]", ":80"; "*" stands for any address and any port
+///     "[fd00::/8]", ":80"; "*" stands for any address and any port. "fd00::1:80" is an address
 ///
 /// A word may hold several, as a quoted expression does. `and` binds more than `or`, as ss(8) says;
 /// iproute2 itself (6.1) reads them from left to right whatever they are.

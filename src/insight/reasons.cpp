@@ -29,6 +29,7 @@ std::string why_text(const host::TraceEvent& sent) {
     case tcp::Why::fast_retransmit: return "fast rexmit";
     case tcp::Why::probe: return "window probe";
     case tcp::Why::keepalive: return "keepalive";
+    case tcp::Why::too_big: return "too big for the path";
     default: return {};
   }
 }

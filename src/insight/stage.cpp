@@ -111,6 +111,7 @@ void Stage::sent(const sim::Flight& flight) {
   const bool again = flight.why == tcp::Why::timeout;
   if (again) record(Kind::remark, flight.from, "RTO " + std::to_string(flight.attempt));
   if (flight.why == tcp::Why::fast_retransmit) record(Kind::remark, flight.from, "fast rexmit");
+  if (flight.why == tcp::Why::too_big) record(Kind::remark, flight.from, "too big for the path");
   if (flight.why == tcp::Why::probe) record(Kind::remark, flight.from, "window probe");
   if (flight.why == tcp::Why::keepalive) record(Kind::remark, flight.from, "keepalive");
   record(Kind::sent, flight.from, label(flight), flight.number);

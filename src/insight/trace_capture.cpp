@@ -25,8 +25,7 @@ std::vector<std::string> comments_on(const TraceEvent& segment, Language languag
   }
   if (segment.kind != TraceEvent::Kind::sent) return comments;
   std::string why = why_text(segment);
-  const bool again = segment.why == tcp::Why::timeout || segment.why == tcp::Why::fast_retransmit;
-  if (again) why.insert(0, chinese ? "重传：" : "retransmission: ");
+  if (is_again(segment.why)) why.insert(0, chinese ? "重传：" : "retransmission: ");
   if (!why.empty()) comments.push_back(std::move(why));
   return comments;
 }

@@ -33,17 +33,30 @@ void HostDriver::receive_handed_over() {
 }
 
 std::size_t HostDriver::receive() {
-  if (paused(Way::in)) return 0;
+  Came all;
+  for (;;) {
+    const Came batch = receive_batch();
+    all.packets += batch.packets;
+    all.octets += batch.octets;
+    const bool enough = all.packets >= kMostAtOnce || all.octets >= kMostOctetsAtOnce;
+    if (enough || batch.octets < kWorthMore) return all.packets;
+    tell();
+  }
+}
+
+HostDriver::Came HostDriver::receive_batch() {
+  if (paused(Way::in)) return {};
   const TimePoint now = monotonic_now();
   octets_.assign(waiting_.begin(), waiting_.end());
   waiting_.clear();
   batch_.clear();
   link_->receive(batch_, now);
   for (link::Packet& packet : batch_) octets_.push_back(std::move(packet.octets));
+  Came came{octets_.size(), 0};
+  for (const Slice& packet : octets_) came.octets += packet.size();
   arrive(octets_, now);
-  const std::size_t count = octets_.size();
   octets_.clear();
-  return count;
+  return came;
 }
 
 bool HostDriver::step(Way way, Fate fate) {

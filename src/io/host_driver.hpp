@@ -27,7 +27,8 @@ class HostDriver {
   /// Called with each event of the host; may call the host's user side.
   std::function<void(const host::HostEvent&)> on_event;
 
-  /// A batch from the link: how many packets.
+  /// What waits at the link, in batches: how many packets. Between two the users act: so they read
+  /// what is still in the caches, and the next packets come into the memory that it lay in.
   std::size_t receive();
   /// The host is one of several that share its addresses (host::Share). What comes to it and is
   /// another's goes there; `others` outlives this.
@@ -50,6 +51,17 @@ class HostDriver {
   static constexpr std::size_t kMostRounds = 64;
   static constexpr std::size_t kMostBatches = 256;  ///< before timers: more than a queue holds
 
+  /// Where a batch had so many octets, more is likely to wait.
+  static constexpr std::size_t kWorthMore = 48'000;
+  /// Then all there is to send goes out: an ACK for so much of a stream.
+  static constexpr std::size_t kMostOctetsAtOnce = std::size_t{512} << 10U;
+  static constexpr std::size_t kMostAtOnce = 64;  ///< the same in packets
+
+  struct Came {
+    std::size_t packets = 0;
+    std::size_t octets = 0;
+  };
+  Came receive_batch();
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
   void tell();

@@ -44,9 +44,9 @@ constexpr std::uint8_t kGsoTcpV6 = 4;
 constexpr std::size_t kLargest = 65535 + wire::kEthernetHeader + sizeof(VnetHeader);
 constexpr std::size_t kSmall = 2048;  // a packet up to here moves into a block of its own
 constexpr std::size_t kBatch = 64;    // packets read before the host gets its turn
-// As many octets are read on before that: what the user reads then is still in the caches, and the
-// blocks that it lies in are used again before others have taken their place there.
-constexpr std::size_t kBatchOctets = std::size_t{240} << 10U;
+// Or octets: one super-segment. What the user reads then is still in the caches, and the block that
+// it lies in is used again before others have taken its place there.
+constexpr std::size_t kBatchOctets = 60'000;
 constexpr std::size_t kMostPieces = 64;
 constexpr int kQueue =
     8192;  // packets that may wait for us; the kernel's own 500 are a burst of few

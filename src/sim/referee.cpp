@@ -75,7 +75,9 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   // A new connection may begin where the one before it did, if no time has passed (RFC 6528 §3).
   const bool answers_another =
       s.has(Flag::ack) && view.peer.open && s.header.ack != view.peer.iss + 1;
-  const bool begins = !view.own.open || view.own.iss != s.header.seq || answers_another;
+  // And who sends a SYN alone has taken none of the peer's, whatever came.
+  const bool begins =
+      !view.own.open || view.own.iss != s.header.seq || answers_another || !s.has(Flag::ack);
   if (s.has(Flag::syn) && begins) {
     view.own = {};
     view.peer = s.has(Flag::ack) ? answered(s, view) : Side{};

@@ -23,13 +23,19 @@ enum class Why : std::uint8_t {
   fast_retransmit,  ///< sent again: duplicate ACKs
   probe,            ///< the peer's window is closed
   keepalive,
+  too_big,  ///< sent again, smaller: ICMP told that the path does not take so much (RFC 1191)
 };
 
-inline constexpr std::size_t kWhyCount = 9;
+/// Whether a segment sent for that was out before.
+[[nodiscard]] constexpr bool is_again(Why why) {
+  return why == Why::timeout || why == Why::fast_retransmit || why == Why::too_big;
+}
+
+inline constexpr std::size_t kWhyCount = 10;
 [[nodiscard]] constexpr std::string_view to_string(Why why) {
   constexpr std::array<std::string_view, kWhyCount> kNames{
-      "handshake",       "data",  "fin",      "acknowledgment", "window_update", "timeout",
-      "fast_retransmit", "probe", "keepalive"};
+      "handshake",       "data",  "fin",       "acknowledgment", "window_update", "timeout",
+      "fast_retransmit", "probe", "keepalive", "too_big"};
   return kNames[static_cast<std::size_t>(why)];
 }
 

@@ -101,8 +101,10 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
   if (octets == 0 && !fin) return false;
 
   Why why = octets > 0 ? Why::data : Why::fin;
-  const bool probed = snd.max == from + 1 && tcb_.recovery.phase() != Recovery::Phase::loss;
-  if (again && !probed) why = Why::timeout;  // an octet that only probed was not taken before
+  const bool lost = tcb_.recovery.phase() == Recovery::Phase::loss;
+  const bool probed = snd.max == from + 1 && !lost;
+  // An octet that only probed was not taken before.
+  if (again && !probed) why = lost ? Why::timeout : Why::too_big;
   segment({from, from + octets}, fin, why, now, out);
   sent(from, from + octets + (fin ? 1 : 0), now);
   tcb_.probe = false;

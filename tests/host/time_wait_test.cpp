@@ -46,6 +46,25 @@ TEST_F(TimeWaitRecord, TheConnectionsOwnAnswerToARstCounts) {
   EXPECT_EQ(host.flows(), 0U);
 }
 
+/// What it owes the peer at its end is not sent any more, and the flow is nobody's at once.
+TEST_F(TimeWaitRecord, IsOverInTimeWhileItsAckWaitsForTheLink) {
+  const Opened c = connect_and_close();
+  (void)sent();
+  const Segment fin{.flags = Flag::fin | Flag::ack,
+                    .seq = c.theirs + 1,
+                    .ack = c.ours + 2,
+                    .from = {kThem, 80},
+                    .to = c.local};
+  arrives(fin);
+  now += 60s;
+  host.advance(now);
+  EXPECT_EQ(host.flows(), 0U);
+  arrives(fin);
+  const auto answers = sent();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].header.flags, Flag::rst);
+}
+
 /// A SYN takes over from TIME_WAIT for a listener. Where none would take it, it is answered as any
 /// other that does not fit: else one forged SYN would end what RFC 1337 protects.
 TEST_F(TimeWaitRecord, ASynThatNobodyListensForDoesNotEndIt) {

@@ -150,6 +150,9 @@ TEST(Filter, Addresses) {
   EXPECT_TRUE(passes("src [fd00::1]", kSix));
   EXPECT_TRUE(passes("src [fd00::1]:443", kSix));
   EXPECT_FALSE(passes("src [fd00::1]:444", kSix));
+  EXPECT_TRUE(passes("src fd00::1", kSix));
+  EXPECT_FALSE(passes("src fd00::2", kSix));
+  EXPECT_FALSE(passes("src fd00::1:443", kSix));  // an address, too
   EXPECT_TRUE(passes("src :443", kSix));
   EXPECT_TRUE(passes("src *:443", kSix));
   EXPECT_FALSE(passes("src *:443", kFour));
@@ -175,6 +178,7 @@ TEST(Filter, Prefixes) {
   EXPECT_TRUE(passes("dst [fd00::]/16:40002", kSix));
   EXPECT_TRUE(passes("dst [fd00:0:0:1::/64]:40002", kSix));
   EXPECT_FALSE(passes("dst [fd00:0:0:2::/64]", kSix));
+  EXPECT_TRUE(passes("dst != fd00::/64 and dst fd00::/16", kSix));
 }
 
 TEST(Filter, NotBindsMoreThanAndAndMoreThanOr) {
@@ -243,8 +247,8 @@ TEST(Filter, ErrorsNameTheWordAndWhatCouldStandThere) {
             "[fd00::1]:80 or :80");
   EXPECT_EQ(error("src > 10.0.0.1"),
             "'>' can't stand after 'src': expected = or !=, since addresses have no order");
-  EXPECT_EQ(error("src fd00::1"),
-            "'fd00::1' can't stand after 'src': expected an IPv6 address in brackets, as in "
+  EXPECT_EQ(error("src fd00::1:http"),
+            "'fd00::1:http' can't stand after 'src': expected an IPv6 address in brackets, as in "
             "[fd00::1] or [fd00::1]:80");
   EXPECT_EQ(error("( sport = :80"), "the filter ends after ':80': expected and, or, or )");
   EXPECT_EQ(error("sport = :80 )"),
@@ -272,7 +276,7 @@ TEST(Filter, WhatIsNoAddressIsAnError) {
   for (const char* text :
        {"10.0.0", "10", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.1:", "10.0.0.1:70000",
         "/8", "10.0.0.0.0/8", ":", "[fd00::1", "[fd00::1]x", "[10.0.0.1]", "[fd00::/129]",
-        "fd00::1:80", "[fd00::/8]/8", "example.org", "[]", "10..1/8"}) {
+        "fd00::/129", "[fd00::/8]/8", "example.org", "[]", "10..1/8"}) {
     EXPECT_NE(error(std::string("src ") + text).find("can't stand after 'src'"), std::string::npos)
         << text << ": " << error(std::string("src ") + text);
   }

@@ -162,6 +162,57 @@ TEST_F(Driver, WhatWaitsCountsBeforeATimerDoes) {
   EXPECT_GT(events, 0U);  // and its ACK has come
 }
 
+/// Hands over one packet at a time, as a device does where they are large.
+class Singly final : public link::Wrapper {
+ public:
+  using Wrapper::Wrapper;
+  std::size_t receive(std::vector<link::Packet>& into, TimePoint now) override {
+    if (held_.empty()) inner().receive(held_, now);
+    if (held_.empty()) return 0;
+    into.push_back(std::move(held_.front()));
+    held_.erase(held_.begin());
+    return 1;
+  }
+
+ private:
+  std::vector<link::Packet> held_;
+};
+
+/// They are read one by one while they are in the caches, and acknowledged together.
+TEST_F(Driver, UsersReadBetweenLargePacketsAndAllAreAcknowledgedOnce) {
+  Singly link(wire.end(0));
+  driver = HostDriver(host, link);
+  host::Config config = Driver::config();
+  config.addresses = {{wire::IpAddress::v4(10, 0, 0, 2), 24}};
+  config.super_segment = host::kMostSuperSegment;
+  host::Host source{config, Random(2)};
+  socket::Sockets theirs{source};
+  HostDriver other{source, wire.end(1)};
+  std::vector<std::byte> octets(1'000'000);
+  socket::Fd accepted = -1;
+  std::size_t reads = 0;
+  driver.on_event = [&](const host::HostEvent&) {
+    if (const auto fd = sockets.accept(listener)) accepted = *fd;
+    while (sockets.recv(accepted, octets, monotonic_now())) ++reads;
+  };
+  const socket::Fd client = *theirs.socket();
+  (void)theirs.connect(client, own, monotonic_now());
+  std::size_t most = 0;
+  for (int round = 0; round < 100; ++round) {
+    (void)theirs.send(client, octets, monotonic_now());
+    other.turn();
+    const std::size_t reads_before = reads;
+    const auto sent_before = host.counters().packets_out;
+    driver.receive();
+    most = std::max(most, reads - reads_before);
+    EXPECT_EQ(host.counters().packets_out, sent_before);
+    driver.turn();
+    EXPECT_LE(host.counters().packets_out, sent_before + 2);
+    other.receive();
+  }
+  EXPECT_GE(most, 2U);
+}
+
 // What step() has read from the link and not passed is nothing that a descriptor announces.
 TEST_F(PausedDriver, WhatWasReadMeanwhileIsDueAtOnce) {
   const socket::Fd another = *others.socket();

@@ -199,8 +199,8 @@ def fetch(far, host, octets):
 
 
 def sent_again(served):
-    """How many timers had run out when octets were first sent a second time, as the host's trace tells; None where
-    all were sent but once."""
+    """How many timers had run out when octets were first sent a second time, and why they were, as the host's trace
+    tells; None where all were sent but once."""
     hosts = json.loads(must(COMMAND, "trace", "--json", "--pid", served.pid))["hosts"]
     end = None
     for event in hosts[0]["events"]:
@@ -208,13 +208,13 @@ def sent_again(served):
             continue
         seq = int(event["header"][8:16], 16)
         if end is not None and (seq - end) % 2**32 >= 2**31:
-            return event.get("attempt", 0)
+            return event.get("attempt", 0), event["why"]
         end = (seq + event["octets"]) % 2**32
     return None
 
 
 def first_through(far, served, host, octets):
-    """The first connection through a narrow path: (whole, timers before it sent again, ICMP errors)."""
+    """The first connection through a narrow path: (whole, what sent_again() says, ICMP errors)."""
     before = served.counters()["icmp_errors_in"]
     whole = fetch(far, host, octets)
     return whole, sent_again(served), served.counters()["icmp_errors_in"] - before
@@ -227,15 +227,16 @@ def path_mtu(more, name):
         for _ in range(3):
             with Served("turn", f"90={octets}", more=[*more, "--trace", "50000"]) as served, \
                     narrow_path() as far:
-                whole, waited, told = first_through(far, served, host, octets)
+                whole, again_for, told = first_through(far, served, host, octets)
                 wire = Sniffer()
                 good = fetch(far, host, octets)
                 seen = wire.packets()
                 again = served.counters()["icmp_errors_in"] - told
-            if whole and waited == 0:
+            if whole and again_for == (0, "too_big"):
                 break
         check(f"{name}: 5 MiB through a path of 1280 octets from {host}, SHA-256 equal", whole)
-        check(f"{name}: {host} sends again what was too big, and waits for no timer", waited == 0, waited)
+        check(f"{name}: {host} sends again what was too big, and waits for no timer",
+              again_for == (0, "too_big"), again_for)
         check(f"{name}: {host} was told by ICMP", told > 0)
         check(f"{name}: the next connection of {host} knows the path from the start",
               good and again == 0 and seen != [], f"{again} errors more")

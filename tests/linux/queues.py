@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-from lab import COMMAND, KIB, MIB, V4, V6, Served, check, connect, end_of, in_namespace, must, pattern, run, until
+from lab import COMMAND, KIB, MIB, V4, V6, Served, check, connect, end_of, in_namespace, must, pattern, run, spelled, until
 
 QUEUES = 4
 CLIENTS = 48
@@ -76,7 +76,29 @@ def bulk():
 def asked_about_one(served):
     answer = json.loads(served.ask("pause").stdout or "{}")
     check("the link is paused for all hosts", answer.get("paused") == {"in": True, "out": True}, answer)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"waits", (V4, 9))
+        passed = lambda queue: json.loads(run(COMMAND, "ask", "pass", "in", "--queue", str(queue)).stdout)
+        check("a packet that waits is passed on by the host at whose queue it is",
+              until(lambda: any(passed(queue)["packets"] == 1 for queue in range(QUEUES))))
+    check("a queue that is none is refused", passed(QUEUES) == {"error": "there is no such queue"}, passed(QUEUES))
     check("and goes on for all", served.ask("resume").returncode == 0)
+
+
+def traced(served):
+    """Each host has a trace of its own: all of them are shown."""
+    ends = []
+    for _ in range(2 * QUEUES):
+        with connect(V4, 7) as sock:
+            ends.append(end_of(sock))
+            echoes(sock, b"seen?")
+    hosts = json.loads(run(COMMAND, "trace", "--json").stdout)["hosts"]
+    check("trace has a part for each host", [host["queue"] for host in hosts] == list(range(QUEUES)), len(hosts))
+    seen = {event["remote"] for host in hosts for event in host["events"]}
+    check("and together they have seen all connections", all(spelled(end) in seen for end in ends), ends)
+    text = run(COMMAND, "trace").stdout
+    heads = [f"== process {served.pid}:{queue} ==" for queue in range(QUEUES)]
+    check("each under its queue", all(head in text for head in heads), text[:2000])
 
 
 def ends_in_order(served):
@@ -105,6 +127,7 @@ def main(_):
         clients_share_the_hosts(served)
         bulk()
         asked_about_one(served)
+        traced(served)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(20)
             sock.sendto(b"datagram", (V4, 7))

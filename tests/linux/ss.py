@@ -321,7 +321,7 @@ def check_answers():
     for words, code, said in ((["sprt", "=", ":7"], 2, "'sprt'"),
                               (["state", "open"], 2, "'open'"),
                               (["sport", "=", ":7", "or"], 2, "ends after 'or'"),
-                              (["src", "fd00:9::2"], 2, "[fd00::1]"),
+                              (["src", "fd00:9::2:echo"], 2, "[fd00::1]"),
                               (["--watch", "0", "sport", "=", ":7"], 2, "--watch"),
                               (["sport", "=", ":77"], 3, ""), (["--pid", "999999"], 3, "no host")):
         done = run(COMMAND, "ss", *words)

@@ -118,6 +118,7 @@ def check_filters(served, said):
     check("src and sport: one", only == [(V4, 9999)], only)
     prefix = sections(served.trace("src", "[fd00:9::/32]", "and", "not", "dst", f"[{V6}]").stdout)
     check("an IPv6 network, in brackets", len(prefix) == 4, list(prefix))
+    check("or without", len(sections(served.trace("src", "fd00:9::/32", "and", "not", "dst", V6).stdout)) == 4)
     check("nothing matches: exit code 3", served.trace("sport", "=", ":1").returncode == 3)
     bad = served.trace("sport", "=", ":70000")
     check("a filter that makes no sense: exit code 2", bad.returncode == 2 and "70000" in bad.stderr,

@@ -166,6 +166,23 @@ TEST_F(Answer, ToNobodyIsAFault) {
   EXPECT_FALSE(referee.faults().empty());
 }
 
+/// The answer to the first call was refused: it says nothing of the second, which may begin at the
+/// same number.
+TEST(Referee, KnowsThatWhoCallsAgainHasTakenNoAnswer) {
+  Referee referee;
+  const auto call = packet(true, {.seq = kOurs, .flags = Flag::syn, .window = 1000}, 0);
+  for (const Seq theirs : {kTheirs, kTheirs + 1'000'000}) {
+    referee.sent(0, {.header = call, .payload = {}}, World::kStart);
+    const wire::TcpHeader answer{
+        .seq = theirs, .ack = kOurs + 1, .flags = Flag::syn | Flag::ack, .window = 1000};
+    referee.arrived(0, Slice::copy_of(packet(false, answer, 0)), World::kStart);
+  }
+  const wire::TcpHeader ack{
+      .seq = kOurs + 1, .ack = kTheirs + 1'000'001, .flags = Flag::ack, .window = 1000};
+  referee.sent(0, {.header = packet(true, ack, 0), .payload = {}}, World::kStart);
+  EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
+}
+
 TEST(Referee, SeesWhatComesBehindAFin) {
   Referee referee;
   const auto sent = [&](const wire::TcpHeader& h, std::size_t size) {

@@ -235,6 +235,8 @@ TEST(Loss, WhatWasTooBigIsSentAgainOnce) {
                    s.now);
   s.pull();
   EXPECT_EQ(std::ranges::count(s.out, Range{0, 1000}, &Outgoing::payload), 1) << s.log;
+  const auto told = [](const Outgoing& o) { return o.why == Why::too_big; };
+  EXPECT_TRUE(std::ranges::all_of(s.out, told)) << s.log;
 }
 
 // FlightSize of RFC 5681 §3.1: what the first timeout gave up is not on the way any more.
