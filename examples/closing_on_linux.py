@@ -129,6 +129,29 @@ def orphan():
     pair.recv("B", GONE)
 
 
+def asleep(call):
+    """A thread that sleeps in a call, and a list of what it will be answered."""
+    told = []
+    thread = threading.Thread(target=lambda: told.append(answer(call)))
+    thread.start()
+    stat = pathlib.Path(f"/proc/self/task/{thread.native_id}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", "a thread that sleeps")
+    return thread, told
+
+
+def close_while_reading():
+    """close() while a recv() of another thread sleeps"""
+    pair = Pair()
+    reader, told = asleep(lambda: pair.a.recv(100))
+    show("A recv: asleep")
+    number = pair.a.fileno()
+    pair.do("A close()", lambda: os.close(number), then=OPEN)
+    pair.send("B", 5, HALF)
+    reader.join(PATIENCE)
+    show("A recv, asleep until then" + "".join(told))
+    pair.a.detach()
+
+
 def shut_rd():
     """SHUT_RD"""
     pair = Pair()
@@ -153,11 +176,7 @@ def shut_rdwr():
 def listener():
     """shutdown() of a listener, with an accept() that sleeps, and with a connection that waits"""
     server = socket.create_server(("127.0.0.1", 0))
-    told = []
-    sleeper = threading.Thread(target=lambda: told.append(answer(server.accept)))
-    sleeper.start()
-    stat = pathlib.Path(f"/proc/self/task/{sleeper.native_id}/stat")
-    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", "a thread that sleeps")
+    sleeper, told = asleep(server.accept)
     show("shutdown(SHUT_WR)" + answer(server.shutdown, socket.SHUT_WR))
     show("shutdown(SHUT_RD)" + answer(server.shutdown, socket.SHUT_RD))
     sleeper.join(PATIENCE)
@@ -276,7 +295,7 @@ def holders():
 
 
 SCENES = {scene.__name__.replace("_", "-"): scene for scene in (
-    unread, orphan, shut_rd, shut_rdwr, listener, linger_0, linger_timed, linger_exit, bind_again,
+    unread, orphan, close_while_reading, shut_rd, shut_rdwr, listener, linger_0, linger_timed, linger_exit, bind_again,
     half_close, processes, holders)}
 
 

@@ -213,7 +213,7 @@ void print_sockets_json(const SocketsOptions& options, const SocketsFigures& fig
     one = {{"what", fmt::format(fmt::runtime(row.what), options.sockets)},
            {"lastack", as_json(spread_of(ours))},
            {"kernel", as_json(spread_of(kernel))},
-           {"ratio", as_json(ratio_of(ours, kernel))}};
+           {"ratio", as_json(spread_of_ratios(ours, kernel))}};
     const auto alone = figures.alone.find(row.name);
     if (alone != figures.alone.end()) one["lastack_alone"] = as_json(spread_of(alone->second));
   }
@@ -229,7 +229,7 @@ void print_sockets(const SocketsOptions& options, const SocketsFigures& figures)
     const auto& ours = figures.ours.at(row.name);
     const auto& kernel = figures.kernel.at(row.name);
     const auto alone = figures.alone.find(row.name);
-    const Spread ratio = ratio_of(ours, kernel);
+    const Spread ratio = spread_of_ratios(ours, kernel);
     fmt::print("  {:<36} {:>8} {:>8} {:>8}  {:.3f} ({:.3f} to {:.3f})\n",
                fmt::format(fmt::runtime(row.what), options.sockets), figure(spread_of(ours).median),
                alone != figures.alone.end() ? figure(spread_of(alone->second).median) : "",

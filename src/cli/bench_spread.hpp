@@ -23,7 +23,8 @@ struct Spread {
 }
 
 /// Ratios are those within a round: what else the machine does meets both.
-[[nodiscard]] inline Spread ratio_of(const std::vector<double>& of, const std::vector<double>& to) {
+[[nodiscard]] inline Spread spread_of_ratios(const std::vector<double>& of,
+                                             const std::vector<double>& to) {
   std::vector<double> ratios;
   ratios.reserve(of.size());
   for (std::size_t i = 0; i < of.size(); ++i) ratios.push_back(of[i] / to[i]);

@@ -213,7 +213,7 @@ std::optional<Spread> ratio_of(const TunFigures& figures, const TunRatio& ratio)
   const auto of = figures.find(ratio.of);
   const auto to = figures.find(ratio.to);
   if (of == figures.end() || to == figures.end()) return std::nullopt;
-  return ratio_of(of->second, to->second);
+  return spread_of_ratios(of->second, to->second);
 }
 
 void print_tun_json(const TunBenchOptions& options, const TunFigures& figures) {

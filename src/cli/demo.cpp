@@ -111,7 +111,8 @@ Manual demo_manual() {
           "them, and a sentence for each step. Time is virtual, so an hour of waiting takes no "
           "time, and the same scenario is the same every time. The numbers on the left are "
           "seconds; sequence numbers count from the connection's first. A segment that is lost "
-          "ends in a cross on its way.",
+          "ends in a cross on its way. What they show about each call is told by the pages of "
+          "docs/reference, in English and in Chinese.",
       .terms_title = "scenarios",
       .terms = std::move(scenarios),
       .examples = {{"lastack demo half-close", "one side has no more to say, the other has"},

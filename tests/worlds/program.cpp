@@ -1,5 +1,7 @@
 #include "worlds/program.hpp"
 
+#include <array>
+#include <string_view>
 #include <utility>
 
 namespace lastack::worlds {
@@ -135,6 +137,43 @@ void resets(std::vector<Section>& all) {
   all.push_back({"a RST in TIME_WAIT", Row::rst_in_time_wait, late.take()});
 }
 
+/// Brings A's end of a connection into a state; where packets are held, they stay so.
+struct StateOfA {
+  const char* name;
+  void (*reach)(Teller& tell);
+};
+
+constexpr std::array kStatesOfA{
+    StateOfA{"SYN_SENT", [](Teller& tell) { tell.stream(0, kClient).hold().connect(kClient, 3); }},
+    StateOfA{"ESTABLISHED", [](Teller& tell) { tell.connected().send(kServer); }},
+    StateOfA{"FIN_WAIT_1",
+             [](Teller& tell) { tell.connected().send(kServer).hold().shut(kClient, 1); }},
+    StateOfA{"FIN_WAIT_2", [](Teller& tell) { tell.connected().send(kServer).shut(kClient, 1); }},
+    StateOfA{"CLOSE_WAIT", [](Teller& tell) { tell.connected().send(kServer).shut(kServer, 1); }},
+    StateOfA{"LAST_ACK",
+             [](Teller& tell) {
+               tell.connected().send(kServer).shut(kServer, 1).hold().shut(kClient, 1);
+             }},
+    StateOfA{
+        "TIME_WAIT",
+        [](Teller& tell) { tell.connected().send(kServer).shut(kClient, 1).shut(kServer, 1); }},
+};
+
+/// The last close() in each state, with the octets that B has sent read, unread, and with linger 0.
+void closes(std::vector<Section>& all) {
+  for (const StateOfA& state : kStatesOfA) {
+    for (const char* how : {"all read", "octets unread", "linger 0"}) {
+      Teller tell;
+      state.reach(tell);
+      const bool unread = std::string_view(how) == "octets unread";
+      if (!unread) tell.recv(kClient);
+      if (std::string_view(how) == "linger 0") tell.set(kClient, kLinger, 1);
+      tell.close(kClient).release().recv(kServer).error(kServer).close(kServer);
+      all.push_back({"close in " + std::string(state.name) + ", " + how, Row::none, tell.take()});
+    }
+  }
+}
+
 void endings(std::vector<Section>& all) {
   Teller simultaneous;
   simultaneous.connected().hold().close(kClient).close(kServer).release();
@@ -223,6 +262,7 @@ std::vector<Section> program() {
   shutdowns(all);
   holders(all);
   resets(all);
+  closes(all);
   endings(all);
   listeners(all);
   openings(all);
