@@ -46,6 +46,7 @@ class OurCalls {
   void forget_ready();
 
  private:
+  void send_at_once(socket::Fd client);
   void close(socket::Sockets& at, std::deque<socket::Fd>& which);
 
   BenchWorld world_;

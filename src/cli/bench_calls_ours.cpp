@@ -17,15 +17,19 @@ void expect_done(bool good, const char* what) {
 }  // namespace
 
 OurCalls::OurCalls(std::size_t polled) : world_(kCallsWire), stream_(world_.connect()) {
-  expect_done(world_.a().set_no_delay(stream_.first, true, world_.now()).has_value(),
-              "TCP_NODELAY");
+  send_at_once(stream_.first);
   for (std::size_t i = 0; i < polled; ++i) {
     polled_.push_back(world_.connect(i + 1));
+    send_at_once(polled_.back().first);
     const std::uint32_t open = *world_.b().open_of(polled_.back().second);
     if (place_of_open_.size() <= open) place_of_open_.resize(open + 1, kNotPolled);
     place_of_open_[open] = i;
   }
   world_.pass(std::chrono::seconds(1));
+}
+
+void OurCalls::send_at_once(socket::Fd client) {
+  expect_done(world_.a().set_no_delay(client, true, world_.now()).has_value(), "TCP_NODELAY");
 }
 
 void OurCalls::send(std::span<const std::byte> octets) {
