@@ -167,9 +167,13 @@ void closes(std::vector<Section>& all) {
       state.reach(tell);
       const bool unread = std::string_view(how) == "octets unread";
       if (!unread) tell.recv(kClient);
-      if (std::string_view(how) == "linger 0") tell.set(kClient, kLinger, 1);
+      const bool reset_by_linger = std::string_view(how) == "linger 0";
+      if (reset_by_linger) tell.set(kClient, kLinger, 1);
       tell.close(kClient).release().recv(kServer).error(kServer).close(kServer);
-      all.push_back({"close in " + std::string(state.name) + ", " + how, Row::none, tell.take()});
+      // What has no connection any more answers B's ACK with a RST, and that finds TIME_WAIT.
+      const bool reset = std::string_view(state.name) == "LAST_ACK" && (unread || reset_by_linger);
+      all.push_back({"close in " + std::string(state.name) + ", " + how,
+                     reset ? Row::rst_in_time_wait : Row::none, tell.take()});
     }
   }
 }
@@ -210,13 +214,16 @@ void listeners(std::vector<Section>& all) {
   gone.connect(kClient).set(kClient, kLinger, 1).close(kClient).accept(kListener, kServer);
   gone.names(kServer).recv(kServer).recv(kServer).error(kServer).close(kServer);
   all.push_back({"accept after the peer is gone", Row::none, gone.take()});
-  for (const int reuse : {0, 1}) {
+  for (const int way : {0, 1, 2, 3}) {
+    const int first = way / 2;
+    const int second = way % 2;
     Teller again;
-    again.stream(1, kListener).set(kListener, kReuseAddress, reuse).bind(kListener, 1);
+    again.stream(1, kListener).set(kListener, kReuseAddress, first).bind(kListener, 1);
     again.listen(kListener).stream(0, kClient).connect(kClient).accept(kListener, kServer);
     again.close(kServer).close(kClient).close(kListener).stream(1, 4);
-    again.set(4, kReuseAddress, reuse).bind(4, 1).listen(4);
-    all.push_back({reuse != 0 ? "a restarted server, with SO_REUSEADDR" : "a restarted server",
+    again.set(4, kReuseAddress, second).bind(4, 1).listen(4);
+    all.push_back({"a restarted server, SO_REUSEADDR of the first " + std::to_string(first) +
+                       ", of the second " + std::to_string(second),
                    Row::none, again.take()});
   }
 }
