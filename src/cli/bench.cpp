@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/bench_floor.hpp"
+#include "cli/bench_sockets.hpp"
 #include "cli/bench_threads.hpp"
 #include "cli/bench_transfer.hpp"
 #include "cli/bench_tun.hpp"
@@ -420,6 +421,7 @@ void add_bench(CLI::App& app) {
   add_connect(*bench, options);
   add_idle(*bench, options);
   add_scale(*bench, options);
+  add_bench_sockets(*bench);
   add_bench_threads(*bench);
   add_bench_tun(*bench);
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cli/bench_network.hpp"
+#include "cli/bench_spread.hpp"
 #include "cli/bench_tun_host.hpp"
 #include "cli/bench_tun_raw.hpp"
 #include "cli/command.hpp"
@@ -170,7 +171,6 @@ const std::vector<TunRow>& tun_rows() {
   return rows;
 }
 
-/// Ratios are those within a round: what else the machine does meets both.
 struct TunRatio {
   std::string name;
   std::string of;
@@ -183,20 +183,6 @@ const std::vector<TunRatio>& tun_ratios() {
                                             {"receive_to_veth", "receive", "veth"},
                                             {"send_to_veth", "send", "veth"}};
   return ratios;
-}
-
-struct Spread {
-  double median = 0;
-  double least = 0;
-  double most = 0;
-};
-
-Spread spread_of(std::vector<double> figures) {
-  std::ranges::sort(figures);
-  const std::size_t half = figures.size() / 2;
-  const double median =
-      figures.size() % 2 == 1 ? figures[half] : (figures[half - 1] + figures[half]) / 2;
-  return {median, figures.front(), figures.back()};
 }
 
 using TunFigures = std::map<std::string, std::vector<double>>;
@@ -227,27 +213,18 @@ std::optional<Spread> ratio_of(const TunFigures& figures, const TunRatio& ratio)
   const auto of = figures.find(ratio.of);
   const auto to = figures.find(ratio.to);
   if (of == figures.end() || to == figures.end()) return std::nullopt;
-  std::vector<double> ratios;
-  ratios.reserve(of->second.size());
-  for (std::size_t i = 0; i < of->second.size(); ++i) {
-    ratios.push_back(of->second[i] / to->second[i]);
-  }
-  return spread_of(std::move(ratios));
-}
-
-nlohmann::json tun_json(const Spread& spread) {
-  return {{"median", spread.median}, {"least", spread.least}, {"most", spread.most}};
+  return spread_of_ratios(of->second, to->second);
 }
 
 void print_tun_json(const TunBenchOptions& options, const TunFigures& figures) {
   nlohmann::json all{{"schema", 1}, {"bench", "tun"}, {"mtu", 1500}, {"rounds", options.rounds}};
   for (const TunRow& row : tun_rows()) {
     if (!figures.contains(row.name)) continue;
-    all[row.name] = tun_json(spread_of(figures.at(row.name)));
+    all[row.name] = as_json(spread_of(figures.at(row.name)));
     all[row.name]["unit"] = row.unit;
   }
   for (const TunRatio& ratio : tun_ratios()) {
-    if (const auto spread = ratio_of(figures, ratio)) all[ratio.name] = tun_json(*spread);
+    if (const auto spread = ratio_of(figures, ratio)) all[ratio.name] = as_json(*spread);
   }
   fmt::print("{}\n", all.dump(2));
 }

@@ -104,9 +104,17 @@ std::size_t BenchWorld::carry_batch(Side& from, Side& to) {
     to.host.packets_arrive(batch_, now_);
   }
   packets_ += batch_.size();
-  while (to.host.next_event(event_)) {
-  }
+  hear(to);
   return batch_.size();
+}
+
+void BenchWorld::hear(Side& side) {
+  if (!wire_.watched) {
+    while (side.host.next_event(event_)) {
+    }
+    return;
+  }
+  while (side.host.next_event(event_)) side.sockets.heard(event_);
 }
 
 void BenchWorld::exchange() {
@@ -131,19 +139,29 @@ void BenchWorld::pass(Duration span) {
   now_ = std::max(now_, until);
 }
 
-BenchWorld::Pair BenchWorld::connect(std::size_t nth) {
+socket::Fd BenchWorld::dial(std::size_t nth) {
   const std::size_t where = nth / kClientsPerServer;
   while (listeners_.size() <= where) listen();
   const auto client = a().socket();
   if (!client) throw Failure{"no descriptors left", kFailed};
   (void)a().connect(*client, server(where), now_);
   exchange();
-  const auto accepted = b().accept(listeners_[where]);
-  if (!accepted || *a().state(*client) != tcp::State::established) {
+  if (*a().state(*client) != tcp::State::established) {
     throw Failure{"a connection was not established: no port left, or too many in TIME_WAIT",
                   kFailed};
   }
-  return {*client, *accepted};
+  return *client;
+}
+
+socket::Fd BenchWorld::accept(std::size_t nth) {
+  const auto accepted = b().accept(listeners_[nth / kClientsPerServer]);
+  if (!accepted) throw Failure{"no connection waits to be accepted", kFailed};
+  return *accepted;
+}
+
+BenchWorld::Pair BenchWorld::connect(std::size_t nth) {
+  const socket::Fd client = dial(nth);
+  return {client, accept(nth)};
 }
 
 std::int64_t cpu_ns() {

@@ -23,6 +23,7 @@ struct BenchWire {
   std::uint32_t buffer = 256U << 10U;  ///< octets of send and receive buffer each
   std::uint32_t listeners_backlog = 1024;
   Duration msl = std::chrono::seconds(30);
+  bool watched = false;  ///< the sockets are told all events, as who watches for edges does
 };
 
 /// Everything a measurement needs and nothing that it would measure by accident. Octets are copied
@@ -35,6 +36,10 @@ class BenchWorld {
   /// A client's descriptor at A and its server's at B, established: the `nth` of those that stay
   /// open. There may be any number: where a port has all the clients it can have, the next listens.
   Pair connect(std::size_t nth = 0);
+  /// The first half of it: the client's end of a connection that waits to be accepted.
+  socket::Fd dial(std::size_t nth = 0);
+  /// And the second.
+  socket::Fd accept(std::size_t nth = 0);
   /// Packets both ways until there are none.
   void exchange();
   /// A batch from one to the other, on its way for a microsecond; packets carried.
@@ -66,6 +71,7 @@ class BenchWorld {
   [[nodiscard]] host::Endpoint server(std::size_t nth) const;
   void listen();
   void advance();
+  void hear(Side& side);
 
   BenchWire wire_;
   wire::IpAddress server_;

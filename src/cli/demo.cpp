@@ -17,6 +17,7 @@ using insight::Language;
 struct DemoOptions {
   std::string scenario;
   std::string language = "en";
+  std::string profile = "bsd";
   std::vector<std::uint64_t> drop;
   bool v6 = false;
   bool ascii = false;
@@ -83,10 +84,9 @@ void play(const DemoOptions& options) {
                               options.scenario),
                   kUsage};
   }
-  sim::TwoHostsConfig config;
-  config.v6 = options.v6;
+  sim::TwoHostsConfig config =
+      insight::config_of(*scenario, options.v6, options.profile == "linux");
   config.drop.insert(options.drop.begin(), options.drop.end());
-  if (scenario->prepare != nullptr) scenario->prepare(config);
   insight::Stage stage(language, config);
   scenario->play(stage);
   const insight::Ladder ladder = stage.finish(std::string(scenario->title.in(language)));
@@ -111,12 +111,14 @@ Manual demo_manual() {
           "them, and a sentence for each step. Time is virtual, so an hour of waiting takes no "
           "time, and the same scenario is the same every time. The numbers on the left are "
           "seconds; sequence numbers count from the connection's first. A segment that is lost "
-          "ends in a cross on its way.",
+          "ends in a cross on its way. What they show about each call is told by the pages of "
+          "docs/reference, in English and in Chinese.",
       .terms_title = "scenarios",
       .terms = std::move(scenarios),
       .examples = {{"lastack demo half-close", "one side has no more to say, the other has"},
                    {"lastack demo close --drop 3", "the same close with its third segment lost"},
                    {"lastack demo dup-close -6 --lang zh", "over IPv6, told in Chinese"},
+                   {"lastack demo shut-rdwr --profile linux", "where Linux does something else"},
                    {"lastack demo linger0 --json", "what happened, for a program"}},
       .exit_codes = {{kOk, "the ladder or the list was printed"},
                      {kUsage, "no such scenario, or wrong usage"}}};
@@ -134,6 +136,9 @@ void add_demo(CLI::App& app) {
   suggest(scenario, names);
   demo->add_option("--lang", options->language, "language of the sentences")
       ->check(CLI::IsMember({"en", "zh"}))
+      ->capture_default_str();
+  demo->add_option("--profile", options->profile, "how sockets close where systems differ")
+      ->check(CLI::IsMember({"bsd", "linux"}))
       ->capture_default_str();
   demo->add_option("--drop", options->drop, "lose the N-th segment shown")
       ->type_name("N")

@@ -22,7 +22,15 @@ struct Scenario {
   std::string_view next;  ///< what to try after it
   /// How the hosts and the wire differ from the usual; null where they don't.
   void (*prepare)(sim::TwoHostsConfig& config) = nullptr;
+  /// The states in the end where the hosts do as Linux does; empty where they are the same.
+  std::string_view a_as_linux{};
+  std::string_view b_as_linux{};
 };
+
+/// The hosts and the wire that a scenario is played on. `as_linux`: with the three settings that
+/// docs/linux.md has.
+[[nodiscard]] sim::TwoHostsConfig config_of(const Scenario& scenario, bool v6 = false,
+                                            bool as_linux = false);
 
 /// All of them, in the order in which they are best read.
 [[nodiscard]] std::span<const Scenario> scenarios();

@@ -1,6 +1,7 @@
 #include "insight/stage.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "insight/label.hpp"
@@ -29,7 +30,10 @@ std::vector<std::byte> some(std::size_t octets) { return std::vector<std::byte>(
 }  // namespace
 
 Stage::Stage(Language language, sim::TwoHostsConfig config)
-    : language_(language), world_(config), drop_(std::move(config.drop)) {
+    : language_(language),
+      as_linux_(config.settings.shut_rd_keeps_buffered),
+      world_(config),
+      drop_(std::move(config.drop)) {
   ladder_.begin = world_.now();
   world_.on_sent = [this](const sim::Flight& flight) { sent(flight); };
   world_.on_arrived = [this](const sim::Flight& flight) {
@@ -134,8 +138,36 @@ std::string Stage::label(const sim::Flight& flight) {
 void Stage::listen() {
   auto& b = world_.sockets(kB);
   listener_ = *b.socket();
+  (void)b.set_reuse_address(listener_, reuse_address_);
   (void)b.bind(listener_, {world_.address(kB), kPort});
   answered(kB, "listen()", b.listen(listener_, 16, world_.now()));
+}
+
+void Stage::listen_anew(bool reuse_address) {
+  auto& b = world_.sockets(kB);
+  const socket::Fd anew = *b.socket();
+  if (reuse_address) answered(kB, "SO_REUSEADDR", b.set_reuse_address(anew, true));
+  const auto bound = b.bind(anew, {world_.address(kB), kPort});
+  answered(kB, "bind()", bound);
+  if (!bound) {
+    (void)b.close(anew, world_.now());
+    return;
+  }
+  listener_ = anew;
+  answered(kB, "listen()", b.listen(anew, 16, world_.now()));
+}
+
+void Stage::shutdown_listener(int how) {
+  answered(kB, how_text(how), world_.sockets(kB).shutdown(listener_, how, world_.now()));
+  world_.flush();
+  look();
+}
+
+void Stage::close_listener() {
+  const auto closed = world_.sockets(kB).close(std::exchange(listener_, -1), world_.now());
+  answered(kB, "close()", closed);
+  world_.flush();
+  look();
 }
 
 void Stage::connect(std::size_t side) {
@@ -204,6 +236,18 @@ void Stage::close(std::size_t side) {
   look();
 }
 
+void Stage::close_and_wait(std::size_t side) {
+  auto& s = world_.sockets(side);
+  const auto closed = s.close(fd(side), world_.now());
+  answered(side, "close()", closed);
+  const auto waits = [&] { return closed && world_.now() < closed->until && s.lingers(*closed); };
+  while (waits()) {
+    world_.step(closed->until);
+    look();
+  }
+  call(side, "close() returns");
+}
+
 void Stage::dup(std::size_t side) {
   const auto copy = world_.sockets(side).dup(fd(side));
   if (copy) copies_[side].push_back(*copy);
@@ -218,8 +262,20 @@ void Stage::close_copy(std::size_t side) {
   look();
 }
 
-void Stage::set_linger_zero(std::size_t side) {
-  answered(side, "SO_LINGER 0", world_.sockets(side).set_linger_zero(fd(side), true));
+void Stage::shutdown_copy(std::size_t side, int how) {
+  const socket::Fd copy = copies_[side].back();
+  answered(side, how_text(how) + " by copy",
+           world_.sockets(side).shutdown(copy, how, world_.now()));
+  world_.flush();
+  look();
+}
+
+void Stage::set_linger(std::size_t side, std::chrono::seconds time) {
+  const std::array<int, 2> linger{1, static_cast<int>(time.count())};
+  const std::string shown = "SO_LINGER " + std::to_string(time.count());
+  answered(side, time == 0s ? shown : shown + " s",
+           world_.sockets(side).set_option(fd(side), socket::kSolSocket, socket::kSoLinger,
+                                           std::as_bytes(std::span(linger)), world_.now()));
 }
 
 void Stage::set_keepalive(std::size_t side) {

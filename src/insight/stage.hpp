@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -27,7 +28,16 @@ class Stage {
 
   // --- what a scenario does; each call is shown with its result where that is worth knowing
   void say(const Text& text);
+  /// One sentence by default, another where the hosts do as Linux does.
+  void say(const Text& by_default, const Text& as_linux) { say(as_linux_ ? as_linux : by_default); }
+  [[nodiscard]] bool as_linux() const { return as_linux_; }
+  /// SO_REUSEADDR, for B's listener and those it accepts; before it listens.
+  void reuse_address() { reuse_address_ = true; }
   void listen();
+  /// As a program does that was started again: a fresh socket for B's port.
+  void listen_anew(bool reuse_address);
+  void shutdown_listener(int how);
+  void close_listener();
   void connect(std::size_t side = kA);
   void accept();
   /// open, connect, accept and the handshake, unseen: the ladder starts at ESTABLISHED. Packets to
@@ -38,10 +48,13 @@ class Stage {
   void read(std::size_t side);
   void shutdown(std::size_t side, int how);
   void close(std::size_t side);
-  /// Closes a copy made by dup().
+  /// The same, and time passes for as long as SO_LINGER makes the caller wait.
+  void close_and_wait(std::size_t side);
+  /// By the copy that dup() has made last.
+  void shutdown_copy(std::size_t side, int how);
   void close_copy(std::size_t side);
   void dup(std::size_t side);
-  void set_linger_zero(std::size_t side);
+  void set_linger(std::size_t side, std::chrono::seconds time);
   void set_keepalive(std::size_t side);
   /// Both open to each other at the same moment, from ports that both know.
   void connect_to_each_other();
@@ -81,6 +94,8 @@ class Stage {
   [[nodiscard]] socket::Fd fd(std::size_t side) const { return fds_[side]; }
 
   Language language_;
+  bool as_linux_;
+  bool reuse_address_ = false;
   sim::TwoHosts world_;
   Ladder ladder_;
   std::set<std::uint64_t> drop_;  ///< packets to lose, counted from the first that is shown

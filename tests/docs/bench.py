@@ -36,6 +36,28 @@ def on_threads():
             and 1 < report["cpu_ns_per_1460_octets_alone"] < 1e6)
 
 
+def of_sockets():
+    """Figures of a moment: that there are all of them, and that they fit together."""
+    done = subprocess.run([COMMAND, "bench", "sockets", "--json", "--rounds", "2", "--sockets", "300"], check=True,
+                          capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    calls = report["calls"]
+    told = ["lastack", "kernel", "ratio"]
+    return {"sockets: every call, in nanoseconds":
+            report["bench"] == "sockets" and report["unit"] == "ns" and report["sockets"] == 300 and
+            set(calls) == {"send_64", "receive_64", "send_64k", "receive_64k", "accept", "close", "close_second",
+                           "poll_one", "poll_all", "edge"} and
+            all(0 < call[of]["least"] <= call[of]["median"] <= call[of]["most"] < 1e9
+                for call in calls.values() for of in told),
+            "sockets: those that have something carried are told alone, too":
+            {name for name, call in calls.items() if "lastack_alone" in call} ==
+            {"send_64", "receive_64", "send_64k", "receive_64k", "close", "close_second"},
+            "sockets: ratios are those of the rounds":
+            all(call["lastack"]["least"] / call["kernel"]["most"] <= call["ratio"]["median"] * 1.000001 and
+                call["ratio"]["median"] <= call["lastack"]["most"] / call["kernel"]["least"] * 1.000001
+                for call in calls.values())}
+
+
 def over_tun():
     """Figures of a moment: that there are some, and that they are those of one flow."""
     rows = ["read", "receive", "write", "send", "ping", "ping_busy"]
@@ -73,6 +95,7 @@ def main():
     found["idle ESTABLISHED <= 512 octets, counted and on the heap"] = (
         idle["counted_octets_per_end"] <= 512 and 400 < idle["heap_octets_per_end"] <= 512)
     found["threads: two do more than one"] = on_threads()
+    found |= of_sockets()
     found |= over_tun()
     for wrong in (["bulk", "--mtu", "100"], ["pingpong", "--rounds", "0"], ["sideways"], []):
         done = subprocess.run([COMMAND, "bench", *wrong], capture_output=True)

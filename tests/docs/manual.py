@@ -131,7 +131,9 @@ def echo_all(listener):
 
 
 def start_echo_server():
-    """The kernel's end of what connects: port 7 of all its addresses, of both families."""
+    """The kernel's end of what connects: port 7 of all its addresses, of both families. Its loopback is what
+    lastack bench sockets compares with."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     listener = socket.create_server(("::", 7), family=socket.AF_INET6, dualstack_ipv6=True)
     threading.Thread(target=echo_all, args=(listener,), daemon=True).start()
 

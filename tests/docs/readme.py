@@ -74,7 +74,7 @@ def check_program(page, number, text):
 def main():
     assert fits(["a", "...", "c"], ["a", "b", "b", "c"]) and not fits(["a"], ["b"])
     failed = False
-    for page in [ROOT / "README.md", ROOT / "bindings/python/README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", ROOT / "bindings/python/README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, program in enumerate(programs(page.read_text()), 1):
             failed |= not check_program(page, number, program)
         for number, program in enumerate(python_programs(page.read_text()), 1):

@@ -1,5 +1,6 @@
 // Runs scripts of socket calls on the kernel's sockets and on lastack's and compares what they say:
-// worlds random COUNT [FIRST_SEED], or worlds program.
+// worlds random COUNT [FIRST_SEED], worlds program, or worlds show PART_OF_A_NAME: the kernel's
+// transcript of the program's sections of that name.
 #include <unistd.h>
 
 #include <cstdio>
@@ -91,6 +92,17 @@ int sections() {
   return wrong == 0 ? 0 : 1;
 }
 
+int show_sections(const std::string& part) {
+  Comparison comparison;
+  for (const Section& section : program()) {
+    if (!section.name.contains(part)) continue;
+    comparison.compare(section.script);
+    std::printf("%s\n", section.name.c_str());
+    for (const std::string& line : comparison.kernels) std::printf("  %s\n", line.c_str());
+  }
+  return 0;
+}
+
 int random_scripts(int count, std::uint64_t first) {
   Comparison comparison;
   int different = 0;
@@ -115,6 +127,9 @@ int main(int argc, char** argv) {
     return lastack::worlds::random_scripts(std::atoi(argv[2]), first);
   }
   if (argc == 2 && std::strcmp(argv[1], "program") == 0) return lastack::worlds::sections();
-  std::fprintf(stderr, "usage: worlds random COUNT [FIRST_SEED] | worlds program\n");
+  if (argc == 3 && std::strcmp(argv[1], "show") == 0)
+    return lastack::worlds::show_sections(argv[2]);
+  std::fprintf(stderr,
+               "usage: worlds random COUNT [FIRST_SEED] | worlds program | worlds show NAME\n");
   return 2;
 }

@@ -1,5 +1,7 @@
 #include "worlds/program.hpp"
 
+#include <array>
+#include <string_view>
 #include <utility>
 
 namespace lastack::worlds {
@@ -135,6 +137,47 @@ void resets(std::vector<Section>& all) {
   all.push_back({"a RST in TIME_WAIT", Row::rst_in_time_wait, late.take()});
 }
 
+/// Brings A's end of a connection into a state; where packets are held, they stay so.
+struct StateOfA {
+  const char* name;
+  void (*reach)(Teller& tell);
+};
+
+constexpr std::array kStatesOfA{
+    StateOfA{"SYN_SENT", [](Teller& tell) { tell.stream(0, kClient).hold().connect(kClient, 3); }},
+    StateOfA{"ESTABLISHED", [](Teller& tell) { tell.connected().send(kServer); }},
+    StateOfA{"FIN_WAIT_1",
+             [](Teller& tell) { tell.connected().send(kServer).hold().shut(kClient, 1); }},
+    StateOfA{"FIN_WAIT_2", [](Teller& tell) { tell.connected().send(kServer).shut(kClient, 1); }},
+    StateOfA{"CLOSE_WAIT", [](Teller& tell) { tell.connected().send(kServer).shut(kServer, 1); }},
+    StateOfA{"LAST_ACK",
+             [](Teller& tell) {
+               tell.connected().send(kServer).shut(kServer, 1).hold().shut(kClient, 1);
+             }},
+    StateOfA{
+        "TIME_WAIT",
+        [](Teller& tell) { tell.connected().send(kServer).shut(kClient, 1).shut(kServer, 1); }},
+};
+
+/// The last close() in each state, with the octets that B has sent read, unread, and with linger 0.
+void closes(std::vector<Section>& all) {
+  for (const StateOfA& state : kStatesOfA) {
+    for (const char* how : {"all read", "octets unread", "linger 0"}) {
+      Teller tell;
+      state.reach(tell);
+      const bool unread = std::string_view(how) == "octets unread";
+      if (!unread) tell.recv(kClient);
+      const bool reset_by_linger = std::string_view(how) == "linger 0";
+      if (reset_by_linger) tell.set(kClient, kLinger, 1);
+      tell.close(kClient).release().recv(kServer).error(kServer).close(kServer);
+      // What has no connection any more answers B's ACK with a RST, and that finds TIME_WAIT.
+      const bool reset = std::string_view(state.name) == "LAST_ACK" && (unread || reset_by_linger);
+      all.push_back({"close in " + std::string(state.name) + ", " + how,
+                     reset ? Row::rst_in_time_wait : Row::none, tell.take()});
+    }
+  }
+}
+
 void endings(std::vector<Section>& all) {
   Teller simultaneous;
   simultaneous.connected().hold().close(kClient).close(kServer).release();
@@ -171,13 +214,16 @@ void listeners(std::vector<Section>& all) {
   gone.connect(kClient).set(kClient, kLinger, 1).close(kClient).accept(kListener, kServer);
   gone.names(kServer).recv(kServer).recv(kServer).error(kServer).close(kServer);
   all.push_back({"accept after the peer is gone", Row::none, gone.take()});
-  for (const int reuse : {0, 1}) {
+  for (const int way : {0, 1, 2, 3}) {
+    const int first = way / 2;
+    const int second = way % 2;
     Teller again;
-    again.stream(1, kListener).set(kListener, kReuseAddress, reuse).bind(kListener, 1);
+    again.stream(1, kListener).set(kListener, kReuseAddress, first).bind(kListener, 1);
     again.listen(kListener).stream(0, kClient).connect(kClient).accept(kListener, kServer);
     again.close(kServer).close(kClient).close(kListener).stream(1, 4);
-    again.set(4, kReuseAddress, reuse).bind(4, 1).listen(4);
-    all.push_back({reuse != 0 ? "a restarted server, with SO_REUSEADDR" : "a restarted server",
+    again.set(4, kReuseAddress, second).bind(4, 1).listen(4);
+    all.push_back({"a restarted server, SO_REUSEADDR of the first " + std::to_string(first) +
+                       ", of the second " + std::to_string(second),
                    Row::none, again.take()});
   }
 }
@@ -223,6 +269,7 @@ std::vector<Section> program() {
   shutdowns(all);
   holders(all);
   resets(all);
+  closes(all);
   endings(all);
   listeners(all);
   openings(all);

@@ -22,6 +22,21 @@ void close(Stage& s) {
   s.run(61s);
 }
 
+void close_queued(Stage& s) {
+  s.establish();
+  s.send(kA, 5000);
+  s.close(kA);
+  s.say(
+      {"close() has returned at once. The octets were A's TCP's to deliver, and the FIN stands "
+       "behind them.",
+       "close() 立即返回。这些数据由 A 的 TCP 负责送达，FIN 排在它们后面。"});
+  s.settle();
+  s.read(kB);
+  s.read(kB);
+  s.close(kB);
+  s.settle();
+}
+
 void simultaneous_close(Stage& s) {
   s.establish();
   s.shutdown(kA, socket::kShutWr);
@@ -140,6 +155,25 @@ void close_wait_forever(Stage& s) {
   s.say({"B's FIN found nobody: RST.", "B 的 FIN 找不到对方：RST。"});
 }
 
+void restart(Stage& s) {
+  s.reuse_address();
+  s.establish(true);
+  s.close(kB);
+  s.settle();
+  s.close(kA);
+  s.settle();
+  s.say({"B's server is started again while a connection of the first is in TIME_WAIT.",
+         "B 的服务器重新启动，而前一个的连接还在 TIME_WAIT。"});
+  s.close_listener();
+  s.listen_anew(false);
+  s.say(
+      {"Without SO_REUSEADDR that connection has the port. With it on both, the first and this, "
+       "they share it.",
+       "没有 SO_REUSEADDR 时端口归那个连接所有。前后两个都设置了它，才能共用端口。"});
+  s.listen_anew(true);
+  s.run(2s);
+}
+
 constexpr std::array kClosing{
     Scenario{"close",
              {"close: one side after the other", "close：一方先关闭，另一方随后"},
@@ -147,6 +181,12 @@ constexpr std::array kClosing{
              "CLOSED",
              "CLOSED",
              "lastack demo half-close"},
+    Scenario{"close-queued",
+             {"close-queued: the FIN stands behind the data", "close-queued：FIN 排在数据后面"},
+             close_queued,
+             "TIME_WAIT",
+             "CLOSED",
+             "lastack demo linger"},
     Scenario{"simultaneous-close",
              {"simultaneous-close: both at once meet in CLOSING",
               "simultaneous-close：双方同时关闭，在 CLOSING 相遇"},
@@ -185,6 +225,12 @@ constexpr std::array kClosing{
              "ESTABLISHED",
              "ESTABLISHED",
              "lastack demo lost-last-ack"},
+    Scenario{"restart",
+             {"restart: a port with a TIME_WAIT behind it", "restart：端口上还有 TIME_WAIT"},
+             restart,
+             "CLOSED",
+             "TIME_WAIT",
+             "lastack demo time-wait-reuse"},
     Scenario{"close-wait-forever",
              {"close-wait-forever: a forgotten descriptor", "close-wait-forever：被遗忘的描述符"},
              close_wait_forever,
