@@ -85,13 +85,18 @@ class Streams(unittest.IsolatedAsyncioTestCase):
         ours.check_hostname = False
         loop = asyncio.get_running_loop()
 
+        # As STARTTLS has it: who begins before the other has switched loses what he says.
         async def serve(reader, writer):
+            self.assertEqual(await reader.readline(), b"STARTTLS\n")
+            writer.write(b"go\n")
             transport = await loop.start_tls(writer.transport, writer.transport.get_protocol(),
                                              theirs, server_side=True)
             writer._transport = reader._transport = transport
             await self.echo(reader, writer)
         async with await self.network.start_server(serve, self.b, "10.0.0.2", 443):
             reader, writer = await self.network.open_connection(self.a, "10.0.0.2", 443)
+            writer.write(b"STARTTLS\n")
+            self.assertEqual(await reader.readline(), b"go\n")
             transport = await loop.start_tls(writer.transport, writer.transport.get_protocol(), ours)
             transport.write(b"secret" * 50_000)
             self.assertEqual(await reader.readexactly(300_000), b"secret" * 50_000)
