@@ -56,7 +56,8 @@ class OurCalls {
   std::vector<std::size_t> place_of_open_;  ///< in polled_, by the open socket's number
 };
 
-/// The kernel's sockets over its loopback. What crosses it is carried within the calls.
+/// The kernel's sockets over its loopback. What crosses it is carried within the calls. Those that
+/// are polled are both ends of half as many connections: they all are descriptors of this process.
 class KernelCalls {
  public:
   static constexpr bool kCarried = false;
@@ -84,13 +85,15 @@ class KernelCalls {
   using Pair = std::pair<int, int>;
   int dialled();
   int accepted();
+  void watch(Pair ends);
   static void close(std::deque<int>& which);
 
   int listener_ = -1;
   int epoll_ = -1;
   Pair stream_{-1, -1};
   std::deque<int> dialled_, accepted_;
-  std::vector<Pair> polled_;
+  std::vector<int> opened_;   ///< both ends of those that are polled
+  std::vector<Pair> polled_;  ///< who stirs it, and itself
   std::vector<pollfd> asked_;
 };
 

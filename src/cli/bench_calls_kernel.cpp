@@ -33,7 +33,6 @@ void set_kernel_option(int fd, int level, int name, int value) {
   kernel_answer(::setsockopt(fd, level, name, &value, sizeof value), "setsockopt()");
 }
 
-/// Both ends of all that are polled are descriptors of this process.
 void allow_descriptors(std::size_t count) {
   rlimit limit{};
   kernel_answer(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit()");
@@ -59,7 +58,7 @@ sockaddr_in loopback_of(int listener) {
 }  // namespace
 
 KernelCalls::KernelCalls(std::size_t polled) {
-  allow_descriptors(2 * polled + kOtherDescriptors);
+  allow_descriptors(polled + kOtherDescriptors);
   listener_ = kernel_answer(::socket(AF_INET, SOCK_STREAM, 0), "socket()");
   set_kernel_option(listener_, SOL_SOCKET, SO_RCVBUF, kKernelBuffer);
   sockaddr_in any{};
@@ -70,25 +69,30 @@ KernelCalls::KernelCalls(std::size_t polled) {
   const int client = dialled();
   stream_ = {client, accepted()};
   epoll_ = kernel_answer(::epoll_create1(0), "epoll_create1()");
-  for (std::size_t i = 0; i < polled; ++i) {
+  while (polled_.size() < polled) {
     const int end = dialled();
     // They leave no TIME_WAIT behind.
     const linger reset{.l_onoff = 1, .l_linger = 0};
     kernel_answer(::setsockopt(end, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), "setsockopt()");
-    polled_.emplace_back(end, accepted());
-    asked_.push_back({.fd = polled_.back().second, .events = POLLIN, .revents = 0});
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLET;
-    event.data.u64 = i;
-    kernel_answer(::epoll_ctl(epoll_, EPOLL_CTL_ADD, polled_.back().second, &event), "epoll_ctl()");
+    const int other = accepted();
+    opened_.insert(opened_.end(), {end, other});
+    watch({end, other});
+    if (polled_.size() < polled) watch({other, end});
   }
 }
 
+/// Polls the second of them, which the first one stirs.
+void KernelCalls::watch(Pair ends) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = polled_.size();
+  kernel_answer(::epoll_ctl(epoll_, EPOLL_CTL_ADD, ends.second, &event), "epoll_ctl()");
+  polled_.push_back(ends);
+  asked_.push_back({.fd = ends.second, .events = POLLIN, .revents = 0});
+}
+
 KernelCalls::~KernelCalls() {
-  for (const auto& [client, server] : polled_) {
-    ::close(client);
-    ::close(server);
-  }
+  for (const int fd : opened_) ::close(fd);
   for (const int fd : {stream_.first, stream_.second, epoll_, listener_}) ::close(fd);
 }
 

@@ -280,7 +280,7 @@ void add_bench_sockets(CLI::App& bench) {
   one->add_option("--rounds", options->rounds, "rounds; medians are shown")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  one->add_option("--sockets", options->sockets, "connections that are polled")
+  one->add_option("--sockets", options->sockets, "sockets that are polled")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   one->add_flag("--json", options->json, "figures as JSON");
