@@ -91,13 +91,14 @@ class Streams(unittest.IsolatedAsyncioTestCase):
             writer.write(b"go\n")
             transport = await loop.start_tls(writer.transport, writer.transport.get_protocol(),
                                              theirs, server_side=True)
-            writer._transport = reader._transport = transport
+            writer._transport = reader._transport = transport  # who pauses reading pauses that
             await self.echo(reader, writer)
         async with await self.network.start_server(serve, self.b, "10.0.0.2", 443):
             reader, writer = await self.network.open_connection(self.a, "10.0.0.2", 443)
             writer.write(b"STARTTLS\n")
             self.assertEqual(await reader.readline(), b"go\n")
             transport = await loop.start_tls(writer.transport, writer.transport.get_protocol(), ours)
+            reader._transport = transport
             transport.write(b"secret" * 50_000)
             self.assertEqual(await reader.readexactly(300_000), b"secret" * 50_000)
             transport.close()
