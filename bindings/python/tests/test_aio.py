@@ -91,10 +91,12 @@ class Streams(unittest.IsolatedAsyncioTestCase):
             writer.write(b"go\n")
             transport = await loop.start_tls(writer.transport, writer.transport.get_protocol(),
                                              theirs, server_side=True)
-            writer._transport = reader._transport = transport  # who pauses reading pauses that
+            writer._transport = reader._transport = transport
             await self.echo(reader, writer)
-        async with await self.network.start_server(serve, self.b, "10.0.0.2", 443):
-            reader, writer = await self.network.open_connection(self.a, "10.0.0.2", 443)
+        # Streams that never pause: what they paused before the switch they would resume after it.
+        limit = 2**20
+        async with await self.network.start_server(serve, self.b, "10.0.0.2", 443, limit=limit):
+            reader, writer = await self.network.open_connection(self.a, "10.0.0.2", 443, limit=limit)
             writer.write(b"STARTTLS\n")
             self.assertEqual(await reader.readline(), b"go\n")
             transport = await loop.start_tls(writer.transport, writer.transport.get_protocol(), ours)
