@@ -281,7 +281,7 @@ void add_bench_sockets(CLI::App& bench) {
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   one->add_option("--sockets", options->sockets, "sockets that are polled")
-      ->check(CLI::Range(1, 100'000))
+      ->check(CLI::Range(1, 50'000))
       ->capture_default_str();
   one->add_flag("--json", options->json, "figures as JSON");
   one->callback([options] { bench_sockets(*options); });
