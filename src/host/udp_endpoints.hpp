@@ -21,7 +21,8 @@ namespace lastack::host {
 
 struct UdpEntry {
   udp::UdpEndpoint endpoint;
-  Endpoint bound;  ///< what it keeps from others
+  Endpoint bound;     ///< what it keeps from others
+  bool both = false;  ///< its "::" stands for all of ours of either family
   TimePoint since{};
   bool told = false;     ///< an event of it waits to be pulled
   bool blocked = false;  ///< a send found no room: it is told when there is
@@ -40,8 +41,8 @@ class UdpEndpoints {
   /// An endpoint at `local`, whose address is one of ours or unspecified. Port 0 picks one of
   /// `ports` at random (RFC 6056 §3.3.1): what a resolver asks from must not be guessed (RFC 5452).
   /// Those who say `shared` may have the same one. address_in_use, address_not_available.
-  std::expected<UdpId, Refusal> open(Endpoint local, bool shared, Ports ports, Random& random,
-                                     std::size_t receive_buffer, TimePoint now);
+  std::expected<UdpId, Refusal> open(Endpoint local, bool shared, bool both, Ports ports,
+                                     Random& random, std::size_t receive_buffer, TimePoint now);
   void close(UdpId id);
   /// False where another endpoint is connected so already.
   bool connect(UdpId id, const Endpoint& local, const Endpoint& remote);

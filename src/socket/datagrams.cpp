@@ -13,17 +13,19 @@ Errno errno_of_udp(host::Refusal refusal) {
   return refusal == host::Refusal::bad_address ? Errno::einval : errno_of(refusal);
 }
 
-/// The unspecified address of the same family.
-host::Endpoint anywhere(const host::Endpoint& remote) {
-  return remote.address.is_v4() ? host::Endpoint{}
-                                : host::Endpoint{*wire::IpAddress::parse("::"), 0};
+/// Where a socket is bound that has to talk to `remote`: to all addresses of its family.
+wire::IpAddress anywhere(const OpenSocket& s, const host::Endpoint& remote) {
+  const bool v4 = s.domain == OpenSocket::Domain::any ? remote.address.is_v4()
+                                                      : s.domain == OpenSocket::Domain::inet;
+  return v4 ? wire::IpAddress{} : *wire::IpAddress::parse("::");
 }
 
 }  // namespace
 
 Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local,
                                      TimePoint now) {
-  const auto id = host_->udp_open(local, s.reuse_address || s.reuse_port, now);
+  const auto id =
+      host_->udp_open(local, s.reuse_address || s.reuse_port, now, takes_both(s, local.address));
   if (!id) return std::unexpected(errno_of_udp(id.error()));
   s.index = id->index;
   s.generation = id->generation;
@@ -35,8 +37,9 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
 Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,
                                         TimePoint now) {
   if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
+  if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   if (host_->udp(s.udp()) == nullptr) {
-    const auto opened = open_datagrams(fd, s, anywhere(remote), now);
+    const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, remote), 0}, now);
     if (!opened) return opened;
   }
   const auto connected = host_->udp_connect(s.udp(), remote);
@@ -52,9 +55,10 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
     return std::unexpected(Errno::edestaddrreq);
   }
   if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
+  if (to && s.only_v6 && to->address.is_v4()) return std::unexpected(Errno::enetunreach);
   if (to && to->port == 0) return std::unexpected(Errno::einval);
   if (entry == nullptr) {
-    const auto opened = open_datagrams(fd, s, anywhere(*to), now);
+    const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, *to), 0}, now);
     if (!opened) return std::unexpected(opened.error());
   }
   if (s.shut_write) return std::unexpected(Errno::epipe);
