@@ -24,12 +24,15 @@ class BoundPorts {
     return free;
   }
   /// What take() took.
-  void give_back(const Endpoint& at, bool both) {
+  void give_back(const Endpoint& at, bool shared, bool both) {
     const auto here = ports_.find(at.port);
-    here->second.erase(std::ranges::find_if(here->second, [&](const Bound& one) {
-      return one.address == at.address && one.both == both;
-    }));
+    here->second.erase(std::ranges::find(here->second, Bound{at.address, shared, both}));
     if (here->second.empty()) ports_.erase(here);
+  }
+  /// Whoever took it says something else about sharing it.
+  void set_shared(const Endpoint& at, bool both, bool before, bool shared) {
+    std::vector<Bound>& here = ports_[at.port];
+    std::ranges::find(here, Bound{at.address, before, both})->shared = shared;
   }
   [[nodiscard]] bool any_at(std::uint16_t port) const { return ports_.contains(port); }
 
@@ -38,6 +41,7 @@ class BoundPorts {
     wire::IpAddress address;
     bool shared;
     bool both;
+    friend bool operator==(const Bound&, const Bound&) = default;
   };
   std::unordered_map<std::uint16_t, std::vector<Bound>> ports_;
 };

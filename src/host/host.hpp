@@ -106,7 +106,10 @@ class Host {
   /// too, for as long as there is anything of them. `both` makes "::" stand for IPv4, too.
   std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared, bool balanced = false,
                                         bool both = false);
-  void unbind(const Endpoint& bound, bool both = false) { bound_.give_back(bound, both); }
+  /// With what was said then, or since with set_shared().
+  void unbind(const Endpoint& bound, bool shared, bool both = false) {
+    bound_.give_back(bound, shared, both);
+  }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
@@ -133,6 +136,11 @@ class Host {
   /// SO_REUSEADDR was set or cleared since.
   void set_shared(FlowId id, bool shared);
   void set_shared(ListenerId id, bool shared);
+  void set_shared(UdpId id, bool shared) { udp_.set_shared(id, shared); }
+  /// The same of what bind() took.
+  void set_shared(const Endpoint& bound, bool both, bool before, bool shared) {
+    bound_.set_shared(bound, both, before, shared);
+  }
   /// Octets taken, copied once; as many as the send buffer has room for. `urgent` and `more` are
   /// those of tcp::Connection::send().
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,

@@ -23,6 +23,7 @@ std::expected<UdpId, Refusal> UdpEndpoints::open(Endpoint local, bool shared, bo
     entry.endpoint = udp::UdpEndpoint(local, receive_buffer);
     entry.bound = local;
     entry.both = both;
+    entry.shared = shared && !any_port;
     entry.since = now;
     const std::uint32_t index = entries_.make(std::move(entry));
     open_.add(local.port, index);
@@ -45,10 +46,17 @@ void UdpEndpoints::close(UdpId id) {
   if (entry == nullptr) return;
   disconnect(id);
   open_.remove(entry->bound.port, id.index);
-  bound_.give_back(entry->bound, entry->both);
+  bound_.give_back(entry->bound, entry->shared, entry->both);
   unread -= entry->endpoint.held();
   blocked -= entry->blocked ? 1 : 0;
   entries_.drop(id.index);
+}
+
+void UdpEndpoints::set_shared(UdpId id, bool shared) {
+  UdpEntry* entry = find(id);
+  if (entry == nullptr) return;
+  bound_.set_shared(entry->bound, entry->both, entry->shared, shared);
+  entry->shared = shared;
 }
 
 bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remote) {

@@ -24,6 +24,7 @@ struct UdpEntry {
   Endpoint bound;     ///< what it keeps from others
   bool both = false;  ///< its "::" stands for all of ours of either family
   TimePoint since{};
+  bool shared = false;   ///< others that say so may have the same place
   bool told = false;     ///< an event of it waits to be pulled
   bool blocked = false;  ///< a send found no room: it is told when there is
 };
@@ -44,6 +45,7 @@ class UdpEndpoints {
   std::expected<UdpId, Refusal> open(Endpoint local, bool shared, bool both, Ports ports,
                                      Random& random, std::size_t receive_buffer, TimePoint now);
   void close(UdpId id);
+  void set_shared(UdpId id, bool shared);
   /// False where another endpoint is connected so already.
   bool connect(UdpId id, const Endpoint& local, const Endpoint& remote);
   void disconnect(UdpId id);

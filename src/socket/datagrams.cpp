@@ -13,8 +13,10 @@ Errno errno_of_udp(host::Refusal refusal) {
   return refusal == host::Refusal::bad_address ? Errno::einval : errno_of(refusal);
 }
 
-/// Where a socket is bound that has to talk to `remote`: to all addresses of its family.
+/// Where a socket is bound that has to talk to `remote`: to all addresses of its family, unless
+/// bind() chose one.
 wire::IpAddress anywhere(const OpenSocket& s, const host::Endpoint& remote) {
+  if (s.bound) return s.choices->local.address;
   const bool v4 = s.domain == OpenSocket::Domain::any ? remote.address.is_v4()
                                                       : s.domain == OpenSocket::Domain::inet;
   return v4 ? wire::IpAddress{} : *wire::IpAddress::parse("::");
@@ -30,6 +32,7 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
   s.index = id->index;
   s.generation = id->generation;
   s.bound = local.port != 0 || !local.address.is_unspecified();
+  if (s.bound) s.choices.ensure().local = local;
   own(udp_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
   return {};
 }
@@ -44,23 +47,23 @@ Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoi
   }
   const auto connected = host_->udp_connect(s.udp(), remote);
   if (!connected) return std::unexpected(errno_of_udp(connected.error()));
-  s.shut_read = s.shut_write = false;
   return {};
 }
 
 Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
-                                           const std::optional<host::Endpoint>& to) {
-  const host::UdpEntry* entry = host_->udp(s.udp());
-  if (!to && (entry == nullptr || !entry->endpoint.connected())) {
+                                           int flags, const std::optional<host::Endpoint>& to) {
+  if (host_->udp(s.udp()) == nullptr) {  // it has a port from now on, sent or not
+    const host::Endpoint any{anywhere(s, to.value_or(host::Endpoint{})), 0};
+    const auto opened = open_datagrams(fd, s, any, now);
+    if (!opened) return std::unexpected(opened.error());
+  }
+  if ((flags & kMsgOob) != 0) return std::unexpected(Errno::eopnotsupp);
+  if (!to && !host_->udp(s.udp())->endpoint.connected()) {
     return std::unexpected(Errno::edestaddrreq);
   }
   if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
   if (to && s.only_v6 && to->address.is_v4()) return std::unexpected(Errno::enetunreach);
   if (to && to->port == 0) return std::unexpected(Errno::einval);
-  if (entry == nullptr) {
-    const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, *to), 0}, now);
-    if (!opened) return std::unexpected(opened.error());
-  }
   if (s.shut_write) return std::unexpected(Errno::epipe);
   std::vector<std::byte> all;
   std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
@@ -109,6 +112,14 @@ std::uint16_t Sockets::poll_datagrams(const OpenSocket& s) const {
   if (entry != nullptr && entry->endpoint.error() != udp::Error::none) bits |= kPollErr;
   if (entry != nullptr && entry->blocked) bits &= ~unsigned{kPollOut};
   return static_cast<std::uint16_t>(bits);
+}
+
+/// A port that nobody chose is free again, unless something still waits to be read there.
+void Sockets::disconnect_datagrams(OpenSocket& s) {
+  host_->udp_disconnect(s.udp());
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  const bool chosen = s.bound && s.choices->local.port != 0;
+  if (entry != nullptr && !chosen && !entry->endpoint.readable()) host_->udp_close(s.udp());
 }
 
 /// Says so where it is not connected, and shuts it all the same, as Linux does.

@@ -169,14 +169,16 @@ Errno set_only_v6(Context& c, std::int64_t value) {
 
 constexpr auto kReuseAddressGet = [](Context& c) -> std::int64_t { return c.s.reuse_address; };
 constexpr auto kReuseAddressSet = [](Context& c, std::int64_t value) {
+  const bool before = c.shares();
   c.s.reuse_address = value != 0;
-  c.share();
+  c.share(before);
   return Errno::none;
 };
 constexpr auto kReusePortGet = [](Context& c) -> std::int64_t { return c.s.reuse_port; };
 constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
+  const bool before = c.shares();
   c.s.reuse_port = value != 0;
-  c.share();
+  c.share(before);
   return Errno::none;
 };
 constexpr auto kOobGet = [](Context& c) -> std::int64_t { return c.s.oob_inline; };
@@ -325,8 +327,14 @@ void OptionContext::wake_reader() {
 
 void OptionContext::wake_writer() { s.no_room = true; }
 
-void OptionContext::share() {
-  const bool shared = s.reuse_address || s.reuse_port;
+void OptionContext::share(bool before) {
+  const bool shared = shares();
+  if (s.kind == OpenSocket::Kind::datagram) {
+    sockets.host_->set_shared(s.udp(), shared);
+  } else if (s.bound) {
+    const bool both = Sockets::takes_both(s, s.choices->local.address);
+    sockets.host_->set_shared(s.choices->local, both, before, shared);
+  }
   if (s.has_flow()) sockets.host_->set_shared(s.flow(), shared);
   if (s.kind == OpenSocket::Kind::listening) sockets.host_->set_shared(s.listener(), shared);
 }

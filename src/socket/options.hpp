@@ -25,7 +25,8 @@ struct OptionContext {
   std::int64_t take_error();
   void wake_reader();
   void wake_writer();
-  void share();
+  [[nodiscard]] bool shares() const { return s.reuse_address || s.reuse_port; }
+  void share(bool before);
 };
 
 struct Option {

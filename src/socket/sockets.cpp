@@ -162,7 +162,8 @@ bool Sockets::lingers(const Lingering& closed) const {
 /// What bind() took is free for others.
 void Sockets::forget_place(OpenSocket& s) {
   if (s.bound && s.kind != OpenSocket::Kind::datagram) {
-    host_->unbind(s.choices->local, takes_both(s, s.choices->local.address));
+    host_->unbind(s.choices->local, s.reuse_address || s.reuse_port,
+                  takes_both(s, s.choices->local.address));
   }
   s.bound = false;
 }
@@ -309,7 +310,7 @@ Result<void> Sockets::disconnect(Fd fd, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::datagram) {
-    host_->udp_disconnect(s->udp());
+    disconnect_datagrams(*s);
     return {};
   }
   const tcp::State state = state_of(*s);

@@ -221,10 +221,11 @@ class Sockets {
   // datagrams.cpp
   Result<void> open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local, TimePoint now);
   Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
-  Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
+  Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now, int flags,
                                     const std::optional<host::Endpoint>& to);
   Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);
   [[nodiscard]] std::uint16_t poll_datagrams(const OpenSocket& s) const;
+  void disconnect_datagrams(OpenSocket& s);
   Result<void> shut_datagrams(OpenSocket& s, int how);
 
   // readiness.cpp

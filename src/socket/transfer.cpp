@@ -99,7 +99,7 @@ Result<std::size_t> Sockets::sendmsg(Fd fd, PartsIn parts, TimePoint now, int fl
                                      const std::optional<host::Endpoint>& to) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (s->kind == OpenSocket::Kind::datagram) return send_datagram(fd, *s, parts, now, to);
+  if (s->kind == OpenSocket::Kind::datagram) return send_datagram(fd, *s, parts, now, flags, to);
   return send_stream(*s, parts, now, flags);
 }
 

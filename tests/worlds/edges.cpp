@@ -144,6 +144,7 @@ std::string EdgeUser::act(int what) {
     case 11:
       if (held_) return "nothing";
       fill(us(), mine_);
+      if (!full_) drain();  // what the window of a full buffer does before is each world's own
       return "send until EAGAIN";
     case 12:
     case 13:

@@ -265,7 +265,8 @@ std::string Runner::snapshot() {
     const int state = s.stream ? world_.side(s.side).state(s.fd) : kTcpClosed;
     if (s.stream) text += state_name(state) + " ";
     text += poll_text(world_.side(s.side).poll(s.fd));
-    if (const int edges = world_.side(s.side).edges(s.fd); edges != 0) {
+    // Where datagrams are sent the kernel wakes writers for each one that leaves.
+    if (const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0; edges != 0) {
       text += " edge " + poll_text(edges);
     }
     const int in = world_.side(s.side).ioctl(s.fd, 0x541b);
