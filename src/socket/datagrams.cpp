@@ -45,6 +45,8 @@ Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoi
     const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, remote), 0}, now);
     if (!opened) return opened;
   }
+  const bool v4_here = host_->udp(s.udp())->endpoint.local().address.is_v4();
+  if (v4_here && !remote.address.is_v4()) return std::unexpected(Errno::eafnosupport);
   const auto connected = host_->udp_connect(s.udp(), remote);
   if (!connected) return std::unexpected(errno_of_udp(connected.error()));
   return {};
@@ -57,13 +59,16 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
     const auto opened = open_datagrams(fd, s, any, now);
     if (!opened) return std::unexpected(opened.error());
   }
-  if ((flags & kMsgOob) != 0) return std::unexpected(Errno::eopnotsupp);
-  if (!to && !host_->udp(s.udp())->endpoint.connected()) {
-    return std::unexpected(Errno::edestaddrreq);
-  }
+  const udp::UdpEndpoint& endpoint = host_->udp(s.udp())->endpoint;
+  const bool urgent = (flags & kMsgOob) != 0;  // Linux minds it where IPv4 sends
+  if (urgent && s.domain != OpenSocket::Domain::inet6) return std::unexpected(Errno::eopnotsupp);
+  if (!to && !endpoint.connected()) return std::unexpected(Errno::edestaddrreq);
   if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
   if (to && s.only_v6 && to->address.is_v4()) return std::unexpected(Errno::enetunreach);
+  const bool v4 = (to ? *to : endpoint.remote()).address.is_v4();
+  if (urgent && v4) return std::unexpected(Errno::eopnotsupp);
   if (to && to->port == 0) return std::unexpected(Errno::einval);
+  if (!v4 && endpoint.local().address.is_v4()) return std::unexpected(Errno::eafnosupport);
   if (s.shut_write) return std::unexpected(Errno::epipe);
   std::vector<std::byte> all;
   std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
@@ -79,7 +84,6 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
 
 Result<Received> Sockets::recv_datagram(OpenSocket& s, PartsOut parts, int flags) {
   const host::UdpEntry* entry = host_->udp(s.udp());
-  if ((flags & kMsgOob) != 0) return std::unexpected(Errno::eopnotsupp);
   if (entry == nullptr) return std::unexpected(Errno::eagain);
   const udp::Error error = host_->udp_take_error(s.udp());
   if (error != udp::Error::none) return std::unexpected(errno_of(error));

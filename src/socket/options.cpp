@@ -191,12 +191,13 @@ constexpr auto kNoDelaySet = [](Context& c, std::int64_t value) {
   c.settings.nagle = value == 0;
   return Errno::none;
 };
-/// The time is a part of what Linux keeps as an unsigned number.
+/// To Linux 0 is the system's value, which is no limit; it keeps an unsigned number.
 constexpr auto kLowAtGet = [](Context& c) -> std::int64_t {
-  return static_cast<int>(c.settings.not_sent_low_at);
+  const std::uint32_t octets = c.settings.not_sent_low_at;
+  return octets == UINT32_MAX ? 0 : static_cast<int>(octets);
 };
 constexpr auto kLowAtSet = [](Context& c, std::int64_t value) {
-  c.settings.not_sent_low_at = static_cast<std::uint32_t>(value);
+  c.settings.not_sent_low_at = value == 0 ? UINT32_MAX : static_cast<std::uint32_t>(value);
   c.wake_writer();
   return Errno::none;
 };
@@ -363,9 +364,10 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const Option* option = find_option(*s, level, name);
-  // IPv6's of an IPv4 socket are no options of its, Linux says in this way.
-  const bool v6_of_v4 = level == kSolIpv6 && s->domain != OpenSocket::Domain::inet6;
-  if (v6_of_v4) return std::unexpected(Errno::eopnotsupp);
+  // IPv6's of an IPv4 socket, TCP's of UDP's: Linux says in this way that it has no such.
+  const bool v4 = s->domain != OpenSocket::Domain::inet6;
+  const bool tcps_of_udp = level == kSolTcp && s->kind == OpenSocket::Kind::datagram;
+  if (v4 && (level == kSolIpv6 || tcps_of_udp)) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   Context context{*this, fd, *s, settings_of(*s)};
   if (option->type == Type::info) {

@@ -264,6 +264,9 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
   if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   std::optional<host::Endpoint> local;
   if (s.bound) local = s.choices->local;
+  if (local && local->address.is_v4() && !remote.address.is_v4()) {
+    return std::unexpected(Errno::eafnosupport);
+  }
   const auto flow =
       host_->connect(local, remote, s.choices ? s.choices->settings : host::SettingsPtr{}, now,
                      s.reuse_address || s.reuse_port);

@@ -1,10 +1,7 @@
 // Runs scripts of socket calls on the kernel's sockets and on lastack's and compares what they say.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "worlds/classics.hpp"
