@@ -326,7 +326,7 @@ void OptionContext::wake_reader() {
   if (enough || sockets.has_all(s)) sockets.wake(fd, OpenSocket::wake_in);
 }
 
-void OptionContext::wake_writer() { s.no_room = true; }
+void OptionContext::wake_writer() { s.no_room = writers = true; }
 
 void OptionContext::share(bool before) {
   const bool shared = shares();
@@ -350,12 +350,17 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   if (option->set == nullptr) return std::unexpected(Errno::enoprotoopt);
   const auto number = number_in(*option, value);
   if (!number) return std::unexpected(number.error());
-  Context context{*this, fd, *s, settings_of(*s)};
+  Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   const tcp::Settings before = context.settings;
   if (const Errno wrong = option->set(context, *number); wrong != Errno::none) {
     return std::unexpected(wrong);
   }
   if (context.settings != before) change_settings(*s, context.settings, now);
+  const bool streams = s->kind != OpenSocket::Kind::datagram;
+  const bool listens = s->kind == OpenSocket::Kind::listening;
+  if (context.writers && streams && (listens || (poll_stream(*s) & kPollOut) != 0)) {
+    wake(fd, OpenSocket::wake_out);
+  }
   return {};
 }
 
@@ -369,7 +374,7 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   const bool tcps_of_udp = level == kSolTcp && s->kind == OpenSocket::Kind::datagram;
   if (v4 && (level == kSolIpv6 || tcps_of_udp)) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
-  Context context{*this, fd, *s, settings_of(*s)};
+  Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   if (option->type == Type::info) {
     const TcpInfo info = tcp_info(connection(*s), state_of(*s), now);
     return write_some(std::as_bytes(std::span(&info, 1)), into);

@@ -18,6 +18,7 @@ struct OptionContext {
   Fd fd;
   OpenSocket& s;
   tcp::Settings settings;
+  bool writers = false;  ///< there may be more room to send now: they are told
 
   [[nodiscard]] const tcp::Connection* connection() const { return sockets.connection(s); }
   [[nodiscard]] tcp::State state() const { return sockets.state_of(s); }

@@ -168,9 +168,8 @@ void Sockets::pass_urgent(OpenSocket& s, TimePoint now) {
 
 Result<Received> Sockets::recv_urgent(OpenSocket& s, PartsOut parts, int flags) {
   const auto before = urgent_in(s);
-  if (s.kind == OpenSocket::Kind::listening || s.oob_inline || !before || s.oob_taken) {
-    return std::unexpected(Errno::einval);
-  }
+  if (s.kind == OpenSocket::Kind::listening) return std::unexpected(Errno::enotconn);
+  if (s.oob_inline || !before || s.oob_taken) return std::unexpected(Errno::einval);
   if (readable(s) <= *before) {
     if (no_more_to_read(s)) return Received{};
     return std::unexpected(Errno::eagain);
@@ -231,7 +230,8 @@ Result<Received> Sockets::recv_stream(OpenSocket& s, PartsOut parts, TimePoint n
   if (s.has_flow()) {
     const bool stays = (flags & kMsgPeek) != 0;
     const auto before = urgent_in(s);
-    const bool passes = before == std::size_t{0} && !s.oob_inline && readable(s) > 0;
+    const bool at_urgent = before == std::size_t{0} && !s.oob_inline && readable(s) > 0;
+    const bool passes = at_urgent && size_of(parts) > 0;
     if (passes && !stays) pass_urgent(s, now);
     const std::size_t most = before && *before > 0 ? *before : SIZE_MAX;
     n = stays ? peek_stream(s, parts, passes ? 1 : 0, most, flags)
