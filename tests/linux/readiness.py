@@ -15,7 +15,7 @@ from checks import check
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORLDS = os.environ.get("LASTACK_WORLDS", str(ROOT / "build" / "debug" / "tests" / "worlds" / "worlds"))
 TABLE = ROOT / "tests" / "worlds" / "readiness.tsv"
-USERS = next((word for word in sys.argv[1:] if word.isdigit()), "10000")
+USERS = next((word for word in sys.argv[1:] if word.isdigit()), "1000")
 
 
 def worlds(*words):

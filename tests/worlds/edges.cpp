@@ -142,9 +142,8 @@ std::string EdgeUser::act(int what) {
   switch (what) {
     case 10: send(us(), mine_, 100); return "send 100";
     case 11:
-      if (held_) return "nothing";
+      if (held_ || !full_) return "nothing";  // how much fits is each world's own
       fill(us(), mine_);
-      if (!full_) drain();  // what the window of a full buffer does before is each world's own
       return "send until EAGAIN";
     case 12:
     case 13:
