@@ -197,9 +197,9 @@ std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
   const Family family = flow.remote.address.family();
   if (!is_one_receiver(flow.remote)) return std::unexpected(udp::Error::bad_address);
   if (from && is_local(*from)) flow.local.address = *from;
-  const bool either = entry.both && flow.local.address.is_unspecified();
-  if (flow.local.address.family() != family && !either) {
-    return std::unexpected(udp::Error::no_route);
+  if (flow.local.address.family() != family) {
+    if (!entry.both) return std::unexpected(udp::Error::no_route);
+    flow.local.address = {};
   }
   if (flow.local.address.is_unspecified()) {
     const auto source = source_for(flow.remote.address);

@@ -26,7 +26,7 @@ class FamiliesTest : public ::testing::Test {
 
   Fd listening(int domain, const host::Endpoint& at, bool only_v6 = false) {
     const Fd fd = *b().socket(domain, kSockStream);
-    if (only_v6) EXPECT_TRUE(b().set_option(fd, kSolIpv6, kIpv6V6Only, 1, now()));
+    EXPECT_TRUE(b().set_option(fd, kSolIpv6, kIpv6V6Only, only_v6 ? 1 : 0, now()) || !only_v6);
     EXPECT_TRUE(b().bind(fd, at));
     EXPECT_TRUE(b().listen(fd, 5, now()));
     return fd;
@@ -41,7 +41,7 @@ class FamiliesTest : public ::testing::Test {
   }
   Errno bound(int domain, int type, const host::Endpoint& at, bool only_v6 = false) {
     const Fd fd = *b().socket(domain, type);
-    if (only_v6) EXPECT_TRUE(b().set_option(fd, kSolIpv6, kIpv6V6Only, 1, now()));
+    EXPECT_TRUE(b().set_option(fd, kSolIpv6, kIpv6V6Only, only_v6 ? 1 : 0, now()) || !only_v6);
     const auto result = b().bind(fd, at);
     return result ? Errno::none : result.error();
   }

@@ -25,8 +25,6 @@ std::map<std::string, std::string> table() {
   return rows;
 }
 
-std::string bits_of(const std::string& row) { return row.substr(row.find('\t') + 1); }
-
 TEST(Readiness, PollSaysWhatTheKernelSays) {
   const auto rows = table();
   EXPECT_GE(rows.size(), 150U);
