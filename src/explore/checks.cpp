@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <span>
 
+#include "explore/encoder.hpp"
 #include "explore/world.hpp"
 
 namespace lastack::explore {
@@ -68,75 +69,6 @@ bool World::waits_for_user() const {
 }
 
 namespace {
-
-class Encoder {
- public:
-  explicit Encoder(std::vector<std::uint8_t>& into) : into_(into) {}
-  void byte(std::uint64_t value) { into_.push_back(static_cast<std::uint8_t>(value)); }
-  void small(Offset value) { byte(static_cast<std::uint64_t>(value + 2)); }
-  void word(std::uint64_t value) {
-    for (unsigned shift = 0; shift < 64; shift += 8) byte(value >> shift);
-  }
-  /// Relative to `now`, in halves of a second; 255 for never.
-  void deadline(TimePoint at, TimePoint now) {
-    byte(at == kNever ? 255U : static_cast<std::uint64_t>((at - now) / 500ms + 1));
-  }
-  /// A window that takes all the octets there will ever be is as good as any larger one.
-  void window(Offset octets) { byte(static_cast<std::uint64_t>(std::clamp<Offset>(octets, 0, 8))); }
-  /// How far a stamp lies behind the clock it was taken from, in halves of a second.
-  void stamp(std::uint32_t val, TimePoint clock) {
-    const auto now = static_cast<std::uint32_t>(clock.time_since_epoch() / 1ms);
-    byte(std::min<std::uint32_t>((now - val) / 500, 255));
-  }
-  void ranges(std::span<const Range> all) {
-    byte(all.size());
-    for (const Range& r : all) {
-      small(r.begin);
-      small(r.end);
-    }
-  }
-  void seq(Seq s, Seq base) { word(static_cast<std::uint32_t>(distance(base, s))); }
-
- private:
-  std::vector<std::uint8_t>& into_;
-};
-
-void encode(Encoder& out, const tcp::Tcb& t, TimePoint now, TimePoint peers_now) {
-  out.byte(static_cast<std::uint64_t>(t.state));
-  out.byte(static_cast<std::uint64_t>(t.origin));
-  out.byte(std::uint64_t{t.fin_queued} | std::uint64_t{t.close_waits} << 1U |
-           std::uint64_t{t.orphan} << 2U | std::uint64_t{t.discarding} << 3U |
-           std::uint64_t{t.ack_now} << 4U | std::uint64_t{t.window_update} << 5U |
-           std::uint64_t{t.retransmit_first} << 6U | std::uint64_t{t.probe} << 7U);
-  out.byte(std::uint64_t{t.keepalive} | std::uint64_t{t.syn_lost} << 1U);
-  const Offset wl1 = distance(t.irs + 1, t.snd.wl1);
-  const Offset wl2 = distance(t.iss + 1, t.snd.wl2);
-  const Offset acked = distance(t.irs + 1, t.rcv.last_ack_sent);
-  for (const Offset o : {t.snd.una, t.snd.nxt, t.snd.max, t.snd.end, wl1, wl2, t.rcv.nxt,
-                         t.rcv.read, acked, t.rcv.edge}) {
-    out.small(o);
-  }
-  out.byte(t.rcv.fin == tcp::ReceiveVariables::kNoFin ? 0
-                                                      : static_cast<std::uint64_t>(t.rcv.fin + 1));
-  out.byte(t.rcv.largest);
-  out.window(t.snd.wnd);
-  out.window(t.snd.max_wnd);
-  if (t.timestamps) out.stamp(t.ts.recent, peers_now);
-  out.deadline(t.timers.retransmission, now);
-  out.deadline(t.timers.delayed_ack, now);
-  out.deadline(t.timers.state, now);
-  out.byte(static_cast<std::uint64_t>(t.timers.mode));
-  // The timeout never doubles here, so how often it would have is no difference.
-  out.byte(t.timers.unanswered);
-  out.byte(t.timers.keepalives);
-  // From the fourth on, one duplicate more makes no difference (RFC 5681 §3.2 counts to three).
-  out.byte(std::min<std::uint8_t>(t.recovery.duplicates(), 4));
-  out.byte(static_cast<std::uint64_t>(t.recovery.phase()));
-  out.byte(t.challenges.spent(now));
-  out.ranges(t.out_of_order ? t.out_of_order->ranges() : std::span<const Range>{});
-  const auto& sacked = t.recovery.scoreboard();
-  out.ranges(sacked ? sacked->ranges() : std::span<const Range>{});
-}
 
 std::vector<std::uint8_t> encoded(const Segment& s, TimePoint senders_now) {
   std::vector<std::uint8_t> octets;

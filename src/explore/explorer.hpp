@@ -38,6 +38,9 @@ using OnProgress = std::function<bool(const Progress&)>;
 
 /// Explores all of `bounds`. Stops at the first violation.
 [[nodiscard]] Report explore(const Bounds& bounds, const OnProgress& progress = {});
+/// The same where endpoints are open sockets (Bounds::holders): nothing is left of anything, once
+/// nobody holds it any more.
+[[nodiscard]] Report explore_sockets(const Bounds& bounds, const OnProgress& progress = {});
 
 /// The bounds that `lastack explore` goes through: together they take every row of the table.
 [[nodiscard]] std::vector<Bounds> standard_bounds();

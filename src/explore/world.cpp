@@ -12,6 +12,12 @@ using wire::Flag;
 constexpr std::uint32_t kFirstIss[] = {0xfffffffeU, 100};  // the first wraps at once
 constexpr std::uint32_t kIssStep = 3;  // a next incarnation begins in the window of the last
 
+std::uint8_t row_of(const tcp::Transition& t) {
+  return static_cast<std::uint8_t>(tcp::row_of(t.from, t.event).value_or(tcp::kTable.size()));
+}
+
+}  // namespace
+
 tcp::Settings settings_for(const Bounds& bounds) {
   tcp::Settings s;
   s.receive_buffer = bounds.window;
@@ -33,12 +39,6 @@ tcp::Settings settings_for(const Bounds& bounds) {
       bounds.linux_profile;
   return s;
 }
-
-std::uint8_t row_of(const tcp::Transition& t) {
-  return static_cast<std::uint8_t>(tcp::row_of(t.from, t.event).value_or(tcp::kTable.size()));
-}
-
-}  // namespace
 
 State Endpoint::state() const {
   switch (kind) {

@@ -32,7 +32,12 @@ struct Bounds {
   std::uint32_t window = 64;  ///< octets of each receive buffer; few enough and it closes
   bool nagle = true;          ///< off: several octets are out at once, and come in any order
   bool options = false;       ///< timestamps and SACK are offered
+  /// Descriptors that may refer to each open socket. 0: endpoints are bare connections.
+  std::uint8_t holders = 0;
 };
+
+/// Of both endpoints.
+[[nodiscard]] tcp::Settings settings_for(const Bounds& bounds);
 
 /// A segment on the wire. `payload` names octets by their true place with the sender.
 struct Segment {

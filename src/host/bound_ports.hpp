@@ -13,20 +13,26 @@ namespace lastack::host {
 /// What bind() keeps.
 class BoundPorts {
  public:
-  /// False where somebody has it, or a part of it, unless all of them are `shared`.
-  bool take(const Endpoint& at, bool shared) {
+  /// False where somebody has it, or a part of it, unless all of them are `shared`. `both` as in
+  /// overlap().
+  bool take(const Endpoint& at, bool shared, bool both) {
     std::vector<Bound>& here = ports_[at.port];
     const bool free = std::ranges::none_of(here, [&](const Bound& other) {
-      return overlap(other.address, at.address) && !(shared && other.shared);
+      return overlap(other.address, other.both, at.address, both) && !(shared && other.shared);
     });
-    if (free) here.push_back({at.address, shared});
+    if (free) here.push_back({at.address, shared, both});
     return free;
   }
   /// What take() took.
-  void give_back(const Endpoint& at) {
+  void give_back(const Endpoint& at, bool shared, bool both) {
     const auto here = ports_.find(at.port);
-    here->second.erase(std::ranges::find(here->second, at.address, &Bound::address));
+    here->second.erase(std::ranges::find(here->second, Bound{at.address, shared, both}));
     if (here->second.empty()) ports_.erase(here);
+  }
+  /// Whoever took it says something else about sharing it.
+  void set_shared(const Endpoint& at, bool both, bool before, bool shared) {
+    std::vector<Bound>& here = ports_[at.port];
+    std::ranges::find(here, Bound{at.address, before, both})->shared = shared;
   }
   [[nodiscard]] bool any_at(std::uint16_t port) const { return ports_.contains(port); }
 
@@ -34,6 +40,8 @@ class BoundPorts {
   struct Bound {
     wire::IpAddress address;
     bool shared;
+    bool both;
+    friend bool operator==(const Bound&, const Bound&) = default;
   };
   std::unordered_map<std::uint16_t, std::vector<Bound>> ports_;
 };

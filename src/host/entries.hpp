@@ -75,6 +75,7 @@ struct ListenerEntry {
   bool told = false;          ///< an event of it waits to be pulled
   bool shares = false;        ///< what it makes shares its port
   bool balanced = false;      ///< it shares what comes with others at the same place
+  bool both = false;          ///< its "::" stands for all of ours of either family
 };
 
 }  // namespace lastack::host

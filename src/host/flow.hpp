@@ -24,6 +24,12 @@ struct Flow {
   return a.family() == b.family() && (a.is_unspecified() || b.is_unspecified());
 }
 
+/// The same where "::" of a place stands for IPv4, too (`both`: a dual-stack socket has it).
+[[nodiscard]] inline bool overlap(const wire::IpAddress& a, bool both_of_a,
+                                  const wire::IpAddress& b, bool both_of_b) {
+  return overlap(a, b) || (both_of_a && b.is_v4()) || (both_of_b && a.is_v4());
+}
+
 /// Names a connection of a host for as long as somebody holds it; a stale one finds nothing.
 struct FlowId {
   std::uint32_t index = UINT32_MAX;

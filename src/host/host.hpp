@@ -103,16 +103,21 @@ class Host {
 
   /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
   /// `shared` may have the same one, but not where somebody listens. Connections keep their port,
-  /// too, for as long as there is anything of them.
-  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared, bool balanced = false);
-  void unbind(const Endpoint& bound) { bound_.give_back(bound); }
+  /// too, for as long as there is anything of them. `both` makes "::" stand for IPv4, too.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared, bool balanced = false,
+                                        bool both = false);
+  /// With what was said then, or since with set_shared().
+  void unbind(const Endpoint& bound, bool shared, bool both = false) {
+    bound_.give_back(bound, shared, both);
+  }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
   /// (SO_REUSEPORT) may listen at the same place: each connection comes to one of them.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
                                             SettingsPtr settings, TimePoint now,
-                                            bool shared = false, bool balanced = false);
+                                            bool shared = false, bool balanced = false,
+                                            bool both = false);
   /// The connection that has waited longest, now held by the caller.
   std::optional<FlowId> accept(ListenerId id);
   /// Connections that wait for accept().
@@ -131,6 +136,11 @@ class Host {
   /// SO_REUSEADDR was set or cleared since.
   void set_shared(FlowId id, bool shared);
   void set_shared(ListenerId id, bool shared);
+  void set_shared(UdpId id, bool shared) { udp_.set_shared(id, shared); }
+  /// The same of what bind() took.
+  void set_shared(const Endpoint& bound, bool both, bool before, bool shared) {
+    bound_.set_shared(bound, both, before, shared);
+  }
   /// Octets taken, copied once; as many as the send buffer has room for. `urgent` and `more` are
   /// those of tcp::Connection::send().
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
@@ -155,7 +165,8 @@ class Host {
 
   /// An endpoint at an address of ours, or all of its family where that is unspecified; port 0
   /// picks one. Those who say `shared` may have the same one: the last of them hears.
-  std::expected<UdpId, Refusal> udp_open(const Endpoint& local, bool shared, TimePoint now);
+  std::expected<UdpId, Refusal> udp_open(const Endpoint& local, bool shared, TimePoint now,
+                                         bool both = false);
   /// Hears only `remote` from now on, sends there where nobody else is named, and learns of ICMP
   /// errors. Another connect() replaces the first.
   std::expected<void, Refusal> udp_connect(UdpId id, const Endpoint& remote);
@@ -267,7 +278,7 @@ class Host {
   void no_way_for_udp(wire::Bytes packet, TimePoint now);
   [[nodiscard]] bool is_one_receiver(const Endpoint& remote) const;
   [[nodiscard]] std::expected<Flow, udp::Error> udp_flow(
-      const udp::UdpEndpoint& endpoint, const std::optional<Endpoint>& to,
+      const UdpEntry& entry, const std::optional<Endpoint>& to,
       const std::optional<wire::IpAddress>& from) const;
   Slice datagram(const Flow& flow, std::span<const std::byte> octets, TimePoint now);
   [[gnu::noinline]] void transmit_udp(PacketOut& out, TimePoint now);
@@ -321,8 +332,8 @@ class Host {
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id) { return listeners_.find(id.index, id.generation); }
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
-  [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced) const;
-  [[nodiscard]] bool keeps(const Endpoint& local, bool shared) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced, bool both) const;
+  [[nodiscard]] bool keeps(const Endpoint& local, bool shared, bool both) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
   std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;

@@ -124,7 +124,8 @@ void Host::no_way_for_udp(wire::Bytes packet, TimePoint now) {
 
 // --- the user's side
 
-std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, bool shared, TimePoint now) {
+std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, bool shared, TimePoint now,
+                                             bool both) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
@@ -132,7 +133,7 @@ std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, bool shared,
     ++counters_.too_many;
     return std::unexpected(Refusal::too_many);
   }
-  return udp_.open(local, shared, {config_.first_port, config_.last_port}, random_,
+  return udp_.open(local, shared, both, {config_.first_port, config_.last_port}, random_,
                    config_.udp_receive_buffer, now);
 }
 
@@ -146,7 +147,7 @@ std::expected<void, Refusal> Host::udp_connect(UdpId id, const Endpoint& remote)
   if (entry == nullptr) return std::unexpected(Refusal::address_not_available);
   if (!is_one_receiver(remote)) return std::unexpected(Refusal::bad_address);
   Endpoint local = entry->bound;
-  if (local.address.family() != remote.address.family()) {
+  if (local.address.family() != remote.address.family() && !entry->both) {
     return std::unexpected(Refusal::unreachable);
   }
   if (local.address.is_unspecified()) {
@@ -170,7 +171,7 @@ std::expected<std::size_t, udp::Error> Host::udp_send_to(UdpId id, std::optional
   if (const auto error = endpoint.take_error(); error != udp::Error::none) {
     return std::unexpected(error);
   }
-  const auto flow = udp_flow(endpoint, to, from);
+  const auto flow = udp_flow(*entry, to, from);
   if (!flow) return std::unexpected(flow.error());
   if (octets.size() > wire::most_udp_payload(flow->local.address.family())) {
     return std::unexpected(udp::Error::too_long);
@@ -187,15 +188,19 @@ std::expected<std::size_t, udp::Error> Host::udp_send_to(UdpId id, std::optional
 }
 
 /// From where to where a datagram goes that is sent so.
-std::expected<Flow, udp::Error> Host::udp_flow(const udp::UdpEndpoint& endpoint,
+std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
                                                const std::optional<Endpoint>& to,
                                                const std::optional<wire::IpAddress>& from) const {
+  const udp::UdpEndpoint& endpoint = entry.endpoint;
   if (!to && !endpoint.connected()) return std::unexpected(udp::Error::no_destination);
   Flow flow{endpoint.local(), to ? *to : endpoint.remote()};
   const Family family = flow.remote.address.family();
   if (!is_one_receiver(flow.remote)) return std::unexpected(udp::Error::bad_address);
   if (from && is_local(*from)) flow.local.address = *from;
-  if (flow.local.address.family() != family) return std::unexpected(udp::Error::no_route);
+  if (flow.local.address.family() != family) {
+    if (!entry.both) return std::unexpected(udp::Error::no_route);
+    flow.local.address = {};
+  }
   if (flow.local.address.is_unspecified()) {
     const auto source = source_for(flow.remote.address);
     if (!source) return std::unexpected(udp::Error::no_route);

@@ -20,7 +20,8 @@ std::size_t room_in(const ConnectionEntry& entry) {
 
 // --- binding and listening
 
-std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, bool balanced) {
+std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, bool balanced,
+                                            bool both) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
@@ -30,27 +31,29 @@ std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, 
     if (!port) return std::unexpected(Refusal::address_in_use);
     at.port = *port;
   }
-  if (listens_at(at, balanced) || keeps(at, shared) || !bound_.take(at, shared)) {
+  if (listens_at(at, balanced, both) || keeps(at, shared, both) || !bound_.take(at, shared, both)) {
     return std::unexpected(Refusal::address_in_use);
   }
   return at;
 }
 
-bool Host::listens_at(const Endpoint& local, bool balanced) const {
+bool Host::listens_at(const Endpoint& local, bool balanced, bool both) const {
   return std::ranges::any_of(listening_.at(local.port), [&](std::uint32_t i) {
     const ListenerEntry& other = listeners_[i];
-    return overlap(other.local.address, local.address) && !(balanced && other.balanced);
+    return overlap(other.local.address, other.both, local.address, both) &&
+           !(balanced && other.balanced);
   });
 }
 
 /// Whether a connection keeps others from binding `local`: the counts say whether it is worth
 /// looking which address it has.
-bool Host::keeps(const Endpoint& local, bool shared) const {
+bool Host::keeps(const Endpoint& local, bool shared, bool both) const {
   const PortUse::Use use = used_.at(local.port);
   if (use.all == 0 || (shared && use.all == use.shared)) return false;
   bool kept = false;
   const auto look = [&](const Endpoint& its, bool shares) {
-    kept |= its.port == local.port && overlap(its.address, local.address) && !(shared && shares);
+    kept |= its.port == local.port && overlap(its.address, false, local.address, both) &&
+            !(shared && shares);
   };
   connections_.each([&](const ConnectionEntry& e) {
     if (e.in_table && e.connection.state() != tcp::State::closed) look(e.flow.local, e.shares);
@@ -75,7 +78,7 @@ void Host::set_shared(ListenerId id, bool shared) {
 
 std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint32_t backlog,
                                                 SettingsPtr settings, TimePoint now, bool shared,
-                                                bool balanced) {
+                                                bool balanced, bool both) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
@@ -85,7 +88,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
-  if (listens_at(at, balanced) || keeps(at, shared)) {
+  if (listens_at(at, balanced, both) || keeps(at, shared, both)) {
     return std::unexpected(Refusal::address_in_use);
   }
 
@@ -97,6 +100,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   entry.since = now;
   entry.shares = shared;
   entry.balanced = balanced;
+  entry.both = both;
   listening_.add(at.port, index);
   note({entry.local, {}}, entry.listener.open(), now);
   return ListenerId{index, listeners_.generation(index)};
@@ -126,7 +130,8 @@ std::optional<std::uint32_t> Host::listener_for(const Flow& flow) const {
   for (const std::uint32_t i : listening_.at(flow.local.port)) {
     const wire::IpAddress& address = listeners_[i].local.address;
     const bool just_this = address == to;
-    const bool all = address.is_unspecified() && address.family() == to.family();
+    const bool all =
+        address.is_unspecified() && (listeners_[i].both || address.family() == to.family());
     if (!just_this && (!all || exact)) continue;
     alike = just_this == exact ? alike + 1 : 1;
     exact = just_this;

@@ -10,18 +10,20 @@ Handle udp_handle(std::uint32_t index) { return {Handle::Kind::connection, index
 
 }  // namespace
 
-std::expected<UdpId, Refusal> UdpEndpoints::open(Endpoint local, bool shared, Ports ports,
-                                                 Random& random, std::size_t receive_buffer,
-                                                 TimePoint now) {
+std::expected<UdpId, Refusal> UdpEndpoints::open(Endpoint local, bool shared, bool both,
+                                                 Ports ports, Random& random,
+                                                 std::size_t receive_buffer, TimePoint now) {
   const bool any_port = local.port == 0;
   const std::uint32_t range = any_port ? ports.last - ports.first + 1U : 1U;
   const std::uint32_t start = any_port ? random.below(range) : 0;
   for (std::uint32_t i = 0; i < range; ++i) {
     if (any_port) local.port = static_cast<std::uint16_t>(ports.first + (start + i) % range);
-    if (!bound_.take(local, shared && !any_port)) continue;
+    if (!bound_.take(local, shared && !any_port, both)) continue;
     UdpEntry entry;
     entry.endpoint = udp::UdpEndpoint(local, receive_buffer);
     entry.bound = local;
+    entry.both = both;
+    entry.shared = shared && !any_port;
     entry.since = now;
     const std::uint32_t index = entries_.make(std::move(entry));
     open_.add(local.port, index);
@@ -44,10 +46,17 @@ void UdpEndpoints::close(UdpId id) {
   if (entry == nullptr) return;
   disconnect(id);
   open_.remove(entry->bound.port, id.index);
-  bound_.give_back(entry->bound);
+  bound_.give_back(entry->bound, entry->shared, entry->both);
   unread -= entry->endpoint.held();
   blocked -= entry->blocked ? 1 : 0;
   entries_.drop(id.index);
+}
+
+void UdpEndpoints::set_shared(UdpId id, bool shared) {
+  UdpEntry* entry = find(id);
+  if (entry == nullptr) return;
+  bound_.set_shared(entry->bound, entry->both, entry->shared, shared);
+  entry->shared = shared;
 }
 
 bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remote) {
@@ -87,7 +96,8 @@ std::optional<std::uint32_t> UdpEndpoints::taker(const Flow& flow) const {
     const wire::IpAddress& address = entries_[i].bound.address;
     if (address == flow.local.address) {
       at_address = i;
-    } else if (address.is_unspecified() && address.family() == flow.local.address.family()) {
+    } else if (address.is_unspecified() &&
+               (entries_[i].both || address.family() == flow.local.address.family())) {
       at_any = i;
     }
   }

@@ -21,8 +21,10 @@ namespace lastack::host {
 
 struct UdpEntry {
   udp::UdpEndpoint endpoint;
-  Endpoint bound;  ///< what it keeps from others
+  Endpoint bound;     ///< what it keeps from others
+  bool both = false;  ///< its "::" stands for all of ours of either family
   TimePoint since{};
+  bool shared = false;   ///< others that say so may have the same place
   bool told = false;     ///< an event of it waits to be pulled
   bool blocked = false;  ///< a send found no room: it is told when there is
 };
@@ -40,9 +42,10 @@ class UdpEndpoints {
   /// An endpoint at `local`, whose address is one of ours or unspecified. Port 0 picks one of
   /// `ports` at random (RFC 6056 §3.3.1): what a resolver asks from must not be guessed (RFC 5452).
   /// Those who say `shared` may have the same one. address_in_use, address_not_available.
-  std::expected<UdpId, Refusal> open(Endpoint local, bool shared, Ports ports, Random& random,
-                                     std::size_t receive_buffer, TimePoint now);
+  std::expected<UdpId, Refusal> open(Endpoint local, bool shared, bool both, Ports ports,
+                                     Random& random, std::size_t receive_buffer, TimePoint now);
   void close(UdpId id);
+  void set_shared(UdpId id, bool shared);
   /// False where another endpoint is connected so already.
   bool connect(UdpId id, const Endpoint& local, const Endpoint& remote);
   void disconnect(UdpId id);

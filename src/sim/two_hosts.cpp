@@ -12,12 +12,14 @@ namespace lastack::sim {
 TwoHosts::TwoHosts(TwoHostsConfig config) : config_(std::move(config)) {
   const auto settings = tcp::SettingsPtr(config_.settings);
   for (std::size_t i = 0; i < 2; ++i) {
-    const std::string text =
-        config_.v6 ? "fd00::" + std::to_string(i + 1) : "10.0.0." + std::to_string(i + 1);
+    const std::string last = std::to_string(i + 1);
+    const wire::Prefix v4{*wire::IpAddress::parse("10.0.0." + last), 24};
+    const wire::Prefix v6{*wire::IpAddress::parse("fd00::" + last), 64};
     Side& side = sides_[i];
-    side.address = *wire::IpAddress::parse(text);
+    side.address = config_.v6 ? v6.address : v4.address;
     host::Config host;
-    host.addresses = {{side.address, static_cast<std::uint8_t>(config_.v6 ? 64 : 24)}};
+    host.addresses = {config_.v6 ? v6 : v4};
+    if (config_.both) host.addresses.push_back(config_.v6 ? v4 : v6);
     host.mtu = config_.mtu;
     host.super_segment = config_.super_segment;
     host.settings = settings;
@@ -63,6 +65,22 @@ TimePoint TwoHosts::next_due() const {
   return std::max(due, now_);
 }
 
+void TwoHosts::first_arrives() {
+  const Flight flight = std::move(wire_.front());
+  wire_.erase(wire_.begin());
+  if (on_arrived) on_arrived(flight);
+  const std::size_t to = 1 - flight.from;
+  sides_[to].host->packet_arrives(flight.packet, now_);
+}
+
+bool TwoHosts::pass() {
+  flush();
+  if (wire_.empty()) return false;
+  first_arrives();
+  flush();
+  return true;
+}
+
 bool TwoHosts::step(TimePoint until) {
   flush();
   const TimePoint due = next_due();
@@ -72,11 +90,7 @@ bool TwoHosts::step(TimePoint until) {
   }
   now_ = due;
   if (!paused_ && !wire_.empty() && wire_.front().arrives <= now_) {
-    const Flight flight = std::move(wire_.front());
-    wire_.erase(wire_.begin());
-    if (on_arrived) on_arrived(flight);
-    const std::size_t to = 1 - flight.from;
-    sides_[to].host->packet_arrives(flight.packet, now_);
+    first_arrives();
   } else {
     for (Side& side : sides_) side.host->advance(now_);
   }

@@ -17,6 +17,7 @@ namespace lastack::sim {
 
 struct TwoHostsConfig {
   bool v6 = false;
+  bool both = false;      ///< an address of the other family, too
   Duration delay = 10ms;  ///< each way
   tcp::Settings settings{};
   std::uint16_t mtu = 1500;
@@ -61,6 +62,8 @@ class TwoHosts {
   void settle();
   /// Packets arrive no more until the wire is resumed; they wait.
   void pause(bool on) { paused_ = on; }
+  /// The first packet on the wire arrives now, paused or not. False where there is none.
+  bool pass();
   void drop(std::uint64_t number) { config_.drop.insert(number); }
   void drop_none() { config_.drop.clear(); }
 
@@ -77,6 +80,7 @@ class TwoHosts {
     std::unique_ptr<socket::Sockets> sockets;
   };
 
+  void first_arrives();
   void tell_events(std::size_t side);
   [[nodiscard]] TimePoint next_due() const;
 

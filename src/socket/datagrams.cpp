@@ -13,21 +13,26 @@ Errno errno_of_udp(host::Refusal refusal) {
   return refusal == host::Refusal::bad_address ? Errno::einval : errno_of(refusal);
 }
 
-/// The unspecified address of the same family.
-host::Endpoint anywhere(const host::Endpoint& remote) {
-  return remote.address.is_v4() ? host::Endpoint{}
-                                : host::Endpoint{*wire::IpAddress::parse("::"), 0};
+/// Where a socket is bound that has to talk to `remote`: to all addresses of its family, unless
+/// bind() chose one.
+wire::IpAddress anywhere(const OpenSocket& s, const host::Endpoint& remote) {
+  if (s.bound) return s.choices->local.address;
+  const bool v4 = s.domain == OpenSocket::Domain::any ? remote.address.is_v4()
+                                                      : s.domain == OpenSocket::Domain::inet;
+  return v4 ? wire::IpAddress{} : *wire::IpAddress::parse("::");
 }
 
 }  // namespace
 
 Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local,
                                      TimePoint now) {
-  const auto id = host_->udp_open(local, s.reuse_address || s.reuse_port, now);
+  const auto id =
+      host_->udp_open(local, s.reuse_address || s.reuse_port, now, takes_both(s, local.address));
   if (!id) return std::unexpected(errno_of_udp(id.error()));
   s.index = id->index;
   s.generation = id->generation;
   s.bound = local.port != 0 || !local.address.is_unspecified();
+  if (s.bound) s.choices.ensure().local = local;
   own(udp_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
   return {};
 }
@@ -35,28 +40,35 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
 Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,
                                         TimePoint now) {
   if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
+  if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   if (host_->udp(s.udp()) == nullptr) {
-    const auto opened = open_datagrams(fd, s, anywhere(remote), now);
+    const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, remote), 0}, now);
     if (!opened) return opened;
   }
+  const bool v4_here = host_->udp(s.udp())->endpoint.local().address.is_v4();
+  if (v4_here && !remote.address.is_v4()) return std::unexpected(Errno::eafnosupport);
   const auto connected = host_->udp_connect(s.udp(), remote);
   if (!connected) return std::unexpected(errno_of_udp(connected.error()));
-  s.shut_read = s.shut_write = false;
   return {};
 }
 
 Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
-                                           const std::optional<host::Endpoint>& to) {
-  const host::UdpEntry* entry = host_->udp(s.udp());
-  if (!to && (entry == nullptr || !entry->endpoint.connected())) {
-    return std::unexpected(Errno::edestaddrreq);
-  }
-  if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
-  if (to && to->port == 0) return std::unexpected(Errno::einval);
-  if (entry == nullptr) {
-    const auto opened = open_datagrams(fd, s, anywhere(*to), now);
+                                           int flags, const std::optional<host::Endpoint>& to) {
+  if (host_->udp(s.udp()) == nullptr) {  // it has a port from now on, sent or not
+    const host::Endpoint any{anywhere(s, to.value_or(host::Endpoint{})), 0};
+    const auto opened = open_datagrams(fd, s, any, now);
     if (!opened) return std::unexpected(opened.error());
   }
+  const udp::UdpEndpoint& endpoint = host_->udp(s.udp())->endpoint;
+  const bool urgent = (flags & kMsgOob) != 0;  // Linux minds it where IPv4 sends
+  if (urgent && s.domain != OpenSocket::Domain::inet6) return std::unexpected(Errno::eopnotsupp);
+  if (!to && !endpoint.connected()) return std::unexpected(Errno::edestaddrreq);
+  if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
+  if (to && s.only_v6 && to->address.is_v4()) return std::unexpected(Errno::enetunreach);
+  const bool v4 = (to ? *to : endpoint.remote()).address.is_v4();
+  if (urgent && v4) return std::unexpected(Errno::eopnotsupp);
+  if (to && to->port == 0) return std::unexpected(Errno::einval);
+  if (!v4 && endpoint.local().address.is_v4()) return std::unexpected(Errno::eafnosupport);
   if (s.shut_write) return std::unexpected(Errno::epipe);
   std::vector<std::byte> all;
   std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
@@ -72,7 +84,6 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
 
 Result<Received> Sockets::recv_datagram(OpenSocket& s, PartsOut parts, int flags) {
   const host::UdpEntry* entry = host_->udp(s.udp());
-  if ((flags & kMsgOob) != 0) return std::unexpected(Errno::eopnotsupp);
   if (entry == nullptr) return std::unexpected(Errno::eagain);
   const udp::Error error = host_->udp_take_error(s.udp());
   if (error != udp::Error::none) return std::unexpected(errno_of(error));
@@ -105,6 +116,14 @@ std::uint16_t Sockets::poll_datagrams(const OpenSocket& s) const {
   if (entry != nullptr && entry->endpoint.error() != udp::Error::none) bits |= kPollErr;
   if (entry != nullptr && entry->blocked) bits &= ~unsigned{kPollOut};
   return static_cast<std::uint16_t>(bits);
+}
+
+/// A port that nobody chose is free again, unless something still waits to be read there.
+void Sockets::disconnect_datagrams(OpenSocket& s) {
+  host_->udp_disconnect(s.udp());
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  const bool chosen = s.bound && s.choices->local.port != 0;
+  if (entry != nullptr && !chosen && !entry->endpoint.readable()) host_->udp_close(s.udp());
 }
 
 /// Says so where it is not connected, and shuts it all the same, as Linux does.

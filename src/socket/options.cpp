@@ -169,14 +169,16 @@ Errno set_only_v6(Context& c, std::int64_t value) {
 
 constexpr auto kReuseAddressGet = [](Context& c) -> std::int64_t { return c.s.reuse_address; };
 constexpr auto kReuseAddressSet = [](Context& c, std::int64_t value) {
+  const bool before = c.shares();
   c.s.reuse_address = value != 0;
-  c.share();
+  c.share(before);
   return Errno::none;
 };
 constexpr auto kReusePortGet = [](Context& c) -> std::int64_t { return c.s.reuse_port; };
 constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
+  const bool before = c.shares();
   c.s.reuse_port = value != 0;
-  c.share();
+  c.share(before);
   return Errno::none;
 };
 constexpr auto kOobGet = [](Context& c) -> std::int64_t { return c.s.oob_inline; };
@@ -189,12 +191,13 @@ constexpr auto kNoDelaySet = [](Context& c, std::int64_t value) {
   c.settings.nagle = value == 0;
   return Errno::none;
 };
-/// The time is a part of what Linux keeps as an unsigned number.
+/// To Linux 0 is the system's value, which is no limit; it keeps an unsigned number.
 constexpr auto kLowAtGet = [](Context& c) -> std::int64_t {
-  return static_cast<int>(c.settings.not_sent_low_at);
+  const std::uint32_t octets = c.settings.not_sent_low_at;
+  return octets == UINT32_MAX ? 0 : static_cast<int>(octets);
 };
 constexpr auto kLowAtSet = [](Context& c, std::int64_t value) {
-  c.settings.not_sent_low_at = static_cast<std::uint32_t>(value);
+  c.settings.not_sent_low_at = value == 0 ? UINT32_MAX : static_cast<std::uint32_t>(value);
   c.wake_writer();
   return Errno::none;
 };
@@ -323,10 +326,16 @@ void OptionContext::wake_reader() {
   if (enough || sockets.has_all(s)) sockets.wake(fd, OpenSocket::wake_in);
 }
 
-void OptionContext::wake_writer() { s.no_room = true; }
+void OptionContext::wake_writer() { s.no_room = writers = true; }
 
-void OptionContext::share() {
-  const bool shared = s.reuse_address || s.reuse_port;
+void OptionContext::share(bool before) {
+  const bool shared = shares();
+  if (s.kind == OpenSocket::Kind::datagram) {
+    sockets.host_->set_shared(s.udp(), shared);
+  } else if (s.bound) {
+    const bool both = Sockets::takes_both(s, s.choices->local.address);
+    sockets.host_->set_shared(s.choices->local, both, before, shared);
+  }
   if (s.has_flow()) sockets.host_->set_shared(s.flow(), shared);
   if (s.kind == OpenSocket::Kind::listening) sockets.host_->set_shared(s.listener(), shared);
 }
@@ -341,12 +350,17 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   if (option->set == nullptr) return std::unexpected(Errno::enoprotoopt);
   const auto number = number_in(*option, value);
   if (!number) return std::unexpected(number.error());
-  Context context{*this, fd, *s, settings_of(*s)};
+  Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   const tcp::Settings before = context.settings;
   if (const Errno wrong = option->set(context, *number); wrong != Errno::none) {
     return std::unexpected(wrong);
   }
   if (context.settings != before) change_settings(*s, context.settings, now);
+  const bool streams = s->kind != OpenSocket::Kind::datagram;
+  const bool listens = s->kind == OpenSocket::Kind::listening;
+  if (context.writers && streams && (listens || (poll_stream(*s) & kPollOut) != 0)) {
+    wake(fd, OpenSocket::wake_out);
+  }
   return {};
 }
 
@@ -355,11 +369,12 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const Option* option = find_option(*s, level, name);
-  // IPv6's of an IPv4 socket are no options of its, Linux says in this way.
-  const bool v6_of_v4 = level == kSolIpv6 && s->domain != OpenSocket::Domain::inet6;
-  if (v6_of_v4) return std::unexpected(Errno::eopnotsupp);
+  // IPv6's of an IPv4 socket, TCP's of UDP's: Linux says in this way that it has no such.
+  const bool v4 = s->domain != OpenSocket::Domain::inet6;
+  const bool tcps_of_udp = level == kSolTcp && s->kind == OpenSocket::Kind::datagram;
+  if (v4 && (level == kSolIpv6 || tcps_of_udp)) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
-  Context context{*this, fd, *s, settings_of(*s)};
+  Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   if (option->type == Type::info) {
     const TcpInfo info = tcp_info(connection(*s), state_of(*s), now);
     return write_some(std::as_bytes(std::span(&info, 1)), into);

@@ -18,6 +18,7 @@ struct OptionContext {
   Fd fd;
   OpenSocket& s;
   tcp::Settings settings;
+  bool writers = false;  ///< there may be more room to send now: they are told
 
   [[nodiscard]] const tcp::Connection* connection() const { return sockets.connection(s); }
   [[nodiscard]] tcp::State state() const { return sockets.state_of(s); }
@@ -25,7 +26,8 @@ struct OptionContext {
   std::int64_t take_error();
   void wake_reader();
   void wake_writer();
-  void share();
+  [[nodiscard]] bool shares() const { return s.reuse_address || s.reuse_port; }
+  void share(bool before);
 };
 
 struct Option {

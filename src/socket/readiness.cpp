@@ -109,7 +109,9 @@ void Sockets::heard(const host::HostEvent& event) {
   if (s == nullptr || !s->has_flow() || s->flow() != event.flow) return;
   constexpr unsigned kState = tcp::kConnected | tcp::kPeerClosed | tcp::kClosed | tcp::kFailed;
   unsigned wakes = 0;
-  if ((event.news.ready & tcp::kReadable) != 0) wakes |= Wake::wake_in;
+  const std::uint32_t enough = s->choices ? s->choices->receive_low_at : 1;
+  const bool in = (event.news.ready & tcp::kReadable) != 0 && readable(*s) >= enough;
+  if (in) wakes |= Wake::wake_in;
   if ((event.news.ready & tcp::kUrgent) != 0) wakes |= Wake::wake_urgent;
   if ((event.news.ready & kState) != 0) wakes |= Wake::wake_all;
   for (const tcp::Transition& t : event.news.transitions()) {

@@ -104,10 +104,16 @@ Result<Fd> Sockets::socket(int domain, int type, int protocol) {
   return install(made);
 }
 
-/// Whether the socket can have, or talk to, such an address.
+/// Whether the socket can have, or talk to, such an address. To one of IPv6 those of IPv4 are the
+/// IPv4-mapped ones (RFC 3493 §3.7); IPV6_V6ONLY is the calls' own to mind.
 bool Sockets::fits(const OpenSocket& s, const host::Endpoint& end) const {
-  if (s.domain == OpenSocket::Domain::any) return true;
-  return end.address.is_v4() == (s.domain == OpenSocket::Domain::inet);
+  return s.domain != OpenSocket::Domain::inet || end.address.is_v4();
+}
+
+/// "::" of a socket of IPv6 is IPv4's addresses, too, unless IPV6_V6ONLY is on (RFC 3493 §5.3).
+bool Sockets::takes_both(const OpenSocket& s, const wire::IpAddress& address) {
+  return s.domain == OpenSocket::Domain::inet6 && !s.only_v6 && !address.is_v4() &&
+         address.is_unspecified();
 }
 
 Result<Fd> Sockets::dup(Fd fd) {
@@ -155,7 +161,10 @@ bool Sockets::lingers(const Lingering& closed) const {
 
 /// What bind() took is free for others.
 void Sockets::forget_place(OpenSocket& s) {
-  if (s.bound && s.kind != OpenSocket::Kind::datagram) host_->unbind(s.choices->local);
+  if (s.bound && s.kind != OpenSocket::Kind::datagram) {
+    host_->unbind(s.choices->local, s.reuse_address || s.reuse_port,
+                  takes_both(s, s.choices->local.address));
+  }
   s.bound = false;
 }
 
@@ -165,13 +174,15 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (!fits(*s, local)) return std::unexpected(Errno::eafnosupport);
+  if (s->only_v6 && local.address.is_v4()) return std::unexpected(Errno::einval);
   if (s->kind == OpenSocket::Kind::datagram) {
     if (host_->udp(s->udp()) != nullptr) return std::unexpected(Errno::einval);
     return open_datagrams(fd, *s, local, {});
   }
   const bool may = s->kind == OpenSocket::Kind::fresh || (s->has_flow() && is_over(*s));
   if (!may || s->bound) return std::unexpected(Errno::einval);
-  const auto bound = host_->bind(local, s->reuse_address || s->reuse_port, s->reuse_port);
+  const auto bound = host_->bind(local, s->reuse_address || s->reuse_port, s->reuse_port,
+                                 takes_both(*s, local.address));
   if (!bound) return std::unexpected(errno_of(bound.error()));
   s->choices.ensure().local = *bound;
   s->bound = true;
@@ -190,9 +201,9 @@ Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   host::Endpoint local;
   if (s->bound) local = s->choices->local;
   if (!s->bound) local.address = unspecified(s->domain);
-  const auto id =
-      host_->listen(local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{}, now,
-                    s->reuse_address || s->reuse_port, s->reuse_port);
+  const auto id = host_->listen(
+      local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{}, now,
+      s->reuse_address || s->reuse_port, s->reuse_port, takes_both(*s, local.address));
   if (!id) return std::unexpected(errno_of(id.error()));
   s->kind = OpenSocket::Kind::listening;
   s->index = id->index;
@@ -250,8 +261,12 @@ Result<void> Sockets::connect(Fd fd, const host::Endpoint& remote, TimePoint now
 Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote,
                                        TimePoint now) {
   if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
+  if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   std::optional<host::Endpoint> local;
   if (s.bound) local = s.choices->local;
+  if (local && local->address.is_v4() && !remote.address.is_v4()) {
+    return std::unexpected(Errno::eafnosupport);
+  }
   const auto flow =
       host_->connect(local, remote, s.choices ? s.choices->settings : host::SettingsPtr{}, now,
                      s.reuse_address || s.reuse_port);
@@ -298,7 +313,7 @@ Result<void> Sockets::disconnect(Fd fd, TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::datagram) {
-    host_->udp_disconnect(s->udp());
+    disconnect_datagrams(*s);
     return {};
   }
   const tcp::State state = state_of(*s);

@@ -191,6 +191,7 @@ class Sockets {
   [[nodiscard]] tcp::State state_of(const OpenSocket& s) const;
   [[nodiscard]] bool is_over(const OpenSocket& s) const;
   [[nodiscard]] bool fits(const OpenSocket& s, const host::Endpoint& end) const;
+  [[nodiscard]] static bool takes_both(const OpenSocket& s, const wire::IpAddress& address);
   Lingering let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   void forget_place(OpenSocket& s);
@@ -210,6 +211,8 @@ class Sockets {
   [[nodiscard]] std::size_t readable(const OpenSocket& s) const;
   [[nodiscard]] std::optional<std::size_t> urgent_in(const OpenSocket& s) const;
   void pass_urgent(OpenSocket& s, TimePoint now);
+  std::size_t peek_stream(const OpenSocket& s, PartsOut parts, std::size_t skip, std::size_t most,
+                          int flags) const;
   Result<Received> recv_urgent(OpenSocket& s, PartsOut parts, int flags);
   Result<Received> recv_stream(OpenSocket& s, PartsOut parts, TimePoint now, int flags);
   std::size_t take_stream(OpenSocket& s, PartsOut parts, std::size_t most, TimePoint now,
@@ -218,10 +221,11 @@ class Sockets {
   // datagrams.cpp
   Result<void> open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local, TimePoint now);
   Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
-  Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
+  Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now, int flags,
                                     const std::optional<host::Endpoint>& to);
   Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);
   [[nodiscard]] std::uint16_t poll_datagrams(const OpenSocket& s) const;
+  void disconnect_datagrams(OpenSocket& s);
   Result<void> shut_datagrams(OpenSocket& s, int how);
 
   // readiness.cpp

@@ -99,7 +99,7 @@ Result<std::size_t> Sockets::sendmsg(Fd fd, PartsIn parts, TimePoint now, int fl
                                      const std::optional<host::Endpoint>& to) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (s->kind == OpenSocket::Kind::datagram) return send_datagram(fd, *s, parts, now, to);
+  if (s->kind == OpenSocket::Kind::datagram) return send_datagram(fd, *s, parts, now, flags, to);
   return send_stream(*s, parts, now, flags);
 }
 
@@ -162,17 +162,14 @@ std::optional<std::size_t> Sockets::urgent_in(const OpenSocket& s) const {
 /// The reader stands at the urgent octet, which is not read in its place.
 void Sockets::pass_urgent(OpenSocket& s, TimePoint now) {
   std::array<std::byte, 1> octet{};
-  if (!s.oob_inline && urgent_in(s) == 0 && readable(s) > 0) {
-    host_->receive(s.flow(), octet, now);
-    s.oob_taken = false;
-  }
+  host_->receive(s.flow(), octet, now);
+  s.oob_taken = false;
 }
 
 Result<Received> Sockets::recv_urgent(OpenSocket& s, PartsOut parts, int flags) {
   const auto before = urgent_in(s);
-  if (s.kind == OpenSocket::Kind::listening || s.oob_inline || !before || s.oob_taken) {
-    return std::unexpected(Errno::einval);
-  }
+  if (s.kind == OpenSocket::Kind::listening) return std::unexpected(Errno::enotconn);
+  if (s.oob_inline || !before || s.oob_taken) return std::unexpected(Errno::einval);
   if (readable(s) <= *before) {
     if (no_more_to_read(s)) return Received{};
     return std::unexpected(Errno::eagain);
@@ -191,25 +188,28 @@ Result<Received> Sockets::recv_urgent(OpenSocket& s, PartsOut parts, int flags) 
   return got;
 }
 
-/// Up to `most` octets into the buffers; they stay where `flags` say so.
+/// Up to `most` octets behind the first `skip` into the buffers; all stay where they are.
+std::size_t Sockets::peek_stream(const OpenSocket& s, PartsOut parts, std::size_t skip,
+                                 std::size_t most, int flags) const {
+  if (parts.size() == 1 && skip == 0 && (flags & kMsgTrunc) == 0) {
+    return host_->peek(s.flow(), parts[0].first(std::min(parts[0].size(), most)));
+  }
+  std::vector<std::byte> all(skip + std::min({size_of(parts), most, readable(s) - skip}));
+  const std::size_t end = host_->peek(s.flow(), all);
+  if ((flags & kMsgTrunc) != 0) return end - skip;
+  std::size_t at = skip;
+  for (const auto& part : parts) {
+    const auto n = std::min(part.size(), end - at);
+    std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(at), n, part.begin());
+    at += n;
+  }
+  return end - skip;
+}
+
+/// Up to `most` octets into the buffers.
 std::size_t Sockets::take_stream(OpenSocket& s, PartsOut parts, std::size_t most, TimePoint now,
                                  int flags) {
   std::size_t taken = 0;
-  if ((flags & kMsgPeek) != 0) {
-    if (parts.size() == 1 && (flags & kMsgTrunc) == 0) {
-      return host_->peek(s.flow(), parts[0].first(std::min(parts[0].size(), most)));
-    }
-    std::vector<std::byte> all(std::min({size_of(parts), most, readable(s)}));
-    taken = host_->peek(s.flow(), all);
-    if ((flags & kMsgTrunc) != 0) return taken;
-    std::size_t at = 0;
-    for (const auto& part : parts) {
-      const auto n = std::min(part.size(), taken - at);
-      std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(at), n, part.begin());
-      at += n;
-    }
-    return taken;
-  }
   for (const auto& part : parts) {
     const std::size_t n = std::min(part.size(), most - taken);
     if (n == 0) continue;
@@ -228,12 +228,14 @@ Result<Received> Sockets::recv_stream(OpenSocket& s, PartsOut parts, TimePoint n
   if ((flags & kMsgOob) != 0) return recv_urgent(s, parts, flags);
   std::size_t n = 0;
   if (s.has_flow()) {
-    std::size_t most = SIZE_MAX;
-    if (const auto before = urgent_in(s)) {
-      if (*before == 0) pass_urgent(s, now);
-      if (*before > 0) most = *before;
-    }
-    n = take_stream(s, parts, most, now, flags);
+    const bool stays = (flags & kMsgPeek) != 0;
+    const auto before = urgent_in(s);
+    const bool at_urgent = before == std::size_t{0} && !s.oob_inline && readable(s) > 0;
+    const bool passes = at_urgent && size_of(parts) > 0;
+    if (passes && !stays) pass_urgent(s, now);
+    const std::size_t most = before && *before > 0 ? *before : SIZE_MAX;
+    n = stays ? peek_stream(s, parts, passes ? 1 : 0, most, flags)
+              : take_stream(s, parts, most, now, flags);
   }
   if (n > 0) return Received{.octets = n, .flags = 0, .from = {}};
   const auto none = nothing_to_read(s, size_of(parts) == 0);

@@ -17,14 +17,12 @@ void UdpEndpoint::connect(const lastack::Endpoint& local, const lastack::Endpoin
   local_ = local;
   remote_ = remote;
   connected_ = true;
-  error_ = Error::none;
 }
 
 void UdpEndpoint::disconnect() {
   local_ = bound_;
   remote_ = {};
   connected_ = false;
-  error_ = Error::none;
 }
 
 /// An empty queue takes any: a buffer smaller than one datagram must not close it for ever.

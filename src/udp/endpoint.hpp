@@ -62,7 +62,8 @@ class UdpEndpoint {
   [[nodiscard]] const lastack::Endpoint& local() const { return local_; }
   [[nodiscard]] const lastack::Endpoint& remote() const { return remote_; }
   [[nodiscard]] bool connected() const { return connected_; }
-  /// From now on `remote` alone is heard, at `local`. Datagrams that have come before stay.
+  /// From now on `remote` alone is heard, at `local`. Datagrams that have come before stay,
+  /// and so does an error that is due.
   void connect(const lastack::Endpoint& local, const lastack::Endpoint& remote);
   /// Hears everybody again, where it was bound to.
   void disconnect();

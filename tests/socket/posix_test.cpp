@@ -37,6 +37,21 @@ TEST_P(Posix, ReadingNoOctets) {
   EXPECT_EQ(drain(kA, client), 1U);
 }
 
+/// recv() that peeks sees what lies behind the urgent octet, and leaves that one where it is.
+TEST_P(Posix, PeekingPassesNoUrgentOctet) {
+  connect();
+  ASSERT_TRUE(a().send_urgent(client, octets(1), now()));
+  ASSERT_TRUE(a().send(client, octets(3, 1), now()));
+  settle();
+  EXPECT_EQ(*b().peek(server, ten_), 3U);
+  EXPECT_EQ(ten_[0], octets(1, 1)[0]);
+  EXPECT_EQ(*b().recv(server, ten_, now(), kMsgPeek | kMsgTrunc), 3U);
+  EXPECT_EQ(*b().recv(server, one_, now(), kMsgOob), 1U);
+  EXPECT_EQ(one_[0], octets(1)[0]);
+  EXPECT_EQ(*b().recv(server, ten_, now()), 3U);
+  EXPECT_EQ(ten_[0], octets(1, 1)[0]);
+}
+
 TEST_P(Posix, AcceptAfterThePeerHasGone) {
   client = *a().socket();
   (void)a().connect(client, remote(), now());

@@ -16,7 +16,9 @@ class Generator {
   explicit Generator(std::uint64_t seed) : random_(seed) {}
 
   Script make() {
-    if (below(10) < 8) open_connection();
+    const int first = below(20);
+    if (first < 14) open_connection();
+    if (first >= 14 && first < 18) open_datagrams();
     const int steps = 15 + below(40);
     for (int i = 0; i < steps; ++i) script_.push_back(next());
     return std::move(script_);
@@ -43,8 +45,9 @@ class Generator {
     return good[static_cast<std::size_t>(below(static_cast<int>(good.size())))];
   }
   int pick_any() {
-    const int slot =
+    int slot =
         pick(below(4) == 0 ? Kind::listener : (below(4) == 0 ? Kind::fresh : Kind::connection));
+    if (slot == kDontKnow || below(3) == 0) slot = std::max(slot, pick(Kind::datagrams));
     return slot == kDontKnow ? below(kSlots) : slot;
   }
   int free_slot() {
@@ -55,22 +58,49 @@ class Generator {
   void open_connection() {
     const int listener = free_slot();
     const int at = below(2);
-    script_.push_back({.op = Op::stream, .side = at, .slot = listener});
+    const int v6 = below(3) == 0 ? 1 : 0;
+    script_.push_back({.op = Op::stream, .side = at, .slot = listener, .a = v6});
     kind(listener) = Kind::listener;
     side(listener) = at;
-    script_.push_back({.op = Op::bind, .slot = listener, .a = 1, .b = below(2)});
+    const bool dual = v6 == 1 && below(3) == 0;  // an IPv4 client comes to "::"
+    const int where = dual ? kAny : below(2);
+    if (below(4) == 0) script_.push_back(only_v6(listener));
+    script_.push_back({.op = Op::bind, .slot = listener, .a = 1, .b = where});
     script_.push_back({.op = Op::listen, .slot = listener, .a = below(4)});
     const int client = free_slot();
-    script_.push_back({.op = Op::stream, .side = 1 - at, .slot = client});
+    const int v6_client = dual ? below(2) : v6;
+    script_.push_back({.op = Op::stream, .side = 1 - at, .slot = client, .a = v6_client});
     kind(client) = Kind::connection;
     side(client) = 1 - at;
-    script_.push_back({.op = Op::connect, .slot = client, .a = 1});
-    if (below(5) > 0) script_.push_back({.op = Op::connect, .slot = client, .a = 1});
+    const int mapped = dual && v6_client == 1 ? int{kOther} : 0;
+    script_.push_back({.op = Op::connect, .slot = client, .a = 1, .b = mapped});
+    if (below(5) > 0) script_.push_back(script_.back());
     const int server = free_slot();
     script_.push_back({.op = Op::accept, .slot = listener, .to = server});
     kind(server) = Kind::connection;
     side(server) = at;
   }
+
+  static Step only_v6(int slot) {
+    const auto at = std::ranges::find_if(
+        kOptionChoices, [](const OptionChoice& o) { return o.level == 41 && o.number == 26; });
+    return {
+        .op = Op::set, .slot = slot, .a = static_cast<int>(at - kOptionChoices.begin()), .b = 1};
+  }
+
+  void open_datagrams() {
+    const int v6 = below(3) == 0 ? 1 : 0;
+    for (int at = 0; at < 2; ++at) {
+      const int made = free_slot();
+      kind(made) = Kind::datagrams;
+      side(made) = at;
+      script_.push_back({.op = Op::datagrams, .side = at, .slot = made, .a = v6});
+      if (below(4) > 0) script_.push_back({.op = Op::bind, .slot = made, .a = 1, .b = below(2)});
+      if (below(3) == 0) script_.push_back({.op = Op::connect, .slot = made, .a = 1});
+    }
+  }
+  /// Which address of a place, seldom one of the other family.
+  int address() { return below(8) == 0 ? int{kOther} : 0; }
 
   Step next();
   Step opening(int what);
@@ -87,9 +117,13 @@ Step Generator::opening(int what) {
   switch (what) {
     case 0: {
       const int made = free_slot();
-      kind(made) = Kind::fresh;
+      const bool stream = below(4) > 0;
+      kind(made) = stream ? Kind::fresh : Kind::datagrams;
       side(made) = below(2);
-      return {.op = Op::stream, .side = side(made), .slot = made};
+      return {.op = stream ? Op::stream : Op::datagrams,
+              .side = side(made),
+              .slot = made,
+              .a = below(4) == 0 ? 1 : 0};
     }
     case 1: {
       const int to = free_slot();
@@ -97,17 +131,20 @@ Step Generator::opening(int what) {
       side(to) = side(slot);
       return {.op = Op::dup, .slot = slot, .to = to};
     }
-    case 2: {  // after a connection a bind() that fails leaves strange names behind in the kernel
-      const int fresh = pick(Kind::fresh);
-      if (fresh == kDontKnow) return opening(0);
-      return {.op = Op::bind, .slot = fresh, .a = 1 + below(kPlaces - 1), .b = below(2)};
+    case 2: {
+      const int fresh = below(2) == 0 ? pick(Kind::fresh) : slot;
+      return {.op = Op::bind,
+              .slot = fresh == kDontKnow ? slot : fresh,
+              .a = below(kPlaces),
+              .b = below(2) | address()};
     }
     case 3:
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::listener;
       return {.op = Op::listen, .slot = slot, .a = below(4)};
     case 4:
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::connection;
-      return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1)};
+      if (below(8) == 0) return {.op = Op::disconnect, .slot = slot};
+      return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1), .b = address()};
     default: {
       const int listener = pick(Kind::listener);
       const int from = listener == kDontKnow ? slot : listener;
@@ -122,7 +159,9 @@ Step Generator::opening(int what) {
 Step Generator::option() {
   const int slot = pick_any();
   const int which = below(static_cast<int>(kOptionChoices.size()));
-  if (below(2) == 0) return {.op = Op::get, .slot = slot, .a = which};
+  // After tcp_disconnect() what the kernel has added to its numbers counts as not sent.
+  const bool not_sent = kOptionChoices[static_cast<std::size_t>(which)].number == 25;
+  if (below(2) == 0 || not_sent) return {.op = Op::get, .slot = slot, .a = which};
   return {
       .op = Op::set, .slot = slot, .a = which, .b = one_of(std::array{0, 1, 1, 5, 60, -1, 300})};
 }
@@ -139,18 +178,31 @@ Step Generator::next() {
     case 6:
     case 7: return opening(5);
     case 8:
+      if (kind(slot) == Kind::datagrams) {
+        return {.op = Op::send_to,
+                .slot = slot,
+                .to = address(),
+                .a = one_of(std::array{0, 5, 3000}),
+                .b = below(kPlaces)};
+      }
+      [[fallthrough]];
     case 9:
-    case 10: return {.op = Op::send, .slot = slot, .a = one_of(std::array{0, 1, 5, 100, 3000})};
+    case 10:
+      return {.op = Op::send,
+              .slot = slot,
+              .a = one_of(std::array{0, 1, 5, 100, 3000}),
+              .b = one_of(std::array{0, 0, 0, 0, 0x1, 0x4000})};
     case 11:
     case 12:
     case 13:
       return {.op = Op::recv,
               .slot = slot,
               .a = one_of(std::array{0, 1, 10, 5000}),
-              .b = one_of(std::array{0, 0, 0, 0x2, 0x20, 0x100})};
+              .b = one_of(std::array{0, 0, 0, 0x1, 0x2, 0x20, 0x22, 0x100})};
     case 14:
     case 15:
-    case 16: return {.op = Op::shutdown, .slot = slot, .a = below(30) == 0 ? 3 : below(3)};
+    case 16:
+      return {.op = Op::shutdown, .slot = slot, .a = below(30) == 0 ? 3 - 4 * below(2) : below(3)};
     case 17:
     case 18: kind(slot) = Kind::none; return {.op = Op::close, .slot = slot};
     case 19: return {.op = Op::error, .slot = slot};

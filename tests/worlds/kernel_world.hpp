@@ -1,62 +1,73 @@
-// The kernel's sockets as a world for scripts: two network namespaces, each with a TUN device, and
-// between these a wire that is ours. So the test knows when nothing is on its way, and can hold it.
+// The kernel's sockets as a side of a world for scripts: a network namespace of its own with a TUN
+// device, whose packets are carried by hand. So the test knows when nothing is on its way, and can
+// hold it.
 #pragma once
 
-#include <array>
 #include <deque>
 #include <map>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "worlds/script.hpp"
 
 namespace lastack::worlds {
 
-/// Needs root. The calling thread stays in the first namespace.
-class KernelWorld : public World {
+/// Needs root. The calling thread goes to the namespace where sockets are made in it.
+class KernelSide : public Side {
  public:
-  KernelWorld();
-  ~KernelWorld() override;
+  /// Its addresses are those of side `which`.
+  explicit KernelSide(int which);
+  ~KernelSide() override;
 
-  void begin(std::uint16_t ports) override;
-  int open(int side, bool stream) override;
-  int dup(int side, int fd) override;
-  int bind(int side, int fd, const End& at) override;
-  int listen(int side, int fd, int backlog) override;
-  int connect(int side, int fd, const End& to) override;
-  int accept(int side, int fd) override;
-  int send(int side, int fd, const std::vector<std::byte>& octets, int flags,
+  int open(bool v6, bool stream) override;
+  int dup(int fd) override;
+  int bind(int fd, const End& at) override;
+  int listen(int fd, int backlog) override;
+  int connect(int fd, const End& to) override;
+  int accept(int fd) override;
+  int send(int fd, const std::vector<std::byte>& octets, int flags,
            const std::optional<End>& to) override;
-  int recv(int side, int fd, std::vector<std::byte>& into, int flags) override;
-  int shutdown(int side, int fd, int how) override;
-  int close(int side, int fd) override;
-  int set(int side, int fd, int level, int name, const std::vector<std::byte>& value) override;
-  int get(int side, int fd, int level, int name) override;
-  int name(int side, int fd, bool peer, End& end) override;
-  int poll(int side, int fd) override;
-  int state(int side, int fd) override;
-  int edges(int side, int fd) override;
-  int ioctl(int side, int fd, unsigned request) override;
-  int state_of(int side, const End& local, const End& remote) override;
-  void settle() override;
-  void hold(bool on) override { held_ = on; }
+  bool raised() override;
+  int recv(int fd, std::vector<std::byte>& into, int flags, End& from) override;
+  int shutdown(int fd, int how) override;
+  int close(int fd) override;
+  int set(int fd, int level, int name, const std::vector<std::byte>& value) override;
+  int get(int fd, int level, int name) override;
+  int name(int fd, bool peer, End& end) override;
+  int poll(int fd) override;
+  int state(int fd) override;
+  int edges(int fd) override;
+  int ioctl(int fd, unsigned request) override;
+  int state_of(const End& local, const End& remote) override;
+  bool transmit(Packet& packet) override;
+  void arrives(const Packet& packet) override;
 
  private:
-  struct Side {
-    int space = -1;   ///< the namespace
-    int device = -1;  ///< its TUN device
-    int diag = -1;    ///< sock_diag(7)
-    int epoll = -1;
-    std::map<int, int> edges{};  ///< of descriptors, as epoll last told
-  };
-  using Packet = std::vector<std::byte>;
+  void enter();
 
-  void make_side(int side);
-  void enter(int side);
-  bool collect();
+  int space_ = -1;   ///< the namespace
+  int device_ = -1;  ///< its TUN device
+  int diag_ = -1;    ///< sock_diag(7)
+  int epoll_ = -1;
+  std::map<int, int> edges_{};  ///< of descriptors, as epoll last told
+};
 
-  std::array<Side, 2> sides_;
-  int inside_ = -1;  ///< the side whose namespace this thread is in
+/// Two sides whose packets go from one to the other in the order in which they were sent.
+class WiredWorld : public World {
+ public:
+  WiredWorld(std::unique_ptr<Side> a, std::unique_ptr<Side> b)
+      : sides_{std::move(a), std::move(b)} {}
+
+  void begin() override;
+  Side& side(int which) override { return *sides_[static_cast<std::size_t>(which)]; }
+  void settle() override;
+  void hold(bool on) override { held_ = on; }
+  void pass() override;
+
+ private:
+  void collect();
+
+  std::array<std::unique_ptr<Side>, 2> sides_;
   bool held_ = false;
   std::deque<std::pair<int, Packet>> wire_;  ///< from which side
 };

@@ -1,6 +1,10 @@
 #include "worlds/lastack_world.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "io/packet_ref.hpp"
+#include "link/link.hpp"
 
 #include "socket/tcp_info.hpp"
 
@@ -21,109 +25,116 @@ int number(const socket::Result<void>& result) {
   return result ? 0 : -static_cast<int>(result.error());
 }
 
-host::Endpoint endpoint(const End& end) {
-  const auto octet = [&](unsigned shift) {
-    return static_cast<std::uint8_t>(end.address >> shift);
-  };
-  return {wire::IpAddress::v4(octet(24), octet(16), octet(8), octet(0)), end.port};
+/// Times that scripts do not wait for are far away, and no ACK is delayed: the kernel's are not
+/// either (quickack of its route).
+tcp::Settings settings_for(bool as_linux) {
+  tcp::Settings settings;
+  settings.rst_ends_time_wait = as_linux;
+  settings.shut_rd_keeps_buffered = as_linux;
+  settings.shut_rdwr_resets_new_data = as_linux;
+  settings.syn_retries = 6;  // the kernel's default; RFC 9293 asks for 3 minutes in all
+  settings.quick_acks = true;
+  settings.rto_min = settings.rto_initial = 20s;
+  return settings;
+}
+
+host::Config config_for(int which, bool as_linux) {
+  host::Config config;
+  config.addresses = {{World::address(which, false), 24}, {World::address(which, true), 64}};
+  config.settings = tcp::SettingsPtr(settings_for(as_linux));
+  return config;
 }
 
 }  // namespace
 
-/// Times that scripts do not wait for are far away, and no ACK is delayed: the kernel's are not
-/// either (quickack of its route).
-void LastackWorld::begin(std::uint16_t) {
-  tcp::Settings settings;
-  settings.rst_ends_time_wait = as_linux_;
-  settings.shut_rd_keeps_buffered = as_linux_;
-  settings.shut_rdwr_resets_new_data = as_linux_;
-  settings.syn_retries = 6;  // the kernel's default; RFC 9293 asks for 3 minutes in all
-  settings.quick_acks = true;
-  settings.rto_min = settings.rto_initial = 20s;
-  held_ = false;
-  watches_ = {};
-  hosts_ = std::make_unique<sim::TwoHosts>(sim::TwoHostsConfig{.delay = 1ms, .settings = settings});
+int LastackSide::open(bool v6, bool stream) {
+  return number(sockets_->socket(v6 ? socket::kAfInet6 : socket::kAfInet,
+                                 stream ? socket::kSockStream : socket::kSockDgram));
 }
+int LastackSide::dup(int fd) { return number(sockets_->dup(fd)); }
+int LastackSide::bind(int fd, const End& to) { return number(sockets_->bind(fd, to)); }
+int LastackSide::listen(int fd, int backlog) {
+  return number(sockets_->listen(fd, static_cast<std::uint32_t>(backlog), now_()));
+}
+int LastackSide::connect(int fd, const End& to) {
+  if (to == End{}) return number(sockets_->disconnect(fd, now_()));
+  return number(sockets_->connect(fd, to, now_()));
+}
+int LastackSide::accept(int fd) { return number(sockets_->accept(fd)); }
 
-int LastackWorld::open(int side, bool stream) {
-  return number(
-      at(side).socket(socket::kAfInet, stream ? socket::kSockStream : socket::kSockDgram));
-}
-int LastackWorld::dup(int side, int fd) { return number(at(side).dup(fd)); }
-int LastackWorld::bind(int side, int fd, const End& to) {
-  return number(at(side).bind(fd, endpoint(to)));
-}
-int LastackWorld::listen(int side, int fd, int backlog) {
-  return number(at(side).listen(fd, static_cast<std::uint32_t>(backlog), hosts_->now()));
-}
-int LastackWorld::connect(int side, int fd, const End& to) {
-  if (to == End{}) return number(at(side).disconnect(fd, hosts_->now()));
-  return number(at(side).connect(fd, endpoint(to), hosts_->now()));
-}
-int LastackWorld::accept(int side, int fd) { return number(at(side).accept(fd)); }
-
-int LastackWorld::send(int side, int fd, const std::vector<std::byte>& octets, int flags,
-                       const std::optional<End>& to) {
+int LastackSide::send(int fd, const std::vector<std::byte>& octets, int flags,
+                      const std::optional<End>& to) {
   const std::span<const std::byte> part(octets);
-  std::optional<host::Endpoint> there;
-  if (to) there = endpoint(*to);
-  return number(at(side).sendmsg(fd, socket::PartsIn(&part, 1), hosts_->now(), flags, there));
+  const auto sent = sockets_->sendmsg(fd, socket::PartsIn(&part, 1), now_(), flags, to);
+  const bool stream = *sockets_->get_option(fd, socket::kSolSocket, socket::kSoType, {}) == 1;
+  raised_ = stream && !sent && socket::raises_sigpipe(sent.error(), flags);
+  return number(sent);
 }
+bool LastackSide::raised() { return std::exchange(raised_, false); }
 
-int LastackWorld::recv(int side, int fd, std::vector<std::byte>& into, int flags) {
-  return number(at(side).recv(fd, into, hosts_->now(), flags));
+int LastackSide::recv(int fd, std::vector<std::byte>& into, int flags, End& from) {
+  const std::span<std::byte> part(into);
+  const auto got = sockets_->recvmsg(fd, socket::PartsOut(&part, 1), now_(), flags);
+  if (!got) return -static_cast<int>(got.error());
+  from = got->from;
+  return static_cast<int>(got->octets);
 }
-int LastackWorld::shutdown(int side, int fd, int how) {
-  return number(at(side).shutdown(fd, how, hosts_->now()));
-}
-int LastackWorld::close(int side, int fd) {
-  pull_wakes(side);
-  watches_[static_cast<std::size_t>(side)].erase(fd);
-  const auto closed = at(side).close(fd, hosts_->now());
+int LastackSide::shutdown(int fd, int how) { return number(sockets_->shutdown(fd, how, now_())); }
+int LastackSide::close(int fd) {
+  pull_wakes();
+  watches_.erase(fd);
+  const auto closed = sockets_->close(fd, now_());
   return closed ? 0 : -static_cast<int>(closed.error());
 }
-int LastackWorld::set(int side, int fd, int level, int name, const std::vector<std::byte>& value) {
-  return number(at(side).set_option(fd, level, name, value, hosts_->now()));
+int LastackSide::set(int fd, int level, int name, const std::vector<std::byte>& value) {
+  return number(sockets_->set_option(fd, level, name, value, now_()));
 }
-int LastackWorld::get(int side, int fd, int level, int name) {
-  return number(at(side).get_option(fd, level, name, hosts_->now()));
+int LastackSide::get(int fd, int level, int name) {
+  return number(sockets_->get_option(fd, level, name, now_()));
 }
 
-int LastackWorld::name(int side, int fd, bool peer, End& end) {
-  const auto found = peer ? at(side).peer_name(fd) : at(side).local_name(fd);
+int LastackSide::name(int fd, bool peer, End& end) {
+  const auto found = peer ? sockets_->peer_name(fd) : sockets_->local_name(fd);
   if (!found) return -static_cast<int>(found.error());
-  end = {found->address.last_word(), found->port};
+  end = *found;
   return 0;
 }
 
-int LastackWorld::poll(int side, int fd) { return number(at(side).poll(fd)); }
-int LastackWorld::state(int side, int fd) {
-  const auto state = at(side).state(fd);
+int LastackSide::poll(int fd) { return number(sockets_->poll(fd)); }
+int LastackSide::state(int fd) {
+  const auto state = sockets_->state(fd);
   if (!state) return -static_cast<int>(state.error());
   return socket::linux_number(*state == tcp::State::time_wait ? tcp::State::closed : *state);
 }
 /// Each wake goes to all that watch the open socket.
-void LastackWorld::pull_wakes(int side) {
-  while (const auto wake = at(side).next_wake()) {
-    for (auto& [fd, watch] : watches_[static_cast<std::size_t>(side)]) {
+void LastackSide::pull_wakes() {
+  while (const auto wake = sockets_->next_wake()) {
+    for (auto& [fd, watch] : watches_) {
       watch.woken |= watch.open == wake->open;
     }
   }
 }
 
-int LastackWorld::edges(int side, int fd) {
-  pull_wakes(side);
-  auto& watches = watches_[static_cast<std::size_t>(side)];
-  if (!watches.contains(fd)) watches[fd] = {.open = *at(side).open_of(fd)};
-  return std::exchange(watches[fd].woken, false) ? poll(side, fd) : 0;
+int LastackSide::edges(int fd) {
+  pull_wakes();
+  if (!watches_.contains(fd)) watches_[fd] = {.open = *sockets_->open_of(fd)};
+  return std::exchange(watches_[fd].woken, false) ? poll(fd) : 0;
 }
 
-int LastackWorld::ioctl(int side, int fd, unsigned request) {
-  return number(at(side).ioctl(fd, request));
+int LastackSide::ioctl(int fd, unsigned request) { return number(sockets_->ioctl(fd, request)); }
+int LastackSide::state_of(const End& local, const End& remote) {
+  const host::Flow flow{local, remote};
+  return socket::linux_number(host_->state_of(flow));
 }
-int LastackWorld::state_of(int side, const End& local, const End& remote) {
-  const host::Flow flow{endpoint(local), endpoint(remote)};
-  return socket::linux_number(hosts_->host(static_cast<std::size_t>(side)).state_of(flow));
+
+void LastackWorld::begin() {
+  held_ = false;
+  hosts_ = std::make_unique<sim::TwoHosts>(
+      sim::TwoHostsConfig{.both = true, .delay = 1ms, .settings = settings_for(as_linux_)});
+  for (std::size_t i = 0; i < 2; ++i) {
+    sides_[i] = std::make_unique<LastackSide>(hosts_->host(i), hosts_->sockets(i),
+                                              [this] { return hosts_->now(); });
+  }
 }
 
 void LastackWorld::settle() {
@@ -138,6 +149,44 @@ void LastackWorld::settle() {
 void LastackWorld::hold(bool on) {
   held_ = on;
   hosts_->pause(on);
+}
+
+// --- one host, its packets carried by hand
+
+LastackAlone::LastackAlone(int which, bool as_linux)
+    : LastackAlone(std::make_unique<Core>(config_for(which, as_linux), Random(7))) {}
+
+LastackAlone::LastackAlone(std::unique_ptr<Core> core)
+    : LastackSide(core->host, core->sockets, [c = core.get()] { return c->now; }),
+      core_(std::move(core)) {
+  core_->host.advance(core_->now);
+}
+
+void LastackAlone::tell_events() {
+  for (host::HostEvent event; core_->host.next_event(event);) core_->sockets.heard(event);
+}
+
+bool LastackAlone::transmit(Packet& packet) {
+  tell_events();
+  const bool any = core_->host.transmit(core_->out, core_->now);
+  tell_events();
+  if (!any) return false;
+  const auto octets = link::copy_of(io::ref_to(core_->out), core_->now).octets;
+  packet.assign(octets.bytes().begin(), octets.bytes().end());
+  return true;
+}
+
+void LastackAlone::arrives(const Packet& packet) {
+  core_->now += 1ms;
+  core_->host.advance(core_->now);
+  core_->host.packet_arrives(Slice::adopt(Packet(packet)), core_->now);
+  tell_events();
+}
+
+void LastackAlone::advance(TimePoint to) {
+  core_->now = std::max(core_->now, to);
+  core_->host.advance(core_->now);
+  tell_events();
 }
 
 }  // namespace lastack::worlds

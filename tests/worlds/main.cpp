@@ -1,55 +1,18 @@
-// Runs scripts of socket calls on the kernel's sockets and on lastack's and compares what they say:
-// worlds random COUNT [FIRST_SEED], worlds program, or worlds show PART_OF_A_NAME: the kernel's
-// transcript of the program's sections of that name.
-#include <unistd.h>
-
+// Runs scripts of socket calls on the kernel's sockets and on lastack's and compares what they say.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <string>
 
+#include "worlds/classics.hpp"
+#include "worlds/comparison.hpp"
+#include "worlds/edges.hpp"
 #include "worlds/generator.hpp"
-#include "worlds/kernel_world.hpp"
-#include "worlds/lastack_world.hpp"
 #include "worlds/program.hpp"
+#include "worlds/readiness.hpp"
 
 namespace lastack::worlds {
 namespace {
-
-constexpr std::uint16_t kFirstPorts = 2000;
-constexpr std::uint16_t kLastPorts = 59000;
-constexpr int kRunsInOnePair = 2000;  ///< of namespaces: what is left of connections stays in them
-
-/// Both worlds, and ports that no script before has used.
-class Comparison {
- public:
-  /// The first step at which they differ; nothing where they don't.
-  std::optional<std::size_t> compare(const Script& script, bool as_linux = true) {
-    if (!kernel_ || runs_++ == kRunsInOnePair) {
-      kernel_ = std::make_unique<KernelWorld>();
-      runs_ = 0;
-      ports_ = kFirstPorts;
-    }
-    ports_ = static_cast<std::uint16_t>(ports_ + kPlaces);
-    if (ports_ > kLastPorts) ports_ = kFirstPorts;
-    ours = run(as_linux ? as_linux_ : by_default_, script, ports_);
-    kernels = run(*kernel_, script, ports_);
-    for (std::size_t i = 0; i < script.size(); ++i) {
-      if (ours[i] != kernels[i]) return i;
-    }
-    return std::nullopt;
-  }
-
-  std::vector<std::string> ours, kernels;
-
- private:
-  LastackWorld as_linux_{true};
-  LastackWorld by_default_{false};
-  std::unique_ptr<KernelWorld> kernel_;
-  int runs_ = 0;
-  std::uint16_t ports_ = kFirstPorts;
-};
 
 void show(Comparison& comparison, const Script& script, std::uint64_t seed) {
   const Script least = shrunk(
@@ -118,18 +81,66 @@ int random_scripts(int count, std::uint64_t first) {
   return different == 0 ? 0 : 1;
 }
 
+/// The table of what the kernel says; where `ours`, of what lastack says.
+int readiness(bool ours) {
+  KernelWorlds kernel(KernelWorlds::both);
+  LastackWorld lastack(true);
+  std::printf("situation\tstate\tpoll\n");
+  for (const Situation& situation : situations()) {
+    World& world = ours ? static_cast<World&>(lastack) : kernel.next();
+    const std::uint16_t ports = ours ? std::uint16_t{2000} : kernel.ports();
+    std::printf("%s\n", readiness_row(world, situation, ports).c_str());
+  }
+  return 0;
+}
+
+int edges(int count) {
+  KernelWorlds kernel(KernelWorlds::both);
+  LastackWorld lastack(true);
+  int different = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto seed = static_cast<std::uint64_t>(i + 1);
+    World& world = kernel.next();
+    const EdgeRun theirs = edge_run(world, seed, false, kernel.ports());
+    const EdgeRun ours = edge_run(lastack, seed, false, kernel.ports());
+    if (ours.wrong.empty() && ours.lines == theirs.lines) continue;
+    if (++different > 5) continue;
+    std::printf("seed %d: %s\n", i + 1, ours.wrong.c_str());
+    for (std::size_t k = 0; k < std::min(ours.lines.size(), theirs.lines.size()); ++k) {
+      std::printf("  %s\n", ours.lines[k].c_str());
+      if (ours.lines[k] != theirs.lines[k]) std::printf("  kernel: %s\n", theirs.lines[k].c_str());
+    }
+  }
+  std::printf("%d runs, %d differ\n", count, different);
+  return different == 0 ? 0 : 1;
+}
+
+int usage() {
+  std::fprintf(stderr,
+               "usage: worlds program            the written program, section by section\n"
+               "       worlds show NAME           the kernel's transcript of sections named so\n"
+               "       worlds random COUNT [FIRST_SEED]\n"
+               "       worlds readiness [lastack]  the table of poll(), of the kernel's sockets\n"
+               "       worlds edges COUNT         users of an edge-triggered epoll\n"
+               "       worlds classics            lastack's sockets against the kernel's\n");
+  return 2;
+}
+
+int command(const std::vector<std::string>& words) {
+  const std::string what = words.empty() ? "" : words[0];
+  const auto number = [&](std::size_t i, std::uint64_t otherwise) {
+    return words.size() > i ? std::strtoull(words[i].c_str(), nullptr, 10) : otherwise;
+  };
+  if (what == "program") return sections();
+  if (what == "show" && words.size() == 2) return show_sections(words[1]);
+  if (what == "random") return random_scripts(static_cast<int>(number(1, 1000)), number(2, 1));
+  if (what == "readiness") return readiness(words.size() > 1 && words[1] == "lastack");
+  if (what == "edges") return edges(static_cast<int>(number(1, 1000)));
+  if (what == "classics") return classics();
+  return usage();
+}
+
 }  // namespace
 }  // namespace lastack::worlds
 
-int main(int argc, char** argv) {
-  if (argc >= 3 && std::strcmp(argv[1], "random") == 0) {
-    const std::uint64_t first = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1;
-    return lastack::worlds::random_scripts(std::atoi(argv[2]), first);
-  }
-  if (argc == 2 && std::strcmp(argv[1], "program") == 0) return lastack::worlds::sections();
-  if (argc == 3 && std::strcmp(argv[1], "show") == 0)
-    return lastack::worlds::show_sections(argv[2]);
-  std::fprintf(stderr,
-               "usage: worlds random COUNT [FIRST_SEED] | worlds program | worlds show NAME\n");
-  return 2;
-}
+int main(int argc, char** argv) { return lastack::worlds::command({argv + 1, argv + argc}); }

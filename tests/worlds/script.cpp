@@ -11,8 +11,6 @@ constexpr std::array kStateNames{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_
                                  "FIN_WAIT_1", "FIN_WAIT_2",  "TIME_WAIT", "CLOSED",
                                  "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
 
-constexpr int kTcpClosed = 7;  // Linux's number
-
 std::string state_name(int state) {
   return state >= 0 && state < static_cast<int>(kStateNames.size())
              ? kStateNames[static_cast<std::size_t>(state)]
@@ -23,22 +21,12 @@ std::string answer(int result) {
   return result >= 0 ? std::to_string(result) : std::string(strerrorname_np(-result));
 }
 
-std::string poll_text(int bits) {
-  constexpr std::array<std::pair<int, const char*>, 6> kBits{
-      {{1, "IN"}, {2, "PRI"}, {4, "OUT"}, {8, "ERR"}, {16, "HUP"}, {0x2000, "RDHUP"}}};
-  std::string text;
-  for (const auto& [bit, word] : kBits) {
-    if ((bits & bit) != 0) text += (text.empty() ? "" : "|") + std::string(word);
-  }
-  return text.empty() ? "-" : text;
-}
-
 class Runner {
  public:
-  Runner(World& world, std::uint16_t ports) : world_(world), ports_(ports) { world_.begin(ports); }
+  Runner(World& world, std::uint16_t ports) : world_(world), ports_(ports) { world_.begin(); }
   ~Runner() {
     for (Slot& slot : slots_) {
-      if (slot.fd >= 0) world_.close(slot.side, slot.fd);
+      if (slot.fd >= 0) world_.side(slot.side).close(slot.fd);
     }
     world_.hold(false);
     world_.settle();
@@ -51,12 +39,19 @@ class Runner {
     world_.settle();
     return text + snapshot();
   }
+  [[nodiscard]] std::string standing(int slot) {
+    const Slot& s = slots_[static_cast<std::size_t>(slot)];
+    return (s.stream ? state_name(world_.side(s.side).state(s.fd)) : "UDP") + "\t" +
+           poll_text(world_.side(s.side).poll(s.fd));
+  }
 
  private:
   struct Slot {
     int side = 0;
     int fd = -1;
     bool stream = true;
+    bool v6 = false;
+    int open = 0;  ///< the open socket: copies have the same number
   };
   struct Connection {
     int side;
@@ -64,25 +59,31 @@ class Runner {
     friend bool operator==(const Connection&, const Connection&) = default;
   };
 
-  [[nodiscard]] End place(int side, int n) const {
-    return {World::address(side),
+  /// Place `n` of `side`, with the address that `which` means for a socket.
+  [[nodiscard]] End place(const Slot& s, int side, int n, int which) const {
+    const bool v6 = s.v6 != ((which & kOther) != 0);
+    const IpAddress any = v6 ? *IpAddress::parse("::") : IpAddress{};
+    return {(which & kAny) != 0 ? any : World::address(side, v6),
             static_cast<std::uint16_t>(n == 0 ? 0 : ports_ + static_cast<unsigned>(n))};
   }
   /// A port that the world chose is "any": it differs from run to run.
-  [[nodiscard]] std::string end_text(const End& end) const {
-    std::string host = end.address == 0                   ? "*"
-                       : end.address == World::address(0) ? "A"
-                       : end.address == World::address(1) ? "B"
-                                                          : "?";
+  [[nodiscard]] std::string end_text(const End& end, bool v6_socket) const {
+    const bool v6 = !end.address.is_v4();
+    std::string host = end.address.is_unspecified()           ? "*"
+                       : end.address == World::address(0, v6) ? "A"
+                       : end.address == World::address(1, v6) ? "B"
+                                                              : "?";
+    if (v6 || v6_socket) host += v6 ? "6" : "mapped";
     if (end.port == 0) return host + ":0";
     const int n = end.port - ports_;
     return host + (n > 0 && n < kPlaces ? ":" + std::to_string(n) : ":any");
   }
-  std::string put(int slot, int side, int result, bool stream) {
+  std::string put(int slot, int side, int result, bool stream, bool v6, int open = 0) {
     if (result < 0) return answer(result);
     Slot& s = slots_[static_cast<std::size_t>(slot)];
-    if (s.fd >= 0) world_.close(s.side, s.fd);
-    s = {side, result, stream};
+    if (s.fd >= 0) world_.side(s.side).close(s.fd);
+    s = {side, result, stream, v6, open > 0 ? open : ++opened_};
+    if (open == 0) undone_.push_back(false);
     return "ok";
   }
   std::vector<std::byte> octets(int n) {
@@ -101,14 +102,22 @@ class Runner {
   std::string act_on(const Step& step, Slot& s);
   std::string connect(const Step& step, const Slot& s);
   std::string names(const Slot& s);
+  std::string send(const Slot& s, int octets, int flags, const std::optional<End>& to);
   std::string receive(const Slot& s, int most, int flags);
   std::string fill(const Slot& s);
   std::string drain(const Slot& s);
   std::string set(const Step& step, const Slot& s);
   std::string snapshot();
 
+  /// Whether Linux has disconnected it: nothing of its connection is left.
+  [[nodiscard]] std::vector<bool>::reference undone(const Slot& s) {
+    return undone_[static_cast<std::size_t>(s.open - 1)];
+  }
+
   World& world_;
   std::uint16_t ports_;
+  int opened_ = 0;
+  std::vector<bool> undone_;
   std::array<Slot, kSlots> slots_;
   std::vector<Connection> connections_;
   std::uint32_t counter_ = 1;
@@ -116,10 +125,17 @@ class Runner {
 
 std::string Runner::act(const Step& step) {
   switch (step.op) {
-    case Op::stream: return put(step.slot, step.side, world_.open(step.side, true), true);
-    case Op::datagrams: return put(step.slot, step.side, world_.open(step.side, false), false);
+    case Op::stream:
+      return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, true), true,
+                 step.a == 1);
+    case Op::datagrams:
+      return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, false), false,
+                 step.a == 1);
     case Op::hold:
     case Op::release: world_.hold(step.op == Op::hold); return "ok";
+    case Op::pass:
+      for (int i = 0; i < step.a; ++i) world_.pass();
+      return "ok";
     default: break;
   }
   Slot& s = slots_[static_cast<std::size_t>(step.slot)];
@@ -130,36 +146,37 @@ std::string Runner::act_on(const Step& step, Slot& s) {
   switch (step.op) {
     case Op::dup: {
       const Slot from = s;
-      return put(step.to, from.side, world_.dup(from.side, from.fd), from.stream);
+      return put(step.to, from.side, world_.side(from.side).dup(from.fd), from.stream, from.v6,
+                 from.open);
     }
     case Op::accept: {
       const Slot from = s;
-      const int made = world_.accept(from.side, from.fd);
-      return put(step.to, from.side, made, true);
+      const int made = world_.side(from.side).accept(from.fd);
+      return put(step.to, from.side, made, true, from.v6);
     }
-    case Op::bind: {
-      End at = place(s.side, step.a);
-      if (step.b == 1) at.address = 0;
-      return answer(world_.bind(s.side, s.fd, at));
-    }
-    case Op::listen: return answer(world_.listen(s.side, s.fd, step.a));
+    case Op::bind: return answer(world_.side(s.side).bind(s.fd, place(s, s.side, step.a, step.b)));
+    case Op::listen: return answer(world_.side(s.side).listen(s.fd, step.a));
     case Op::connect: return connect(step, s);
-    case Op::disconnect: return answer(world_.connect(s.side, s.fd, {}));
-    case Op::send: return answer(world_.send(s.side, s.fd, octets(step.a), step.b, {}));
-    case Op::send_to:
-      return answer(world_.send(s.side, s.fd, octets(step.a), 0, place(1 - s.side, step.b)));
+    case Op::disconnect: undone(s) = true; return answer(world_.side(s.side).connect(s.fd, {}));
+    case Op::send: return send(s, step.a, step.b, {});
+    case Op::send_to: return send(s, step.a, 0, place(s, 1 - s.side, step.b, step.to));
     case Op::recv: return receive(s, step.a, step.b);
-    case Op::shutdown: return answer(world_.shutdown(s.side, s.fd, step.a));
-    case Op::close: return answer(world_.close(s.side, std::exchange(s.fd, -1)));
+    case Op::shutdown: {
+      const int state = s.stream ? world_.side(s.side).state(s.fd) : kTcpClosed;
+      const int result = world_.side(s.side).shutdown(s.fd, step.a);
+      if (state == kTcpSynSent || (state == kTcpListen && step.a != 1)) undone(s) = true;
+      return answer(result);
+    }
+    case Op::close: return answer(world_.side(s.side).close(std::exchange(s.fd, -1)));
     case Op::error: {
-      const int error = world_.get(s.side, s.fd, 1, 4);
+      const int error = world_.side(s.side).get(s.fd, 1, 4);
       return error > 0 ? std::string(strerrorname_np(error)) : answer(error);
     }
     case Op::names: return names(s);
     case Op::set: return set(step, s);
     case Op::get: {
       const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
-      return answer(world_.get(s.side, s.fd, o.level, o.number));
+      return answer(world_.side(s.side).get(s.fd, o.level, o.number));
     }
     case Op::fill: return fill(s);
     case Op::drain: return drain(s);
@@ -168,10 +185,13 @@ std::string Runner::act_on(const Step& step, Slot& s) {
 }
 
 std::string Runner::connect(const Step& step, const Slot& s) {
-  const End to = place(1 - s.side, step.a);
-  const int result = world_.connect(s.side, s.fd, to);
+  const End to = place(s, 1 - s.side, step.a, step.b);
+  const int result = world_.side(s.side).connect(s.fd, to);
+  const bool goes_on =
+      result == 0 || result == -EINPROGRESS || result == -EALREADY || result == -EISCONN;
+  if (result == -EINPROGRESS || !goes_on) undone(s) = !goes_on;
   End mine;
-  if (s.stream && result == -EINPROGRESS && world_.name(s.side, s.fd, false, mine) == 0) {
+  if (s.stream && result == -EINPROGRESS && world_.side(s.side).name(s.fd, false, mine) == 0) {
     const Connection made{s.side, mine, to};
     if (std::ranges::find(connections_, made) == connections_.end()) connections_.push_back(made);
   }
@@ -182,16 +202,23 @@ std::string Runner::names(const Slot& s) {
   std::string text;
   for (const bool peer : {false, true}) {
     End end;
-    const int result = world_.name(s.side, s.fd, peer, end);
-    text += (peer ? ", " : "") + (result == 0 ? end_text(end) : answer(result));
+    const int result = world_.side(s.side).name(s.fd, peer, end);
+    text += (peer ? ", " : "") + (result == 0 ? end_text(end, s.v6) : answer(result));
   }
   return text;
 }
 
+std::string Runner::send(const Slot& s, int n, int flags, const std::optional<End>& to) {
+  const std::string sent = answer(world_.side(s.side).send(s.fd, octets(n), flags, to));
+  return sent + (world_.side(s.side).raised() ? " SIGPIPE" : "");
+}
+
 std::string Runner::receive(const Slot& s, int most, int flags) {
   std::vector<std::byte> into(static_cast<std::size_t>(most));
-  const int n = world_.recv(s.side, s.fd, into, flags);
-  return answer(n) + ((flags & 0x20) == 0 ? hash(into, n) : "");
+  End from;
+  const int n = world_.side(s.side).recv(s.fd, into, flags, from);
+  return answer(n) + ((flags & 0x20) == 0 ? hash(into, n) : "") +
+         (n >= 0 && !s.stream ? " from " + end_text(from, s.v6) : "");
 }
 
 /// How much fits is each world's own; that it comes to an end, and what is said then, is not.
@@ -199,7 +226,8 @@ std::string Runner::fill(const Slot& s) {
   constexpr int kChunk = 20000;
   constexpr int kMost = 4000;
   for (int i = 0; i < kMost; ++i) {
-    const int n = world_.send(s.side, s.fd, std::vector<std::byte>(kChunk, std::byte{7}), 0, {});
+    const int n =
+        world_.side(s.side).send(s.fd, std::vector<std::byte>(kChunk, std::byte{7}), 0, {});
     if (n < 0) return answer(n);
     world_.settle();
   }
@@ -208,8 +236,9 @@ std::string Runner::fill(const Slot& s) {
 
 std::string Runner::drain(const Slot& s) {
   std::vector<std::byte> into(65536);
+  End from;
   for (;;) {
-    const int n = world_.recv(s.side, s.fd, into, 0);
+    const int n = world_.side(s.side).recv(s.fd, into, 0, from);
     if (n <= 0) return answer(n);
     world_.settle();
   }
@@ -224,7 +253,7 @@ std::string Runner::set(const Step& step, const Slot& s) {
     value.resize(sizeof(linger));
     std::memcpy(value.data(), linger.data(), sizeof(linger));
   }
-  return answer(world_.set(s.side, s.fd, o.level, o.number, value));
+  return answer(world_.side(s.side).set(s.fd, o.level, o.number, value));
 }
 
 std::string Runner::snapshot() {
@@ -233,38 +262,43 @@ std::string Runner::snapshot() {
     const Slot& s = slots_[static_cast<std::size_t>(i)];
     if (s.fd < 0) continue;
     text += "; " + std::string(s.side == 0 ? "A" : "B") + std::to_string(i) + " ";
-    const int state = s.stream ? world_.state(s.side, s.fd) : kTcpClosed;
+    const int state = s.stream ? world_.side(s.side).state(s.fd) : kTcpClosed;
     if (s.stream) text += state_name(state) + " ";
-    text += poll_text(world_.poll(s.side, s.fd));
-    if (const int edges = world_.edges(s.side, s.fd); edges != 0) {
+    text += poll_text(world_.side(s.side).poll(s.fd));
+    // Where datagrams are sent the kernel wakes writers for each one that leaves.
+    if (const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0; edges != 0) {
       text += " edge " + poll_text(edges);
     }
-    const int in = world_.ioctl(s.side, s.fd, 0x541b);
+    const int in = world_.side(s.side).ioctl(s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
-    // Of a connection that is over the kernel counts what its sequence numbers happen to be.
-    const int out = state != kTcpClosed ? world_.ioctl(s.side, s.fd, 0x5411) : 0;
-    if (state != kTcpClosed) text += " out " + (out > 9000 ? std::string("many") : answer(out));
+    // After tcp_disconnect() the kernel counts what it has added to its sequence numbers there.
+    const bool counts = s.stream && !undone(s);
+    const int out = counts ? world_.side(s.side).ioctl(s.fd, 0x5411) : 0;
+    if (counts) text += " out " + (out > 9000 ? std::string("many") : answer(out));
   }
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     const auto& [side, local, remote] = connections_[i];
-    text += "; #" + std::to_string(i) + " " + state_name(world_.state_of(side, local, remote)) +
-            "/" + state_name(world_.state_of(1 - side, remote, local));
+    text += "; #" + std::to_string(i) + " " +
+            state_name(world_.side(side).state_of(local, remote)) + "/" +
+            state_name(world_.side(1 - side).state_of(remote, local));
   }
   return text;
 }
 
-constexpr std::array kOpNames{"stream",     "datagrams", "dup",    "bind",    "listen", "connect",
-                              "disconnect", "accept",    "send",   "send_to", "recv",   "shutdown",
-                              "close",      "error",     "names",  "set",     "get",    "fill",
-                              "drain",      "hold",      "release"};
+constexpr std::array kOpNames{"stream",     "datagrams", "dup",   "bind",    "listen", "connect",
+                              "disconnect", "accept",    "send",  "send_to", "recv",   "shutdown",
+                              "close",      "error",     "names", "set",     "get",    "fill",
+                              "drain",      "hold",      "pass",  "release"};
 
 }  // namespace
 
 std::string to_string(const Step& step) {
   std::string text = kOpNames[static_cast<std::size_t>(step.op)];
   if (step.op == Op::hold || step.op == Op::release) return text;
+  if (step.op == Op::pass) return text + " " + std::to_string(step.a);
   if (step.op == Op::stream || step.op == Op::datagrams) {
-    return text + (step.side == 0 ? " A" : " B") + std::to_string(step.slot);
+    return text + (step.side == 0 ? " A" : " B") + std::to_string(step.slot) +
+           (step.a == 1 ? " IPv6" : "");
   }
   text += " " + std::to_string(step.slot);
   if (step.op == Op::dup || step.op == Op::accept) text += " to " + std::to_string(step.to);
@@ -273,12 +307,29 @@ std::string to_string(const Step& step) {
     if (step.op == Op::set) text += " " + std::to_string(step.b);
     return text;
   }
-  const bool one = step.op == Op::listen || step.op == Op::connect || step.op == Op::shutdown;
-  const bool two =
-      step.op == Op::send || step.op == Op::recv || step.op == Op::bind || step.op == Op::send_to;
+  const bool one = step.op == Op::listen || step.op == Op::shutdown;
+  const bool two = step.op == Op::send || step.op == Op::recv || step.op == Op::bind ||
+                   step.op == Op::connect || step.op == Op::send_to;
   if (one || two) text += " " + std::to_string(step.a);
   if (two) text += " " + std::to_string(step.b);
+  if (step.op == Op::send_to) text += " " + std::to_string(step.to);
   return text;
+}
+
+std::string poll_text(int bits) {
+  constexpr std::array<std::pair<int, const char*>, 6> kBits{
+      {{1, "IN"}, {2, "PRI"}, {4, "OUT"}, {8, "ERR"}, {16, "HUP"}, {0x2000, "RDHUP"}}};
+  std::string text;
+  for (const auto& [bit, word] : kBits) {
+    if ((bits & bit) != 0) text += (text.empty() ? "" : "|") + std::string(word);
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string standing(World& world, const Script& script, int slot, std::uint16_t ports) {
+  Runner runner(world, ports);
+  for (const Step& step : script) runner.step(step);
+  return runner.standing(slot);
 }
 
 std::vector<std::string> run(World& world, const Script& script, std::uint16_t ports) {

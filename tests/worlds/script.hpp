@@ -10,19 +10,21 @@
 #include <string>
 #include <vector>
 
+#include "lastack/address.hpp"
+
 namespace lastack::worlds {
 
 enum class Op : std::uint8_t {
-  stream,      ///< slot = socket(AF_INET, SOCK_STREAM) at `side`
+  stream,      ///< slot = socket(AF_INET, SOCK_STREAM) at `side`; a: 1 for AF_INET6
   datagrams,   ///< the same with SOCK_DGRAM
   dup,         ///< slot `to` = dup(slot)
-  bind,        ///< to place `a`; b: 0 its own address, 1 any
+  bind,        ///< to place `a`; b: kAny, kOther
   listen,      ///< backlog a
-  connect,     ///< to place `a` of the other side
+  connect,     ///< to place `a` of the other side; b: kOther
   disconnect,  ///< connect() with AF_UNSPEC
   accept,      ///< slot `to` = accept(slot)
   send,        ///< a octets, flags b
-  send_to,     ///< a octets to place b of the other side
+  send_to,     ///< a octets to place b of the other side; to: kOther
   recv,        ///< up to a octets, flags b
   shutdown,    ///< how: a
   close,
@@ -33,6 +35,7 @@ enum class Op : std::uint8_t {
   fill,   ///< sends until it would block
   drain,  ///< receives until there is nothing
   hold,   ///< nothing arrives any more ...
+  pass,   ///< `a` packets of those that are held arrive
   release,
 };
 
@@ -48,6 +51,20 @@ struct Step {
 
 using Script = std::vector<Step>;
 
+// Linux's numbers of TCP's states.
+inline constexpr int kTcpSynSent = 2;
+inline constexpr int kTcpFinWait1 = 4;
+inline constexpr int kTcpFinWait2 = 5;
+inline constexpr int kTcpClosed = 7;
+inline constexpr int kTcpCloseWait = 8;
+inline constexpr int kTcpListen = 10;
+
+/// Bits of which address a step means.
+enum Address : int {
+  kAny = 1,    ///< the unspecified one, not the side's own
+  kOther = 2,  ///< one of the family that the socket is not of: IPv4-mapped for AF_INET6
+};
+
 /// Descriptors that a script can have.
 inline constexpr int kSlots = 12;
 /// Ports of a script: its own ones, so that scripts do not meet. Place 0 means "any".
@@ -59,70 +76,112 @@ struct OptionChoice {
   int number;
 };
 inline constexpr std::array kOptionChoices{
-    OptionChoice{"SO_REUSEADDR", 1, 2},     OptionChoice{"SO_TYPE", 1, 3},
-    OptionChoice{"SO_KEEPALIVE", 1, 9},     OptionChoice{"SO_OOBINLINE", 1, 10},
-    OptionChoice{"SO_REUSEPORT", 1, 15},    OptionChoice{"SO_RCVLOWAT", 1, 18},
-    OptionChoice{"SO_ACCEPTCONN", 1, 30},   OptionChoice{"SO_PROTOCOL", 1, 38},
-    OptionChoice{"SO_DOMAIN", 1, 39},       OptionChoice{"IP_TTL", 0, 2},
-    OptionChoice{"IP_TOS", 0, 1},           OptionChoice{"TCP_NODELAY", 6, 1},
-    OptionChoice{"TCP_CORK", 6, 3},         OptionChoice{"TCP_KEEPIDLE", 6, 4},
-    OptionChoice{"TCP_KEEPINTVL", 6, 5},    OptionChoice{"TCP_KEEPCNT", 6, 6},
-    OptionChoice{"TCP_SYNCNT", 6, 7},       OptionChoice{"TCP_LINGER2", 6, 8},
-    OptionChoice{"TCP_DEFER_ACCEPT", 6, 9}, OptionChoice{"TCP_USER_TIMEOUT", 6, 18},
-    OptionChoice{"IPV6_V6ONLY", 41, 26},    OptionChoice{"an unknown one", 6, 999},
-    OptionChoice{"SO_LINGER", 1, 13},  // set to linger 0 (b != 0) or off
+    OptionChoice{"SO_REUSEADDR", 1, 2},
+    OptionChoice{"SO_TYPE", 1, 3},
+    OptionChoice{"SO_KEEPALIVE", 1, 9},
+    OptionChoice{"SO_OOBINLINE", 1, 10},
+    OptionChoice{"SO_REUSEPORT", 1, 15},
+    OptionChoice{"SO_RCVLOWAT", 1, 18},
+    OptionChoice{"SO_ACCEPTCONN", 1, 30},
+    OptionChoice{"SO_PROTOCOL", 1, 38},
+    OptionChoice{"SO_DOMAIN", 1, 39},
+    OptionChoice{"IP_TTL", 0, 2},
+    OptionChoice{"IP_TOS", 0, 1},
+    OptionChoice{"TCP_NODELAY", 6, 1},
+    OptionChoice{"TCP_CORK", 6, 3},
+    OptionChoice{"TCP_KEEPIDLE", 6, 4},
+    OptionChoice{"TCP_KEEPINTVL", 6, 5},
+    OptionChoice{"TCP_KEEPCNT", 6, 6},
+    OptionChoice{"TCP_SYNCNT", 6, 7},
+    OptionChoice{"TCP_LINGER2", 6, 8},
+    OptionChoice{"TCP_DEFER_ACCEPT", 6, 9},
+    OptionChoice{"TCP_USER_TIMEOUT", 6, 18},
+    OptionChoice{"IPV6_V6ONLY", 41, 26},
+    OptionChoice{"an unknown one", 6, 999},
+    OptionChoice{"TCP_NOTSENT_LOWAT", 6, 25},
+    OptionChoice{"SO_LINGER", 1, 13},  // linger 0 (b != 0) or off
 };
 
 /// As `send c3 5 flags 0`.
 [[nodiscard]] std::string to_string(const Step& step);
 
-/// One end of a connection: a place, or a port that the world chose.
-struct End {
-  std::uint32_t address = 0;  ///< host order
-  std::uint16_t port = 0;
-  friend bool operator==(const End&, const End&) = default;
+/// One end of a connection: a place, or a port that the world chose. IPv4 addresses of AF_INET6
+/// sockets are the IPv4-mapped ones.
+using End = Endpoint;
+
+using Packet = std::vector<std::byte>;
+
+/// The sockets of one side. Calls answer a number, or less than 0: -errno.
+class Side {
+ public:
+  Side() = default;
+  Side(const Side&) = delete;
+  Side& operator=(const Side&) = delete;
+  virtual ~Side() = default;
+  virtual int open(bool v6, bool stream) = 0;
+  virtual int dup(int fd) = 0;
+  virtual int bind(int fd, const End& at) = 0;
+  virtual int listen(int fd, int backlog) = 0;
+  /// An address of 0.0.0.0 port 0 is AF_UNSPEC.
+  virtual int connect(int fd, const End& to) = 0;
+  virtual int accept(int fd) = 0;
+  virtual int send(int fd, const std::vector<std::byte>& octets, int flags,
+                   const std::optional<End>& to) = 0;
+  /// Whether the last send() raised SIGPIPE.
+  virtual bool raised() = 0;
+  /// `from` is the sender of a datagram.
+  virtual int recv(int fd, std::vector<std::byte>& into, int flags, End& from) = 0;
+  virtual int shutdown(int fd, int how) = 0;
+  virtual int close(int fd) = 0;
+  virtual int set(int fd, int level, int name, const std::vector<std::byte>& value) = 0;
+  virtual int get(int fd, int level, int name) = 0;
+  virtual int name(int fd, bool peer, End& end) = 0;
+  virtual int poll(int fd) = 0;
+  /// Linux's number of the state that TCP_INFO tells.
+  virtual int state(int fd) = 0;
+  /// What an edge-triggered epoll that watches all of `fd` says: bits of poll(), 0 for nothing new.
+  virtual int edges(int fd) = 0;
+  virtual int ioctl(int fd, unsigned request) = 0;
+  /// Linux's number of the state of a connection that perhaps nobody holds; 7 where there is none.
+  virtual int state_of(const End& local, const End& remote) = 0;
+
+  /// The next packet that it sends, and one that comes to it, where a world carries them by hand.
+  virtual bool transmit(Packet&) { return false; }
+  virtual void arrives(const Packet&) {}
 };
 
-/// A world: calls answer a number, or less than 0: -errno.
+/// Two sides and a wire.
 class World {
  public:
   World() = default;
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   virtual ~World() = default;
-  /// Nothing of an earlier script is left, and ports begin at `ports`.
-  virtual void begin(std::uint16_t ports) = 0;
-  virtual int open(int side, bool stream) = 0;
-  virtual int dup(int side, int fd) = 0;
-  virtual int bind(int side, int fd, const End& at) = 0;
-  virtual int listen(int side, int fd, int backlog) = 0;
-  /// An address of 0.0.0.0 port 0 is AF_UNSPEC.
-  virtual int connect(int side, int fd, const End& to) = 0;
-  virtual int accept(int side, int fd) = 0;
-  virtual int send(int side, int fd, const std::vector<std::byte>& octets, int flags,
-                   const std::optional<End>& to) = 0;
-  virtual int recv(int side, int fd, std::vector<std::byte>& into, int flags) = 0;
-  virtual int shutdown(int side, int fd, int how) = 0;
-  virtual int close(int side, int fd) = 0;
-  virtual int set(int side, int fd, int level, int name, const std::vector<std::byte>& value) = 0;
-  virtual int get(int side, int fd, int level, int name) = 0;
-  virtual int name(int side, int fd, bool peer, End& end) = 0;
-  virtual int poll(int side, int fd) = 0;
-  /// Linux's number of the state that TCP_INFO tells.
-  virtual int state(int side, int fd) = 0;
-  /// What an edge-triggered epoll that watches all of `fd` says: bits of poll(), 0 for nothing new.
-  virtual int edges(int side, int fd) = 0;
-  virtual int ioctl(int side, int fd, unsigned request) = 0;
-  /// Linux's number of the state of a connection that perhaps nobody holds; 7 where there is none.
-  virtual int state_of(int side, const End& local, const End& remote) = 0;
+  /// Nothing of an earlier script is left.
+  virtual void begin() = 0;
+  [[nodiscard]] virtual Side& side(int which) = 0;
   /// What is on its way arrives, until nothing is; while it is held it waits.
   virtual void settle() = 0;
   virtual void hold(bool on) = 0;
-  /// The address of a side.
-  [[nodiscard]] static std::uint32_t address(int side) {
-    return 0x0a000001U + static_cast<std::uint32_t>(side);
+  /// The first packet that is held arrives.
+  virtual void pass() = 0;
+  /// The addresses of a side.
+  [[nodiscard]] static IpAddress address(int side, bool v6) {
+    const auto last = static_cast<std::uint8_t>(side + 1);
+    if (!v6) return IpAddress::v4(10, 0, 0, last);
+    std::array<std::byte, 16> octets{std::byte{0xfd}};
+    octets[15] = std::byte{last};
+    return IpAddress::from(octets);
   }
 };
+
+/// How a slot stands at the end of a script: its TCP state, or "UDP", and bits of poll(), tab
+/// between them.
+[[nodiscard]] std::string standing(World& world, const Script& script, int slot,
+                                   std::uint16_t ports);
+
+/// As in "IN|OUT"; "-" for none.
+[[nodiscard]] std::string poll_text(int bits);
 
 /// The transcript: a line for each step, with what it answered and how everything stands then.
 [[nodiscard]] std::vector<std::string> run(World& world, const Script& script, std::uint16_t ports);

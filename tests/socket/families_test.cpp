@@ -1,0 +1,152 @@
+// Sockets of AF_INET6 and IPv4's addresses (RFC 3493 §3.7, §5.3), and who keeps a port from whom.
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "sim/two_hosts.hpp"
+
+namespace lastack::socket {
+namespace {
+
+using wire::IpAddress;
+
+class FamiliesTest : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kA = 0;
+  static constexpr std::size_t kB = 1;
+  static constexpr std::uint16_t kPort = 80;
+
+  Sockets& a() { return world.sockets(kA); }
+  Sockets& b() { return world.sockets(kB); }
+  [[nodiscard]] TimePoint now() const { return world.now(); }
+  static host::Endpoint any6() { return {*IpAddress::parse("::"), kPort}; }
+  static host::Endpoint any4() { return {IpAddress{}, kPort}; }
+  static host::Endpoint v4(std::uint8_t last) { return {IpAddress::v4(10, 0, 0, last), kPort}; }
+  static host::Endpoint v6(const char* text) { return {*IpAddress::parse(text), kPort}; }
+
+  Fd listening(int domain, const host::Endpoint& at, bool only_v6 = false) {
+    const Fd fd = *b().socket(domain, kSockStream);
+    EXPECT_TRUE(b().set_option(fd, kSolIpv6, kIpv6V6Only, only_v6 ? 1 : 0, now()) || !only_v6);
+    EXPECT_TRUE(b().bind(fd, at));
+    EXPECT_TRUE(b().listen(fd, 5, now()));
+    return fd;
+  }
+  /// Connects from A; what the second connect() says.
+  Errno connected(Fd fd, const host::Endpoint& to) {
+    const auto begun = a().connect(fd, to, now());
+    if (begun.error() != Errno::einprogress) return begun.error();
+    world.settle();
+    const auto done = a().connect(fd, to, now());
+    return done ? Errno::none : done.error();
+  }
+  Errno bound(int domain, int type, const host::Endpoint& at, bool only_v6 = false) {
+    const Fd fd = *b().socket(domain, type);
+    EXPECT_TRUE(b().set_option(fd, kSolIpv6, kIpv6V6Only, only_v6 ? 1 : 0, now()) || !only_v6);
+    const auto result = b().bind(fd, at);
+    return result ? Errno::none : result.error();
+  }
+
+  sim::TwoHosts world{{.both = true}};
+};
+
+TEST_F(FamiliesTest, AListenerOfBothFamiliesTakesIpv4) {
+  const Fd listener = listening(kAfInet6, any6());
+  const Fd client = *a().socket(kAfInet, kSockStream);
+  EXPECT_EQ(connected(client, v4(2)), Errno::none);
+  const Fd server = *b().accept(listener);
+  EXPECT_EQ(b().local_name(server)->address, IpAddress::v4(10, 0, 0, 2));
+  EXPECT_EQ(b().peer_name(server)->address, IpAddress::v4(10, 0, 0, 1));
+  EXPECT_EQ(*b().get_option(server, kSolSocket, kSoDomain, now()), kAfInet6);
+  const Fd other = *a().socket(kAfInet6, kSockStream);
+  EXPECT_EQ(connected(other, v6("fd00::2")), Errno::none);
+  EXPECT_TRUE(b().accept(listener));
+}
+
+TEST_F(FamiliesTest, Ipv6OnlyTakesNoIpv4) {
+  listening(kAfInet6, any6(), true);
+  const Fd client = *a().socket(kAfInet, kSockStream);
+  EXPECT_EQ(connected(client, v4(2)), Errno::econnrefused);
+  const Fd other = *a().socket(kAfInet6, kSockStream);
+  EXPECT_EQ(connected(other, v6("fd00::2")), Errno::none);
+}
+
+TEST_F(FamiliesTest, AnIpv6SocketConnectsToAMappedAddressUnlessItIsIpv6Only) {
+  listening(kAfInet, any4());
+  const Fd client = *a().socket(kAfInet6, kSockStream);
+  EXPECT_EQ(connected(client, v6("::ffff:10.0.0.2")), Errno::none);
+  EXPECT_EQ(a().local_name(client)->address, IpAddress::v4(10, 0, 0, 1));
+  const Fd only = *a().socket(kAfInet6, kSockStream);
+  ASSERT_TRUE(a().set_option(only, kSolIpv6, kIpv6V6Only, 1, now()));
+  EXPECT_EQ(connected(only, v4(2)), Errno::enetunreach);
+  EXPECT_EQ(a().bind(only, v4(1)).error(), Errno::einval);
+}
+
+TEST_F(FamiliesTest, BothFamiliesKeepThePortFromIpv4) {
+  for (const int type : {kSockStream, kSockDgram}) {
+    ASSERT_EQ(bound(kAfInet6, type, any6()), Errno::none);
+    EXPECT_EQ(bound(kAfInet, type, any4()), Errno::eaddrinuse);
+    EXPECT_EQ(bound(kAfInet, type, v4(2)), Errno::eaddrinuse);
+    EXPECT_EQ(bound(kAfInet6, type, any6(), true), Errno::eaddrinuse);
+  }
+}
+
+TEST_F(FamiliesTest, Ipv6OnlyLeavesThePortToIpv4) {
+  for (const int type : {kSockStream, kSockDgram}) {
+    ASSERT_EQ(bound(kAfInet6, type, any6(), true), Errno::none);
+    EXPECT_EQ(bound(kAfInet, type, any4()), Errno::none);
+    EXPECT_EQ(bound(kAfInet6, type, any6()), Errno::eaddrinuse);
+  }
+}
+
+TEST_F(FamiliesTest, DatagramsOfBothFamiliesComeToOneSocket) {
+  const Fd server = *b().socket(kAfInet6, kSockDgram);
+  ASSERT_TRUE(b().bind(server, any6()));
+  const std::array octets{std::byte{1}};
+  const std::span<const std::byte> part(octets);
+  for (const auto& [domain, to] : {std::pair{kAfInet, v4(2)}, {kAfInet6, v6("fd00::2")}}) {
+    const Fd client = *a().socket(domain, kSockDgram);
+    ASSERT_TRUE(a().sendmsg(client, PartsIn(&part, 1), now(), 0, to));
+    world.settle();
+    std::array<std::byte, 8> into{};
+    const std::span<std::byte> room(into);
+    const auto got = b().recvmsg(server, PartsOut(&room, 1), now());
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->from.address.is_v4(), domain == kAfInet);
+    ASSERT_TRUE(b().sendmsg(server, PartsIn(&part, 1), now(), 0, got->from));
+    world.settle();
+    EXPECT_EQ(a().recv(client, into, now()), 1U);
+  }
+}
+
+TEST_F(FamiliesTest, SharingIsWhatEachSaysNow) {
+  const auto shares = [&](Fd fd) {
+    EXPECT_TRUE(b().set_option(fd, kSolSocket, kSoReuseAddr, 1, now()));
+  };
+  for (const int type : {kSockStream, kSockDgram}) {
+    const Fd first = *b().socket(kAfInet, type);
+    ASSERT_TRUE(b().bind(first, any4()));
+    const Fd second = *b().socket(kAfInet, type);
+    shares(second);
+    EXPECT_EQ(b().bind(second, any4()).error(), Errno::eaddrinuse);
+    shares(first);
+    EXPECT_TRUE(b().bind(second, any4()));
+    EXPECT_TRUE(b().close(first, now()));
+    EXPECT_TRUE(b().close(second, now()));
+    EXPECT_EQ(bound(kAfInet, type, any4()), Errno::none);
+  }
+}
+
+TEST_F(FamiliesTest, DatagramsAsLinuxHasThem) {
+  const Fd fd = *a().socket(kAfInet, kSockDgram);
+  const std::array octets{std::byte{1}};
+  EXPECT_EQ(a().send(fd, octets, now(), kMsgOob).error(), Errno::eopnotsupp);
+  EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::edestaddrreq);
+  EXPECT_NE(a().local_name(fd)->port, 0);  // it has a port all the same
+  ASSERT_TRUE(a().connect(fd, v4(2), now()));
+  ASSERT_TRUE(a().shutdown(fd, kShutRdwr, now()));
+  ASSERT_TRUE(a().connect(fd, v4(2), now()));  // which does not undo the shutdown
+  EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::epipe);
+}
+
+}  // namespace
+}  // namespace lastack::socket
