@@ -70,8 +70,9 @@ class EdgeUser {
   /// Until it would block: from then on the user waits for POLLOUT.
   void fill(Side& side, int fd) {
     constexpr int kChunk = 20000;
-    while (send(side, fd, kChunk) > 0) world_.settle();
-    if (&side == &us()) known_ &= ~socket::kPollOut;
+    int sent = 0;
+    while ((sent = send(side, fd, kChunk)) > 0) world_.settle();
+    if (&side == &us() && sent == -EAGAIN) known_ &= ~socket::kPollOut;
   }
   std::string shut(Side& side, int fd, int how) {
     side.shutdown(fd, how);
