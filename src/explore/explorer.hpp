@@ -44,5 +44,7 @@ using OnProgress = std::function<bool(const Progress&)>;
 
 /// The bounds that `lastack explore` goes through: together they take every row of the table.
 [[nodiscard]] std::vector<Bounds> standard_bounds();
+/// Bounds whose endpoints are open sockets: the calls are those of whoever holds a descriptor.
+[[nodiscard]] std::vector<Bounds> socket_bounds();
 
 }  // namespace lastack::explore

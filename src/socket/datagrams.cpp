@@ -69,7 +69,10 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   if (urgent && v4) return std::unexpected(Errno::eopnotsupp);
   if (to && to->port == 0) return std::unexpected(Errno::einval);
   if (!v4 && endpoint.local().address.is_v4()) return std::unexpected(Errno::eafnosupport);
-  if (s.shut_write) return std::unexpected(Errno::epipe);
+  if (s.shut_write) {  // an error that is due comes first
+    const udp::Error due = host_->udp_take_error(s.udp());
+    return std::unexpected(due == udp::Error::none ? Errno::epipe : errno_of(due));
+  }
   std::vector<std::byte> all;
   std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
   if (parts.size() > 1) {
