@@ -38,6 +38,7 @@ struct ConnectionEntry {
   bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
   std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
   bool shares = false;      ///< others that say so may bind its port, too
+  bool both = false;        ///< its listener's "::" stood for all of ours of either family
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
@@ -61,6 +62,7 @@ struct TimeWaitEntry {
   std::uint32_t hash = 0;  ///< of its flow, in the table
   bool dirty = false;
   bool shares = false;  ///< as the connection did
+  bool both = false;
 };
 
 struct ListenerEntry {

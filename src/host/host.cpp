@@ -189,7 +189,8 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
                                                 .settings = entry.connection.tcb().settings,
                                                 .since = since,
                                                 .hash = hash(entry),
-                                                .shares = entry.shares});
+                                                .shares = entry.shares,
+                                                .both = entry.both});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
   time_wait_[record].timer = wheel_.create(handle.packed());

@@ -241,6 +241,7 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash
   });
   connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   connections_[grown].listener = owner;
+  connections_[grown].both = listeners_[owner].both;
   listeners_[owner].accept_queue.push_back(grown);
   to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;

@@ -51,14 +51,17 @@ bool Host::keeps(const Endpoint& local, bool shared, bool both) const {
   const PortUse::Use use = used_.at(local.port);
   if (use.all == 0 || (shared && use.all == use.shared)) return false;
   bool kept = false;
-  const auto look = [&](const Endpoint& its, bool shares) {
-    kept |= its.port == local.port && overlap(its.address, false, local.address, both) &&
-            !(shared && shares);
+  // What a listener for both families has made keeps IPv4's unspecified address, too, as in Linux.
+  const bool any_v4 = local.address.is_v4() && local.address.is_unspecified();
+  const auto look = [&](const Endpoint& its, bool shares, bool its_both) {
+    kept |= its.port == local.port && !(shared && shares) &&
+            (overlap(its.address, false, local.address, both) || (its_both && any_v4));
   };
   connections_.each([&](const ConnectionEntry& e) {
-    if (e.in_table && e.connection.state() != tcp::State::closed) look(e.flow.local, e.shares);
+    if (e.in_table && e.connection.state() != tcp::State::closed)
+      look(e.flow.local, e.shares, e.both);
   });
-  if (!kept) time_wait_.each([&](const TimeWaitEntry& e) { look(e.flow.local, e.shares); });
+  if (!kept) time_wait_.each([&](const TimeWaitEntry& e) { look(e.flow.local, e.shares, e.both); });
   return kept;
 }
 

@@ -39,12 +39,12 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
 
 Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,
                                         TimePoint now) {
-  if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
-  if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
-  if (host_->udp(s.udp()) == nullptr) {
+  if (host_->udp(s.udp()) == nullptr) {  // whatever becomes of it
     const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, remote), 0}, now);
     if (!opened) return opened;
   }
+  if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
+  if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   const bool v4_here = host_->udp(s.udp())->endpoint.local().address.is_v4();
   if (v4_here && !remote.address.is_v4()) return std::unexpected(Errno::eafnosupport);
   const auto connected = host_->udp_connect(s.udp(), remote);

@@ -48,6 +48,7 @@ struct OpenSocket {
   bool reuse_address : 1 = false;
   bool reuse_port : 1 = false;
   bool only_v6 : 1 = false;
+  bool address_chosen : 1 = false;  ///< it, or the listener that it came from, was bound to one
   bool oob_inline : 1 = false;
   bool oob_taken : 1 = false;        ///< the urgent octet was read by MSG_OOB
   mutable bool no_room : 1 = false;  ///< somebody could not send, or was told so: tell of room

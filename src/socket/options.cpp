@@ -162,7 +162,10 @@ std::int64_t get_quick_acks(Context& c) { return c.settings.quick_acks ? 1 : 0; 
 
 std::int64_t get_only_v6(Context& c) { return c.s.only_v6 ? 1 : 0; }
 Errno set_only_v6(Context& c, std::int64_t value) {
-  if (c.s.bound || c.s.kind == OpenSocket::Kind::listening || c.s.has_flow()) return Errno::einval;
+  const bool connected = c.s.has_flow() && c.state() != tcp::State::closed;
+  const bool has_port =
+      c.s.bound || c.s.kind == OpenSocket::Kind::listening || connected || c.udp() != nullptr;
+  if (has_port) return Errno::einval;
   c.s.only_v6 = value != 0;
   return Errno::none;
 }

@@ -177,7 +177,9 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   if (s->only_v6 && local.address.is_v4()) return std::unexpected(Errno::einval);
   if (s->kind == OpenSocket::Kind::datagram) {
     if (host_->udp(s->udp()) != nullptr) return std::unexpected(Errno::einval);
-    return open_datagrams(fd, *s, local, {});
+    const auto opened = open_datagrams(fd, *s, local, {});
+    if (opened) choose_address(*s, local.address);
+    return opened;
   }
   const bool may = s->kind == OpenSocket::Kind::fresh || (s->has_flow() && is_over(*s));
   if (!may || s->bound) return std::unexpected(Errno::einval);
@@ -186,7 +188,20 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   if (!bound) return std::unexpected(errno_of(bound.error()));
   s->choices.ensure().local = *bound;
   s->bound = true;
+  choose_address(*s, local.address);
   return {};
+}
+
+/// Where it is, or will be without bind(): the address stays with whoever came from one.
+wire::IpAddress Sockets::own_address(const OpenSocket& s) {
+  return s.address_chosen && s.choices ? s.choices->local.address : unspecified(s.domain);
+}
+
+/// Linux has a socket that is bound to an IPv6 address be of IPv6 only.
+void Sockets::choose_address(OpenSocket& s, const wire::IpAddress& address) {
+  s.address_chosen = !address.is_unspecified();
+  const bool v6 = s.domain == OpenSocket::Domain::inet6 && !address.is_v4();
+  if (v6 && s.address_chosen) s.only_v6 = true;
 }
 
 Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
@@ -200,7 +215,7 @@ Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
   host::Endpoint local;
   if (s->bound) local = s->choices->local;
-  if (!s->bound) local.address = unspecified(s->domain);
+  if (!s->bound) local.address = own_address(*s);
   const auto id = host_->listen(
       local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{}, now,
       s->reuse_address || s->reuse_port, s->reuse_port, takes_both(*s, local.address));
@@ -229,6 +244,9 @@ Result<Fd> Sockets::accept(Fd fd) {
   child.reuse_address = s->reuse_address;
   child.reuse_port = s->reuse_port;
   child.only_v6 = s->only_v6;
+  child.address_chosen = s->address_chosen;
+  child.shut_read = s->shut_read;  // said before listen(): Linux's copy of the listener has it
+  child.shut_write = s->shut_write;
   child.oob_inline = s->oob_inline;
   if (s->choices) {
     OpenSocket::Choices habits = *s->choices;
@@ -264,6 +282,7 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
   if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   std::optional<host::Endpoint> local;
   if (s.bound) local = s.choices->local;
+  if (!s.bound && s.address_chosen) local = host::Endpoint{own_address(s), 0};
   if (local && local->address.is_v4() && !remote.address.is_v4()) {
     return std::unexpected(Errno::eafnosupport);
   }
@@ -301,7 +320,8 @@ void Sockets::back_to_fresh(OpenSocket& s, TimePoint now) {
   if (!s.bound) {  // the name of its port stays; the port is free
     const auto had = s.has_flow() ? host_->find(s.flow())->flow.local
                                   : host_->local_of(s.listener()).value_or(host::Endpoint{});
-    s.choices.ensure().local = {.address = unspecified(s.domain), .port = had.port};
+    const auto address = s.address_chosen ? had.address : unspecified(s.domain);
+    s.choices.ensure().local = {.address = address, .port = had.port};
   }
   if (s.has_flow()) host_->orphan(s.flow(), now);
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);

@@ -195,6 +195,8 @@ class Sockets {
   Lingering let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   void forget_place(OpenSocket& s);
+  [[nodiscard]] static wire::IpAddress own_address(const OpenSocket& s);
+  static void choose_address(OpenSocket& s, const wire::IpAddress& address);
   Result<void> start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
   Result<void> shut_flow(OpenSocket& s, int how, TimePoint now);

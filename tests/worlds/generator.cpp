@@ -73,6 +73,7 @@ class Generator {
     kind(client) = Kind::connection;
     side(client) = 1 - at;
     const int mapped = dual && v6_client == 1 ? int{kOther} : 0;
+    other_[static_cast<std::size_t>(client)] = mapped;
     script_.push_back({.op = Op::connect, .slot = client, .a = 1, .b = mapped});
     if (below(5) > 0) script_.push_back(script_.back());
     const int server = free_slot();
@@ -96,11 +97,20 @@ class Generator {
       side(made) = at;
       script_.push_back({.op = Op::datagrams, .side = at, .slot = made, .a = v6});
       if (below(4) > 0) script_.push_back({.op = Op::bind, .slot = made, .a = 1, .b = below(2)});
+      other_[static_cast<std::size_t>(made)] = 0;
       if (below(3) == 0) script_.push_back({.op = Op::connect, .slot = made, .a = 1});
     }
   }
   /// Which address of a place, seldom one of the other family.
   int address() { return below(8) == 0 ? int{kOther} : 0; }
+
+  /// One family for all of a socket's life: the kernel keeps an address of ours of each, and after
+  /// IPv4 its SYN to IPv6 goes out from the IPv4 one, which nobody answers.
+  int connects_to(int slot) {
+    int& chosen = other_[static_cast<std::size_t>(slot)];
+    if (chosen == kDontKnow) chosen = address();
+    return chosen;
+  }
 
   Step next();
   Step opening(int what);
@@ -110,6 +120,12 @@ class Generator {
   Script script_;
   std::array<Kind, kSlots> kinds_{};
   std::array<int, kSlots> sides_{};
+  std::array<int, kSlots> other_ = [] {  ///< what connects_to() has said
+    std::array<int, kSlots> none{};
+    none.fill(kDontKnow);
+    return none;
+  }();
+  bool held_ = false;
 };
 
 Step Generator::opening(int what) {
@@ -120,6 +136,7 @@ Step Generator::opening(int what) {
       const bool stream = below(4) > 0;
       kind(made) = stream ? Kind::fresh : Kind::datagrams;
       side(made) = below(2);
+      other_[static_cast<std::size_t>(made)] = kDontKnow;
       return {.op = stream ? Op::stream : Op::datagrams,
               .side = side(made),
               .slot = made,
@@ -129,10 +146,12 @@ Step Generator::opening(int what) {
       const int to = free_slot();
       kind(to) = kind(slot);
       side(to) = side(slot);
+      other_[static_cast<std::size_t>(to)] = connects_to(slot);
       return {.op = Op::dup, .slot = slot, .to = to};
     }
     case 2: {
-      // TODO: after a connection a bind() that fails leaves other names behind than in the kernel.
+      // Not after a connection: there a bind() that fails leaves other names behind than in the
+      // kernel.
       const int fresh = below(2) == 0 ? pick(Kind::fresh) : pick(Kind::datagrams);
       return {.op = Op::bind,
               .slot = fresh == kDontKnow ? free_slot() : fresh,
@@ -145,7 +164,7 @@ Step Generator::opening(int what) {
     case 4:
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::connection;
       if (below(8) == 0) return {.op = Op::disconnect, .slot = slot};
-      return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1), .b = address()};
+      return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1), .b = connects_to(slot)};
     default: {
       const int listener = pick(Kind::listener);
       const int from = listener == kDontKnow ? slot : listener;
@@ -189,9 +208,11 @@ Step Generator::next() {
       [[fallthrough]];
     case 9:
     case 10:
+      // While packets are held no short segment behind full ones: Linux's Nagle lets it go where
+      // none that is short is out (Minshall), ours keeps it, and a reset tells them apart.
       return {.op = Op::send,
               .slot = slot,
-              .a = one_of(std::array{0, 1, 5, 100, 3000}),
+              .a = one_of(std::array{0, 1, 5, 100, held_ ? 1000 : 3000}),
               .b = one_of(std::array{0, 0, 0, 0, 0x4000})};
     case 11:
     case 12:
@@ -209,8 +230,8 @@ Step Generator::next() {
     case 19: return {.op = Op::error, .slot = slot};
     case 20: return {.op = Op::names, .slot = slot};
     case 21: return option();
-    case 22: return {.op = Op::hold};
-    default: return {.op = Op::release};
+    case 22: held_ = true; return {.op = Op::hold};
+    default: held_ = false; return {.op = Op::release};
   }
 }
 
