@@ -162,7 +162,7 @@ std::int64_t get_quick_acks(Context& c) { return c.settings.quick_acks ? 1 : 0; 
 
 std::int64_t get_only_v6(Context& c) { return c.s.only_v6 ? 1 : 0; }
 Errno set_only_v6(Context& c, std::int64_t value) {
-  const bool connected = c.s.has_flow() && c.state() != tcp::State::closed;
+  const bool connected = c.s.has_flow() && !c.is_over();
   const bool has_port =
       c.s.bound || c.s.kind == OpenSocket::Kind::listening || connected || c.udp() != nullptr;
   if (has_port) return Errno::einval;

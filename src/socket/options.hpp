@@ -22,6 +22,7 @@ struct OptionContext {
 
   [[nodiscard]] const tcp::Connection* connection() const { return sockets.connection(s); }
   [[nodiscard]] tcp::State state() const { return sockets.state_of(s); }
+  [[nodiscard]] bool is_over() const { return sockets.is_over(s); }
   [[nodiscard]] const host::UdpEntry* udp() const { return sockets.host_->udp(s.udp()); }
   std::int64_t take_error();
   void wake_reader();

@@ -317,7 +317,7 @@ Result<void> Sockets::answer_of_connect(OpenSocket& s, TimePoint now) {
 
 /// What Linux's disconnect does once the connection is over: nothing of it is left.
 void Sockets::back_to_fresh(OpenSocket& s, TimePoint now) {
-  if (!s.bound) {  // the name of its port stays; the port is free
+  if (!s.bound && s.kind != OpenSocket::Kind::fresh) {  // its port's name stays; the port is free
     const auto had = s.has_flow() ? host_->find(s.flow())->flow.local
                                   : host_->local_of(s.listener()).value_or(host::Endpoint{});
     const auto address = s.address_chosen ? had.address : unspecified(s.domain);

@@ -80,6 +80,8 @@ class Generator {
     script_.push_back({.op = Op::accept, .slot = listener, .to = server});
     kind(server) = Kind::connection;
     side(server) = at;
+    const int from = dual && (v6_client == 0 || mapped != 0) ? int{kOther} : 0;
+    other_[static_cast<std::size_t>(server)] = other_[static_cast<std::size_t>(listener)] = from;
   }
 
   static Step only_v6(int slot) {
@@ -171,6 +173,7 @@ Step Generator::opening(int what) {
       const int to = free_slot();
       kind(to) = Kind::connection;
       side(to) = side(from);
+      other_[static_cast<std::size_t>(to)] = connects_to(from);
       return {.op = Op::accept, .slot = from, .to = to};
     }
   }
