@@ -185,8 +185,11 @@ Step Generator::option() {
   // After tcp_disconnect() what the kernel has added to its numbers counts as not sent.
   const bool not_sent = kOptionChoices[static_cast<std::size_t>(which)].number == 25;
   if (below(2) == 0 || not_sent) return {.op = Op::get, .slot = slot, .a = which};
-  return {
-      .op = Op::set, .slot = slot, .a = which, .b = one_of(std::array{0, 1, 1, 5, 60, -1, 300})};
+  // A wire takes its time here: a user timeout of a millisecond is over before an ACK can come.
+  const bool in_ms = kOptionChoices[static_cast<std::size_t>(which)].number == 18 &&
+                     kOptionChoices[static_cast<std::size_t>(which)].level == 6;
+  const int value = one_of(std::array{0, 1, 1, 5, 60, -1, 300});
+  return {.op = Op::set, .slot = slot, .a = which, .b = in_ms ? value * 1000 : value};
 }
 
 Step Generator::next() {
@@ -227,6 +230,9 @@ Step Generator::next() {
     case 14:
     case 15:
     case 16:
+      // Of one that will listen no SHUT_WR: Linux's copy of it sends FIN as soon as it is
+      // connected.
+      if (kind(slot) == Kind::fresh) return {.op = Op::shutdown, .slot = slot, .a = 0};
       return {.op = Op::shutdown, .slot = slot, .a = below(30) == 0 ? 3 - 4 * below(2) : below(3)};
     case 17:
     case 18: kind(slot) = Kind::none; return {.op = Op::close, .slot = slot};
