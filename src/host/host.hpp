@@ -52,12 +52,6 @@ using wire::Family;
 
 struct LinkSide;
 
-/// A packet that belongs to another of the hosts that share the addresses.
-struct Foreign {
-  Slice packet;
-  std::uint32_t owner = 0;  ///< Share::index of that host
-};
-
 class Host {
  public:
   Host(Config config, Random random);

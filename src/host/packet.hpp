@@ -68,4 +68,10 @@ struct PacketOut {
   return whole.sub(static_cast<std::size_t>(part.data() - whole.bytes().data()), part.size());
 }
 
+/// A packet that belongs to another of the hosts that share the addresses.
+struct Foreign {
+  Slice packet;
+  std::uint32_t owner = 0;  ///< Share::index of that host
+};
+
 }  // namespace lastack::host
