@@ -1,5 +1,5 @@
-// Two hosts in one program, driven by a loop, and calls instead of coroutines: each socket says what
-// it waits for, and is called once it need not wait any more.
+// Two hosts in one program, driven by a loop, and calls instead of coroutines: each socket says
+// what it waits for, and is called once it need not wait any more.
 #include <lastack/lastack.hpp>
 
 #include <array>

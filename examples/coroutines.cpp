@@ -1,5 +1,5 @@
-// An echo server in coroutines, on a host of its own, which this machine's kernel reaches over a TUN
-// device. As root:  ./coroutines la0 10.9.0.2/24 10.9.0.1/24   and then   nc -N 10.9.0.2 7
+// An echo server in coroutines, on a host of its own, which this machine's kernel reaches over a
+// TUN device. As root:  ./coroutines la0 10.9.0.2/24 10.9.0.1/24   and then   nc -N 10.9.0.2 7
 #include <lastack/lastack.hpp>
 
 #include <array>

@@ -124,7 +124,8 @@ std::string EdgeUser::act_as_peer(int what) {
       return "the peer sends " + std::to_string(n);
     }
     case 4:
-      // Not compared: after SHUT_RDWR, and of a second one, Linux tells POLLPRI where lastack does not.
+      // Not compared: after SHUT_RDWR, and of a second one, Linux tells POLLPRI where lastack does
+      // not.
       if (!full_) return "nothing";
       send(peer(), theirs_, 1, 1);
       return "the peer sends an urgent octet";
