@@ -95,7 +95,8 @@ SocketWorld::Side& SocketWorld::peer_of(const Side& side) const { return *sides_
 
 std::vector<SocketAction> SocketWorld::actions() const {
   std::vector<SocketAction> all;
-  for (std::uint8_t i = 0; i < wire_.size(); ++i) {
+  const auto packets = static_cast<std::uint8_t>(wire_.size());
+  for (std::uint8_t i = 0; i < packets; ++i) {
     all.push_back({Kind::deliver, i});
     if (losses_left_ > 0) all.push_back({Kind::lose, i});
   }

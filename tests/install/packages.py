@@ -92,7 +92,9 @@ def newer(package, folder):
     tree = folder / package.stem
     run("dpkg-deb", "-R", package, tree)
     control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"^Version: (.+)$", r"Version: \1+next", control.read_text(), flags=re.M))
+    now = version_of(package)
+    control.write_text(control.read_text().replace(f"Version: {now}\n", f"Version: {now}+next\n")
+                       .replace(f"(= {now})", f"(= {now}+next)"))
     gone = next(tree.glob("usr/share/doc/*/changelog.gz"))
     gone.unlink()
     sums = tree / "DEBIAN" / "md5sums"
