@@ -40,7 +40,7 @@ def main():
         "least and most in TIME_WAIT": table[("connect", 1000), "kernel"]["time_wait"] == [1000, 1200],
         "the longest bar has the whole room": 'width="550.0"' in drawn and 'width="137.5"' in drawn,
         "a title is text": "a &lt; b" in drawn,
-        "the page has every part, measured": set(parts) == {"compare", "limits", "tun", "profile bulk",
+        "the page has every part, measured": set(parts) == {"compare", "limits", "sockets", "tun", "profile bulk",
                                                             "profile pingpong", "profile connect"}
         and all(part.count("\n|") > 3 for part in parts.values()),
         "each peer is in the page": all(f"| {peer} |" in parts["compare"] for peer in compare.PEERS),
