@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "io/event_loop.hpp"
+#include "io/packet_ref.hpp"
 #include "io/tun_of_stack.hpp"
 #include "link/tun.hpp"
 #include "socket/stack_core.hpp"
@@ -88,12 +89,7 @@ void TunDriver::turn() {
   batch.clear();
   core->host.advance(core->now);
   while (core->host.transmit(core->out, core->now)) {
-    tun->send({.header = core->out.header_bytes(),
-               .payload = core->out.payload,
-               .segment_size = core->out.segment_size,
-               .checksum_partial = core->out.checksum_partial,
-               .tcp_at = core->out.tcp_at},
-              core->now);
+    tun->send(io::ref_to(core->out), core->now);
   }
   tun->flush(core->now);
   core->out.clear();

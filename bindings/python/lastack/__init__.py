@@ -63,24 +63,17 @@ class Transition:
         return f"<{self.at:.2f}: {self.before} -> {self.after} by {self.cause}>"
 
 
-class Stack:
-    """One host, at `addresses` ("10.9.0.2/24", "fd00::2/64").
+class _Owned:
+    """Something of the library's that is ours to free, at close() or with the object."""
+    _free = None  # the function that frees it
 
-    Without a Loop it is driven by hand: advance(), packet_arrives(), transmit()."""
-
-    def __init__(self, *addresses, profile="bsd", mtu=0, seed=0, receive_buffer=0, send_buffer=0,
-                 msl=0.0, offload=False):
-        options = _c.Options(ctypes.sizeof(_c.Options), _c.texts(addresses), seed, receive_buffer,
-                             send_buffer, round(msl * 1000), mtu,
-                             {"bsd": 0, "linux": 1}[profile], offload)
+    def __init__(self):
         self._handle = ctypes.c_void_p()
-        checked(_c.stack_new(ctypes.byref(self._handle), ctypes.byref(options)))
-        self._packet = ctypes.create_string_buffer(65536)
 
     def close(self):
-        """Ends it; its sockets must not be used any more."""
+        """Ends it. What belongs to it, as sockets to a stack, must not be used any more."""
         handle, self._handle = self._handle, ctypes.c_void_p()
-        _c.stack_free(handle)
+        self._free(handle)
 
     def __enter__(self):
         return self
@@ -91,6 +84,23 @@ class Stack:
     def __del__(self):
         if getattr(self, "_handle", None):
             self.close()
+
+
+class Stack(_Owned):
+    """One host, at `addresses` ("10.9.0.2/24", "fd00::2/64").
+
+    Without a Loop it is driven by hand: advance(), packet_arrives(), transmit()."""
+
+    _free = _c.stack_free
+
+    def __init__(self, *addresses, profile="bsd", mtu=0, seed=0, receive_buffer=0, send_buffer=0,
+                 msl=0.0, offload=False):
+        options = _c.Options(ctypes.sizeof(_c.Options), _c.texts(addresses), seed, receive_buffer,
+                             send_buffer, round(msl * 1000), mtu,
+                             {"bsd": 0, "linux": 1}[profile], offload)
+        super().__init__()
+        checked(_c.stack_new(ctypes.byref(self._handle), ctypes.byref(options)))
+        self._packet = ctypes.create_string_buffer(65536)
 
     def socket(self, family=_socket.AF_INET, type=_socket.SOCK_STREAM, proto=0):
         return Socket(self, checked(_c.socket(self._handle, family, type, proto)), family)
@@ -247,28 +257,16 @@ class Socket:
         return [Transition(line) for line in into.value.decode().splitlines()]
 
 
-class Loop:
+class Loop(_Owned):
     """Carries packets of stacks on links, in a loop of the caller's: when fileno() is readable, and
     after calls on sockets, turn()."""
 
+    _free = _c.loop_free
+
     def __init__(self):
-        self._handle = ctypes.c_void_p()
+        super().__init__()
         checked(_c.loop_new(ctypes.byref(self._handle)))
         self._stacks = []  # live as long as this does
-
-    def close(self):
-        handle, self._handle = self._handle, ctypes.c_void_p()
-        _c.loop_free(handle)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        if getattr(self, "_handle", None):
-            self.close()
 
     def attach(self, stack, name, *kernel):
         """Joins the stack to this machine's kernel by the TUN device `name`; `kernel` are addresses
