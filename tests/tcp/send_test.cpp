@@ -35,6 +35,26 @@ TEST(Send, NoDelaySendsAtOnce) {
   s.expect(kAck, 10, 10, 0);
 }
 
+TEST(Send, ACorkHoldsASmallSegmentThoughNothingIsOut) {
+  Settings settings = Script::plain();
+  settings.cork = true;
+  Script s(settings);
+  s.establish().send(10);
+  s.expect_silence();
+  s.send(1460);
+  s.expect(kAck, 0, 1460, 0);
+  s.expect_silence();
+}
+
+TEST(Send, MoreToFollowHoldsASmallSegmentOnce) {
+  Script s;
+  s.establish();
+  ASSERT_TRUE(s.c.send(10, s.now, false, true));
+  s.expect_silence();
+  ASSERT_TRUE(s.c.send(10, s.now, false, false));
+  s.expect(kAck, 0, 20, 0);
+}
+
 TEST(Send, AFinTakesTheLastOctetsAlong) {
   Script s;
   s.establish().send(10);
