@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "io/socket_address.hpp"
 #include "lastack/lastack.hpp"
 #include "socket/stack_core.hpp"
 
@@ -69,50 +70,15 @@ std::span<std::byte> octets_at(void* at, std::size_t size) {
   return {static_cast<std::byte*>(at), size};
 }
 
-/// EAFNOSUPPORT for another family than IP's, EINVAL where it is too short for its family.
-lastack::socket::Result<lastack::Endpoint> endpoint_of(const sockaddr* address, socklen_t size) {
-  if (address == nullptr || size < sizeof address->sa_family) {
-    return std::unexpected(Errno::einval);
-  }
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4{};
-    if (size < sizeof v4) return std::unexpected(Errno::einval);
-    std::memcpy(&v4, address, sizeof v4);
-    return lastack::Endpoint{lastack::IpAddress::from(octets_at(&v4.sin_addr, 4)),
-                             ntohs(v4.sin_port)};
-  }
-  if (address->sa_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    if (size < sizeof v6) return std::unexpected(Errno::einval);
-    std::memcpy(&v6, address, sizeof v6);
-    return lastack::Endpoint{lastack::IpAddress::from(octets_at(&v6.sin6_addr, 16)),
-                             ntohs(v6.sin6_port)};
-  }
-  return std::unexpected(Errno::eafnosupport);
-}
-
 /// In the layout of the socket's family: an IPv4 address is a mapped one for an AF_INET6 socket.
 void write_address(const lastack_stack& stack, int fd, const lastack::Endpoint& end, sockaddr* into,
                    socklen_t* size) {
   if (into == nullptr || size == nullptr) return;
   const auto* const open = stack.sockets().find(fd);
   const bool mapped = open != nullptr && open->domain == lastack::socket::OpenSocket::Domain::inet6;
-  sockaddr_storage made{};
-  socklen_t needed = sizeof(sockaddr_in);
-  if (end.address.is_v4() && !mapped) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(made);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(end.port);
-    std::memcpy(&v4.sin_addr, end.address.bytes().data(), 4);
-  } else {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(made);
-    needed = sizeof v6;
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(end.port);
-    std::memcpy(&v6.sin6_addr, end.address.mapped().data(), 16);
-  }
-  std::memcpy(into, &made, std::min(*size, needed));
-  *size = needed;
+  const auto made = lastack::io::socket_address(end, mapped);
+  std::memcpy(into, &made.octets, std::min(*size, made.size));
+  *size = made.size;
 }
 
 int read_prefixes(const char* const* texts, std::vector<lastack::Prefix>& into) {
@@ -201,7 +167,7 @@ int lastack_close(lastack_stack* stack, int fd) {
 }
 
 int lastack_bind(lastack_stack* stack, int fd, const sockaddr* address, socklen_t size) {
-  const auto local = endpoint_of(address, size);
+  const auto local = lastack::io::endpoint_of(address, size);
   return local ? number_of(stack->sockets().bind(fd, *local)) : failed(local.error());
 }
 
@@ -224,7 +190,7 @@ int lastack_connect(lastack_stack* stack, int fd, const sockaddr* address, sockl
   if (address != nullptr && size >= sizeof address->sa_family && address->sa_family == AF_UNSPEC) {
     return number_of(sockets.disconnect(fd, stack->core.time()));
   }
-  const auto remote = endpoint_of(address, size);
+  const auto remote = lastack::io::endpoint_of(address, size);
   return remote ? number_of(sockets.connect(fd, *remote, stack->core.time()))
                 : failed(remote.error());
 }
@@ -241,7 +207,7 @@ ssize_t lastack_sendto(lastack_stack* stack, int fd, const void* octets, size_t 
                        const sockaddr* to, socklen_t to_size) {
   std::optional<lastack::Endpoint> remote;
   if (to != nullptr) {
-    const auto read = endpoint_of(to, to_size);
+    const auto read = lastack::io::endpoint_of(to, to_size);
     if (!read) return failed(read.error());
     remote = *read;
   }

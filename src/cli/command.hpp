@@ -44,6 +44,7 @@ void add_explore(CLI::App& app);
 void add_man(CLI::App& app);
 void add_nstat(CLI::App& app);
 void add_relay(CLI::App& app);
+void add_run(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_states(CLI::App& app);
 void add_ss(CLI::App& app);

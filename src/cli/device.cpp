@@ -237,6 +237,7 @@ host::Config config_of(const DeviceOptions& options) {
   config.transmit_checksum = config.verify_checksum = !offloads(options);
   config.settings = tcp::SettingsPtr(settings_of(options));
   config.trace = options.trace;
+  config.loops_over_link = options.tun.empty() && options.tap.empty();
   return config;
 }
 
@@ -266,14 +267,14 @@ std::vector<std::unique_ptr<link::TunDevice>> open_queues(const DeviceOptions& o
   return all;
 }
 
-std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
+std::unique_ptr<link::ImpairedBothWays> wire_around(link::Link& bare,
                                                     const DeviceOptions& options) {
   if (options.wire.empty()) return nullptr;
   auto words = link::parse_impairment(options.wire);
   if (!words) throw Failure{words.error(), kUsage};
   words->impairment.ip_at = options.tap.empty() ? 0 : wire::kEthernetHeader;
   const std::uint64_t seed = words->seed ? *words->seed : system_random().next();
-  return std::make_unique<link::ImpairedBothWays>(device, words->impairment, seed);
+  return std::make_unique<link::ImpairedBothWays>(bare, words->impairment, seed);
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
@@ -281,6 +282,10 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--peer", options.peer, "the address that the kernel's side gets; needs root")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
+  add_host_options(command, options);
+}
+
+void add_host_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--mtu", options.mtu, "octets of the largest IP packet")
       ->type_name("OCTETS")
       ->check(CLI::Range(576, 65535))

@@ -41,6 +41,8 @@ struct DeviceOptions {
 inline constexpr std::uint32_t kDeviceBuffer = 4U << 20U;
 
 void add_device_options(CLI::App& command, DeviceOptions& options);
+/// Those of them that have to do with no device, nor with its addresses.
+void add_host_options(CLI::App& command, DeviceOptions& options);
 
 /// What follows throws Failure where an option makes no sense, or where the system says no.
 [[nodiscard]] host::Config config_of(const DeviceOptions& options);
@@ -50,8 +52,8 @@ void add_device_options(CLI::App& command, DeviceOptions& options);
 /// So many queues of a TUN device; the kernel's addresses as open_device().
 [[nodiscard]] std::vector<std::unique_ptr<link::TunDevice>> open_queues(
     const DeviceOptions& options, const host::Config& config, std::size_t queues);
-/// The bad wire of --wire around the device; null where none is asked for.
-[[nodiscard]] std::unique_ptr<link::ImpairedBothWays> wire_around(link::TunDevice& device,
+/// The bad wire of --wire around the link; null where none is asked for.
+[[nodiscard]] std::unique_ptr<link::ImpairedBothWays> wire_around(link::Link& bare,
                                                                   const DeviceOptions& options);
 [[nodiscard]] Random system_random();
 

@@ -1,6 +1,7 @@
 // lastack: the TCP that closes right and can tell you why.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <vector>
@@ -41,11 +42,25 @@ lastack::cli::Manual program_manual() {
 
 /// CLI11 takes a word in brackets, as [fd00::1] of a filter, for a list. One that ends in a space
 /// is left alone, and to who reads it the space means nothing.
-std::vector<std::string> whole_words(int argc, char** argv) {
-  std::vector<std::string> words(argv, argv + argc);
+std::vector<std::string> whole_words(std::vector<std::string> words) {
   for (std::string& word : words) {
+    if (word == "--") break;  // what follows is the program's
     if (word.starts_with('[') && word.ends_with(']')) word += ' ';
   }
+  return words;
+}
+
+/// Of `run` all words from the program's name on are the program's, with "--" before it or without.
+std::vector<std::string> with_end_of_options(const CLI::App& app, std::vector<std::string> words) {
+  auto word = std::ranges::find(words, "run");
+  if (word == words.end()) return words;
+  const CLI::App* run = app.get_subcommand("run");
+  for (++word; word != words.end() && word->starts_with('-') && *word != "--"; ++word) {
+    const CLI::Option* option = run->get_option_no_throw(*word);
+    const bool takes_next = option != nullptr && option->get_items_expected_max() > 0;
+    if (takes_next && std::next(word) != words.end()) ++word;
+  }
+  if (word != words.end() && *word != "--") words.insert(word, "--");
   return words;
 }
 
@@ -76,6 +91,7 @@ int main(int argc, char** argv) {
   add_explore(app);
   add_sim(app);
   add_bench(app);
+  add_run(app);
   add_serve(app);
   add_connect(app);
   add_relay(app);
@@ -87,11 +103,12 @@ int main(int argc, char** argv) {
   add_completion(app);
   add_man(app);  // the last: it names all the others
   try {
-    const std::vector<std::string> words = whole_words(argc, argv);
+    const std::vector<std::string> words =
+        whole_words(with_end_of_options(app, {argv, argv + argc}));
     std::vector<const char*> pointers;
     pointers.reserve(words.size());
     for (const std::string& word : words) pointers.push_back(word.c_str());
-    app.parse(argc, pointers.data());
+    app.parse(static_cast<int>(pointers.size()), pointers.data());
   } catch (const CLI::RuntimeError& ended) {  // all has been said; only the code is left to give
     return ended.get_exit_code();
   } catch (const CLI::ConfigError& error) {

@@ -31,11 +31,13 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
       signals_(share_.index == 0 ? io::stop_signals() : -1),
       device_name_(options.tap.empty() ? options.tun : options.tap),
       config_(shared_config(options, share_)),
-      device_(place.device ? std::move(place.device) : open_device(options, config_)),
-      wire_(wire_around(*device_, options)),
+      device_(place.device || device_name_.empty() ? std::move(place.device)
+                                                   : open_device(options, config_)),
+      itself_(config_.mtu),
+      wire_(wire_around(bare_link(), options)),
       host_(config_, system_random()),
       sockets_(host_),
-      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : *device_) {
+      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : bare_link()) {
   if (others_ != nullptr) driver_.share_with(*others_);
   loop_.poll_busily(Duration(options.busy_poll));
   driver_.on_event = [this](const host::HostEvent& event) {
@@ -51,6 +53,8 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
   std::signal(SIGPIPE, SIG_IGN);
 }
 
+link::Link& RealHost::bare_link() { return device_ ? static_cast<link::Link&>(*device_) : itself_; }
+
 bool RealHost::speaks(wire::Family family) const {
   if (family == wire::Family::v6 && config_.link.autoconfigure) return true;
   return std::ranges::any_of(
@@ -59,7 +63,7 @@ bool RealHost::speaks(wire::Family family) const {
 
 void RealHost::wait_for_addresses() {
   while (signal_ == 0 && !addresses_decided()) turn();
-  while (signal_ == 0 && !device_->kernel_is_settled()) turn(io::monotonic_now() + 10ms);
+  while (signal_ == 0 && device_ && !device_->kernel_is_settled()) turn(io::monotonic_now() + 10ms);
   tell_news();
   if (signal_ == 0 && !addresses_left()) {
     throw Failure{"no address is left to the host\n  give others with --ip", kFailed};
@@ -118,7 +122,7 @@ void RealHost::turn(TimePoint until) {
   const bool look = due && !on_event;
   loop_.wait(look ? TimePoint{} : std::min(driver_.next_deadline(), until));
   resets_before_ = host_.counters().resets_out;
-  if (!device_->alive()) {
+  if (device_ && !device_->alive()) {
     throw Failure{
         fmt::format("{} was deleted, and all connections with it\n"
                     "  start again to make it anew, or as root:  ip tuntap add dev {} ...",
@@ -150,6 +154,7 @@ bool RealHost::addresses_left() const {
 
 void RealHost::watch_device(bool on) {
   const int handed_over = others_ != nullptr ? others_->descriptor(share_.index) : -1;
+  if (!device_) return;
   if (on) {
     loop_.add(device_->descriptor(), [this] { driver_.receive(); });
     if (others_ != nullptr) loop_.add(handed_over, [this] { driver_.receive_handed_over(); });
@@ -163,7 +168,7 @@ Counted RealHost::counted() const {
   Counted counted{.started = started_, .at = io::monotonic_now(), .counters = {}};
   counted.counters = named_counters(host_.counters());
   if (host_.link() != nullptr) add_named(host_.link()->counters(), counted.counters);
-  add_named(device_->tally(), counted.counters);
+  if (device_) add_named(device_->tally(), counted.counters);
   counted.counters.emplace_back("LastackDeviceNotHandedOver", driver_.not_handed_over());
   return counted;
 }
@@ -217,7 +222,7 @@ void RealHost::each_row_of_all(const nlohmann::json& request, const control::Tak
 
 nlohmann::json RealHost::all_counters() const {
   nlohmann::json counters = counters_of(host_);
-  counters["device"] = counters_of(device_->tally());
+  if (device_) counters["device"] = counters_of(device_->tally());
   counters["device"]["not_handed_over"] = driver_.not_handed_over();
   if (wire_) counters["wire"] = counters_of(*wire_);
   return counters;

@@ -1,5 +1,5 @@
-// A host on a device of this machine, and the loop that keeps it going: what serve, connect and
-// relay run. It shows in `lastack ss` for as long as it lives.
+// A host on a device of this machine, or on a wire back to itself, and the loop that keeps it
+// going: what serve, connect, relay and run have. It shows in `lastack ss` for as long as it lives.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "control/control.hpp"
 #include "host/host.hpp"
 #include "io/host_driver.hpp"
+#include "link/loopback.hpp"
 #include "socket/sockets.hpp"
 
 namespace lastack::cli {
@@ -64,6 +65,7 @@ class RealHost {
   [[nodiscard]] bool waits_for_ack() const;
   void answer_challenges();
   void tell_news();
+  [[nodiscard]] link::Link& bare_link();
   void watch_device(bool on);
   control::Said answer_for_all(const nlohmann::json& request);
   void each_row_here(const control::TakeRow& take) const;
@@ -78,7 +80,8 @@ class RealHost {
   int signals_;  ///< before there is a device or a socket file to clear away; of the first host
   std::string device_name_;
   host::Config config_;
-  std::unique_ptr<link::TunDevice> device_;
+  std::unique_ptr<link::TunDevice> device_;  ///< null where the host talks to itself only
+  link::Loopback itself_;
   std::unique_ptr<link::ImpairedBothWays> wire_;  ///< around the device; may be null
   host::Host host_;
   socket::Sockets sockets_;

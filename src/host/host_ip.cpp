@@ -38,7 +38,7 @@ constexpr std::uint32_t kAllOnes = 0xffffffff;
 }  // namespace
 
 void Host::packets_arrive(std::span<const Slice> packets, TimePoint now) {
-  arrive(packets, Via::link, now);
+  arrive(packets, config_.loops_over_link ? Via::loop : Via::link, now);
 }
 
 LASTACK_FLAT void Host::arrive(std::span<const Slice> packets, Via via, TimePoint now) {

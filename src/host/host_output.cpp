@@ -37,7 +37,7 @@ LASTACK_FLAT bool Host::transmit_next(PacketOut& out, TimePoint now) {
     } else {
       udp_went_ = false;
     }
-    if (out.to_us) {
+    if (out.to_us && !config_.loops_over_link) {
       loop_back(out);
       continue;
     }

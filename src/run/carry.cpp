@@ -1,0 +1,148 @@
+// What goes between a stand-in and its connection: octets, ends, resets.
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "run/supervisor.hpp"
+
+namespace lastack::run {
+
+using socket::Errno;
+
+void Supervisor::act(Guest& guest, TimePoint now) {
+  if (guest.listening) return act_listening(guest, now);
+  if (guest.connecting) return act_connecting(guest, now);
+  if (!guest.stand_in.open()) return;
+  take_from_program(guest, now);
+  if (guest.hung_up) {
+    if (guest.ended && guest.left().empty()) close(guest, now);
+    return;
+  }
+  give_to_program(guest, now);
+  const auto bits = sockets_->poll(guest.fd).value_or(0);
+  const bool unread = sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0;
+  if ((bits & socket::kPollErr) == 0 || unread) return;
+  const OwnedFd far = borrow(guest);
+  guest.stand_in.reset(far.get());
+}
+
+/// A call that waits learns what has become of it. Nobody waits where the socket does not block:
+/// the stand-in shows it.
+void Supervisor::act_connecting(Guest& guest, TimePoint now) {
+  const auto state = sockets_->state(guest.fd).value_or(tcp::State::closed);
+  const bool under_way = state == tcp::State::syn_sent || state == tcp::State::syn_rcvd;
+  if (guest.hung_up) return close(guest, now);
+  if (under_way) {
+    std::erase_if(guest.calls, [&](const WaitingCall& waiting) {
+      return waiting.until <= now &&
+             (notifier_->answer(waiting.call, failed(Errno::einprogress)), true);
+    });
+    return;
+  }
+  guest.connecting = false;
+  const bool failed_to = (sockets_->poll(guest.fd).value_or(0) & socket::kPollErr) != 0;
+  for (const WaitingCall& waiting : std::exchange(guest.calls, {})) {
+    if (!notifier_->waits(waiting.call)) continue;
+    notifier_->answer(waiting.call, answer_of(sockets_->connect(guest.fd, {}, now)));
+  }
+  if (!guest.stand_in.stuffed()) return act(guest, now);
+  if (failed_to) return guest.stand_in.reset(-1);
+  guest.stand_in.unstuff();
+  act(guest, now);
+}
+
+void Supervisor::act_listening(Guest& guest, TimePoint now) {
+  if (guest.hung_up) return forget(guest, now);
+  while (!guest.calls.empty()) {
+    const WaitingCall waiting = guest.calls.front();
+    const Answer answer = accept_for(guest, waiting.call, now);
+    if (answer == failed(Errno::eagain) && waiting.until > now) break;
+    guest.calls.pop_front();
+    if (answer) notifier_->answer(waiting.call, *answer);
+  }
+  show_waiting(guest, -1);
+}
+
+// --- from the program
+
+bool Supervisor::send_left(Guest& guest, TimePoint now) {
+  if (guest.left().empty()) return true;
+  const auto sent = sockets_->send(guest.fd, guest.left(), now);
+  if (sent) guest.left_from += *sent;
+  if (!sent && sent.error() != Errno::eagain) guest.left_from = guest.leftover.size();  // no use
+  if (!guest.left().empty()) return false;
+  guest.leftover.clear();
+  guest.left_from = 0;
+  return true;
+}
+
+/// All that the program has written, as far as TCP has room.
+void Supervisor::take_from_program(Guest& guest, TimePoint now) {
+  if (guest.stand_in.stuffed()) return;
+  while (send_left(guest, now) && guest.readable && !guest.ended) {
+    const Taken taken = guest.stand_in.take(scratch_);
+    guest.unread |= taken.unread;
+    guest.ended |= taken.ended || guest.stand_in.writing_ended();
+    if (taken.octets == 0) {
+      guest.readable = false;
+      break;
+    }
+    guest.leftover.assign(scratch_.begin(),
+                          scratch_.begin() + static_cast<std::ptrdiff_t>(taken.octets));
+    guest.left_from = 0;
+  }
+  if (guest.shut_write && guest.left().empty()) {
+    guest.shut_write = false;
+    (void)sockets_->shutdown(guest.fd, socket::kShutWr, now);
+  }
+}
+
+// --- to the program
+
+/// What TCP has stays there until the program has room for it: so it counts as unread.
+void Supervisor::give_to_program(Guest& guest, TimePoint now) {
+  while (guest.writable && !guest.stand_in.reading_ended()) {
+    const auto ready = sockets_->peek(guest.fd, scratch_, now);
+    if (!ready) return;
+    if (*ready == 0) return end_reading(guest);
+    const std::size_t given = guest.stand_in.give(std::span(scratch_).first(*ready));
+    if (given > 0) {
+      (void)sockets_->recv(guest.fd, std::span(scratch_).first(given), now, socket::kMsgTrunc);
+    }
+    if (given < *ready) guest.writable = false;
+  }
+}
+
+void Supervisor::end_reading(Guest& guest) {
+  const OwnedFd far = guest.stand_in.writing_ended() ? borrow(guest) : OwnedFd();
+  guest.stand_in.end_reading();
+  settle(guest);
+}
+
+void Supervisor::end_writing(Guest& guest, int far) {
+  guest.stand_in.end_writing(far);
+  settle(guest);
+}
+
+/// Once both directions have ended the kernel has news of that, and later of the last close, and
+/// they look the same (so does, from then on, any other). So the first is heard here, while a
+/// borrowed end keeps the second away.
+void Supervisor::settle(Guest& guest) {
+  if (!guest.stand_in.both_ended()) return;
+  epoll_event event{};
+  event.events = EPOLLET;
+  event.data.u64 = guest.stand_in.inode();
+  ::epoll_ctl(ends_, EPOLL_CTL_MOD, guest.stand_in.descriptor(), &event);
+  settling_ = &guest;
+  look_at_ends();
+  settling_ = nullptr;
+}
+
+/// The last holder is gone. Octets that it did not read make it a reset (RFC 1122 4.2.2.13).
+void Supervisor::close(Guest& guest, TimePoint now) {
+  if (guest.unread) sockets_->set_linger_zero(guest.fd, true);
+  forget(guest, now);
+}
+
+}  // namespace lastack::run

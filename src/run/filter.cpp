@@ -1,0 +1,61 @@
+#include "run/filter.hpp"
+
+#include <linux/sockios.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+namespace lastack::run {
+namespace {
+
+using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
+
+/// read(), write() and their kin are not among them: they go to a stand-in, in the kernel.
+constexpr std::array kAnswered = {
+    SCMP_SYS(socket),     SCMP_SYS(bind),        SCMP_SYS(listen),      SCMP_SYS(accept),
+    SCMP_SYS(accept4),    SCMP_SYS(connect),     SCMP_SYS(shutdown),    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(sendmsg),
+    SCMP_SYS(sendmmsg),   SCMP_SYS(recvmsg),     SCMP_SYS(recvmmsg)};
+
+/// Its operations pass no filter, so nobody gets one; programs do without (Linux before 5.1).
+constexpr std::array kAbsent = {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
+                                SCMP_SYS(io_uring_register)};
+
+/// The kernel reads 32 bits of an ioctl's request.
+constexpr scmp_datum_t kRequest = 0xffffffff;
+constexpr scmp_datum_t kFamilyOfRequests = 0xffffff00;  ///< all of SIOC...
+constexpr scmp_datum_t kSioc = 0x8900;
+
+int add_rules(scmp_filter_ctx filter) {
+  int bad = 0;
+  for (const int call : kAnswered) bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, call, 0);
+  for (const int call : kAbsent) bad |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0);
+  // Only where they name an address, which a stand-in has not.
+  for (const int call : {SCMP_SYS(sendto), SCMP_SYS(recvfrom)}) {
+    bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, call, 1, SCMP_A4(SCMP_CMP_NE, 0));
+  }
+  bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1,
+                          SCMP_A1(SCMP_CMP_MASKED_EQ, kRequest, SIOCOUTQ));
+  bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1,
+                          SCMP_A1(SCMP_CMP_MASKED_EQ, kFamilyOfRequests, kSioc));
+  return bad;
+}
+
+}  // namespace
+
+int install_filter() {
+  const Filter filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+  if (!filter) return -ENOMEM;
+  int bad = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+  bad |= seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree, not a list
+  bad |= seccomp_attr_set(filter.get(), SCMP_FLTATR_API_SYSRAWRC, 1);  // errno as it is
+  bad |= add_rules(filter.get());
+  if (bad != 0) return -EINVAL;
+  if (const int error = seccomp_load(filter.get()); error < 0) return error;
+  return seccomp_notify_fd(filter.get());
+}
+
+}  // namespace lastack::run

@@ -1,0 +1,235 @@
+// Calls that make sockets and connections.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "run/supervisor.hpp"
+
+namespace lastack::run {
+
+using socket::Errno;
+
+namespace {
+
+constexpr int kTypeMask = 0xf;
+
+/// What a program may have of the kernel's own: talk within the machine, and asking how it is.
+bool is_the_kernels(int domain, int protocol) {
+  constexpr int kRoutes = 0;  // NETLINK_ROUTE
+  return domain == AF_UNIX || domain == AF_ALG || (domain == AF_NETLINK && protocol == kRoutes);
+}
+
+/// Whether a descriptor of the caller's is closed by exec().
+bool closes_on_exec(pid_t thread, int descriptor) {
+  const std::string path =
+      "/proc/" + std::to_string(thread) + "/fdinfo/" + std::to_string(descriptor);
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return false;
+  unsigned flags = 0;
+  const bool read = std::fscanf(file, "pos: %*u flags: %o", &flags) == 1;
+  std::fclose(file);
+  return read && (flags & O_CLOEXEC) != 0;
+}
+
+}  // namespace
+
+std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& caller, std::uint64_t at,
+                                                             std::uint64_t size) {
+  sockaddr_storage octets{};
+  const auto given = static_cast<socklen_t>(size);
+  if (given > sizeof octets) return std::unexpected(failed(Errno::einval));
+  if (!caller.read(at, std::as_writable_bytes(std::span(&octets, 1)).first(given))) {
+    return std::unexpected(-EFAULT);
+  }
+  const auto end = io::endpoint_of(reinterpret_cast<const sockaddr*>(&octets), given);
+  if (!end) return std::unexpected(failed(end.error()));
+  return *end;
+}
+
+bool write_address(const Caller& caller, const host::Endpoint& end, bool inet6, std::uint64_t at,
+                   std::uint64_t size_at) {
+  const auto room = caller.value<socklen_t>(size_at);
+  if (!room) return false;
+  const auto made = io::socket_address(end, inet6);
+  const auto octets = std::as_bytes(std::span(&made.octets, 1));
+  return caller.write(at, octets.first(std::min(*room, made.size))) &&
+         caller.write(size_at, std::as_bytes(std::span(&made.size, 1)));
+}
+
+Supervisor::Answer Supervisor::socket(const Call& call) {
+  const int domain = call.integer(0);
+  const int type = call.integer(1) & kTypeMask;
+  const int protocol = call.integer(2);
+  if (is_the_kernels(domain, protocol)) {
+    notifier_->pass(call);
+    return std::nullopt;
+  }
+  if (domain != AF_INET && domain != AF_INET6) return failed(Errno::eafnosupport);
+  if (type == SOCK_RAW) return -EPERM;
+  if (type != SOCK_STREAM) return failed(Errno::eprotonosupport);
+  const auto fd = sockets_->socket(domain, type, protocol);
+  if (!fd) return failed(fd.error());
+  auto pair = StandIn::make((call.integer(1) & SOCK_NONBLOCK) != 0);
+  if (!pair) {
+    sockets_->close(*fd, io::monotonic_now());
+    return -pair.error();
+  }
+  auto guest = std::make_unique<Guest>(*fd, std::move(pair->near), domain == AF_INET6);
+  const int number = notifier_->give(call, pair->far.get(), (call.integer(1) & SOCK_CLOEXEC) != 0);
+  guest->holder = {call.thread, number};
+  if (number >= 0) {
+    take_in(std::move(guest));
+    return std::nullopt;
+  }
+  sockets_->close(*fd, io::monotonic_now());
+  if (number == -ENOENT) return std::nullopt;
+  return number;
+}
+
+Supervisor::Answer Supervisor::bind(const Asked& asked) {
+  const auto local =
+      address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
+  if (!local) return local.error();
+  return answer_of(sockets_->bind(asked.guest.fd, *local));
+}
+
+Supervisor::Answer Supervisor::listen(const Asked& asked) {
+  const int backlog = asked.call.integer(1);
+  const auto most = static_cast<std::uint32_t>(backlog < 0 ? SOMAXCONN : backlog);
+  const auto done = sockets_->listen(asked.guest.fd, most, asked.now);
+  if (done && !std::exchange(asked.guest.listening, true)) asked.guest.stand_in.stuff(asked.far);
+  return answer_of(done);
+}
+
+// --- connect
+
+Supervisor::Answer Supervisor::connect(const Asked& asked) {
+  Guest& guest = asked.guest;
+  const auto family = asked.caller.value<sa_family_t>(asked.call.arguments[1]);
+  if (!family) return -EFAULT;
+  if (*family == AF_UNSPEC) return answer_of(sockets_->disconnect(guest.fd, asked.now));
+  auto remote = address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
+  if (!remote) return remote.error();
+  if (remote->address.is_unspecified()) {  // this host, as Linux has it
+    constexpr std::array<std::byte, 16> kOne = {
+        {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, std::byte{1}}};
+    remote->address =
+        remote->address.is_v4() ? wire::IpAddress::v4(127, 0, 0, 1) : wire::IpAddress::from(kOne);
+  }
+  if (!reach_.has(remote->address)) {
+    reach_.refused(*remote);
+    return failed(Errno::enetunreach);
+  }
+  if (!guest.stand_in.open() && !renew(asked)) return failed(Errno::econnaborted);
+  const auto done = sockets_->connect(guest.fd, *remote, asked.now);
+  const bool under_way =
+      !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
+  if (!under_way) return answer_of(done);
+  guest.connecting = true;
+  if (asked.non_blocking()) {
+    if (done.error() == Errno::einprogress) guest.stand_in.stuff(asked.far);
+    return answer_of(done);
+  }
+  const auto wait = sockets_->waits_for(guest.fd, socket::Call::connect, asked.now);
+  guest.calls.push_back({asked.call, wait ? wait->until : kNever});
+  return std::nullopt;
+}
+
+/// After a refusal the socket may connect again, and its stand-in can't: the caller's descriptor
+/// gets another one.
+bool Supervisor::renew(const Asked& asked) {
+  Guest& guest = asked.guest;
+  auto pair = StandIn::make(asked.non_blocking());
+  if (!pair) return false;
+  const bool closes = closes_on_exec(asked.call.thread, asked.call.descriptor());
+  if (notifier_->replace(asked.call, pair->far.get(), asked.call.descriptor(), closes) < 0) {
+    return false;
+  }
+  auto kept = std::move(by_inode_.at(guest.stand_in.inode()));
+  by_inode_.erase(guest.stand_in.inode());
+  kept->stand_in = std::move(pair->near);
+  kept->readable = kept->hung_up = kept->ended = kept->unread = false;
+  kept->writable = true;
+  take_in(std::move(kept));
+  return true;
+}
+
+// --- accept
+
+Supervisor::Answer Supervisor::accept(const Asked& asked) {
+  Guest& guest = asked.guest;
+  std::erase_if(guest.calls, [&](const WaitingCall& w) { return !notifier_->waits(w.call); });
+  const Answer answer = accept_for(guest, asked.call, asked.now);
+  show_waiting(guest, asked.far);
+  if (answer != failed(Errno::eagain) || asked.non_blocking()) return answer;
+  const auto wait = sockets_->waits_for(guest.fd, socket::Call::accept, asked.now);
+  guest.calls.push_back({asked.call, wait ? wait->until : kNever});
+  return std::nullopt;
+}
+
+/// The next connection with its stand-in, which is not the caller's yet.
+std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool non_blocking,
+                                              std::int64_t& error) {
+  socket::Fd fd = -1;
+  if (!guest.returned.empty()) {
+    fd = guest.returned.front()->fd;
+    guest.returned.pop_front();
+  } else {
+    const auto accepted = sockets_->accept(guest.fd);
+    if (!accepted) {
+      error = failed(accepted.error());
+      return nullptr;
+    }
+    fd = *accepted;
+  }
+  auto pair = StandIn::make(non_blocking);
+  if (!pair) {
+    error = -pair.error();
+    sockets_->close(fd, io::monotonic_now());
+    return nullptr;
+  }
+  far = std::move(pair->far);
+  return std::make_unique<Guest>(fd, std::move(pair->near), guest.inet6);
+}
+
+Supervisor::Answer Supervisor::accept_for(Guest& guest, const Call& call, TimePoint now) {
+  if (!notifier_->waits(call)) return std::nullopt;
+  const int flags = call.number == __NR_accept4 ? call.integer(3) : 0;
+  if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return failed(Errno::einval);
+  OwnedFd far;
+  std::int64_t error = 0;
+  auto child = next_child(guest, far, (flags & SOCK_NONBLOCK) != 0, error);
+  if (!child) return error;
+  const Caller caller(call.thread);
+  const auto peer = sockets_->peer_name(child->fd);
+  if (call.arguments[1] != 0 && peer &&
+      !write_address(caller, *peer, guest.inet6, call.arguments[1], call.arguments[2])) {
+    sockets_->close(child->fd, now);
+    return -EFAULT;
+  }
+  const int number = notifier_->give(call, far.get(), (flags & SOCK_CLOEXEC) != 0);
+  if (number < 0) {
+    guest.returned.push_front(std::move(child));
+    return number == -ENOENT ? Answer() : Answer(number);
+  }
+  child->holder = {call.thread, number};
+  act(take_in(std::move(child)), now);
+  return std::nullopt;
+}
+
+void Supervisor::show_waiting(Guest& guest, int far) {
+  const socket::OpenSocket* open = sockets_->find(guest.fd);
+  if (open == nullptr || open->kind != socket::OpenSocket::Kind::listening) return;
+  const std::size_t wait = sockets_->host().waiting(open->listener()) + guest.returned.size();
+  if (guest.stand_in.show_waiting(wait, far)) return;
+  const OwnedFd borrowed = borrow(guest);
+  (void)guest.stand_in.show_waiting(wait, borrowed.get());
+}
+
+}  // namespace lastack::run

@@ -1,0 +1,131 @@
+// Calls on sockets that are there: shutdown, options, names, ioctl.
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "run/supervisor.hpp"
+
+namespace lastack::run {
+
+using socket::Errno;
+
+namespace {
+
+constexpr std::size_t kMostOption = 4096;                    // octets of an option's value
+constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;  // octets of a sendto()
+
+/// The kernel does the waiting, so it has to know as well.
+bool is_of_waiting(int level, int name) {
+  return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVLOWAT);
+}
+
+}  // namespace
+
+Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
+  Guest& guest = asked.guest;
+  const int how = asked.call.integer(1);
+  if (how < SHUT_RD || how > SHUT_RDWR) return failed(Errno::einval);
+  if (!guest.stand_in.open()) return answer_of(sockets_->shutdown(guest.fd, how, asked.now));
+  const bool stream = !guest.listening && !guest.connecting;
+  const bool later = stream && how != SHUT_RD && !guest.left().empty();
+  std::int64_t answer = 0;
+  if (!later || how == SHUT_RDWR) {
+    const int now_how = later ? SHUT_RD : how;
+    answer = answer_of(sockets_->shutdown(guest.fd, now_how, asked.now));
+  }
+  if (answer < 0 && answer != failed(Errno::enotconn)) return answer;
+  if (stream && how != SHUT_RD && !guest.stand_in.writing_ended()) {
+    guest.shut_write = later;
+    end_writing(guest, asked.far);
+  }
+  if (how != SHUT_WR && stream) discard_unread(asked.far);
+  if (how != SHUT_WR && !guest.stand_in.reading_ended()) {
+    if (guest.listening) guest.stand_in.unstuff();
+    end_reading(guest);
+  }
+  act(guest, asked.now);
+  return answer;
+}
+
+Supervisor::Answer Supervisor::set_option(const Asked& asked) {
+  const auto& arguments = asked.call.arguments;
+  const int level = asked.call.integer(1);
+  const int name = asked.call.integer(2);
+  const auto size = static_cast<std::uint32_t>(arguments[4]);
+  if (asked.call.integer(4) < 0) return failed(Errno::einval);
+  std::array<std::byte, kMostOption> value{};
+  const auto used = std::span(value).first(std::min<std::size_t>(size, kMostOption));
+  if (!asked.caller.read(arguments[3], used)) return -EFAULT;
+  if (!notifier_->waits(asked.call)) return std::nullopt;
+  const auto done = sockets_->set_option(asked.guest.fd, level, name, used, asked.now);
+  if (done && is_of_waiting(level, name)) {
+    (void)::setsockopt(asked.far, level, name, value.data(), size);
+  }
+  return answer_of(done);
+}
+
+Supervisor::Answer Supervisor::get_option(const Asked& asked) {
+  const auto& arguments = asked.call.arguments;
+  const int level = asked.call.integer(1);
+  const int name = asked.call.integer(2);
+  const auto size = asked.caller.value<std::int32_t>(arguments[4]);
+  if (!size) return -EFAULT;
+  if (*size < 0) return failed(Errno::einval);
+  std::array<std::byte, kMostOption> value{};
+  auto into =
+      std::span(value).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMostOption));
+  if (level == SOL_SOCKET && name == SO_ERROR && !asked.guest.stand_in.open()) {
+    // A read may have told it already: the kernel knows.
+    int told = 0;
+    socklen_t told_size = sizeof told;
+    (void)::getsockopt(asked.far, level, name, &told, &told_size);
+    if (told == 0) (void)sockets_->take_error(asked.guest.fd);
+  }
+  const auto written = sockets_->get_option(asked.guest.fd, level, name, into, asked.now);
+  if (!written) return failed(written.error());
+  const auto octets = static_cast<std::int32_t>(*written);
+  const bool done = asked.caller.write(arguments[3], into.first(*written)) &&
+                    asked.caller.write(arguments[4], std::as_bytes(std::span(&octets, 1)));
+  return done ? 0 : -EFAULT;
+}
+
+Supervisor::Answer Supervisor::name(const Asked& asked) {
+  const auto& arguments = asked.call.arguments;
+  const auto end = asked.call.number == __NR_getsockname ? sockets_->local_name(asked.guest.fd)
+                                                         : sockets_->peer_name(asked.guest.fd);
+  if (!end) return failed(end.error());
+  const bool written =
+      write_address(asked.caller, *end, asked.guest.inet6, arguments[1], arguments[2]);
+  return written ? 0 : -EFAULT;
+}
+
+Supervisor::Answer Supervisor::ioctl(const Asked& asked) {
+  if (static_cast<unsigned>(asked.call.integer(1)) != socket::kSiocOutq) {
+    notifier_->pass(asked.call);
+    return std::nullopt;
+  }
+  const auto queued = sockets_->ioctl(asked.guest.fd, socket::kSiocOutq);
+  if (!queued) return failed(queued.error());
+  const int all =
+      *queued + static_cast<int>(asked.guest.left().size() + asked.guest.stand_in.waiting());
+  return asked.caller.write(asked.call.arguments[2], std::as_bytes(std::span(&all, 1))) ? 0
+                                                                                        : -EFAULT;
+}
+
+/// TCP does not mind an address, and a stand-in does: so its octets are written without.
+Supervisor::Answer Supervisor::send_to(const Asked& asked) {
+  const auto& arguments = asked.call.arguments;
+  const int flags = asked.call.integer(3);
+  if ((flags & MSG_FASTOPEN) != 0) return failed(Errno::eopnotsupp);
+  const auto size = std::min<std::uint64_t>(arguments[2], kMostAtOnce);
+  std::vector<std::byte> octets(static_cast<std::size_t>(size));
+  if (!asked.caller.read(arguments[1], octets)) return -EFAULT;
+  if (!notifier_->waits(asked.call)) return std::nullopt;
+  const ssize_t sent = ::send(asked.far, octets.data(), octets.size(),
+                              (flags & MSG_OOB) | MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent < 0 ? -errno : sent;
+}
+
+}  // namespace lastack::run

@@ -1,0 +1,122 @@
+#include "run/stand_in.hpp"
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "run/caller.hpp"
+
+namespace lastack::run {
+namespace {
+
+constexpr int kQuietly = MSG_DONTWAIT | MSG_NOSIGNAL;
+constexpr std::size_t kMostShown = 256;  // connections; some 278 octets fit, each in a block
+constexpr std::array<std::byte, 16384> kStuffing{};
+constexpr int kBuffer = 1 << 20;  // octets asked for; the system halves what it does not grant
+
+bool takes_more(int far) {
+  pollfd asked{.fd = far, .events = POLLOUT, .revents = 0};
+  return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLOUT) != 0;
+}
+
+/// Octets thrown away, at most `most`.
+std::size_t throw_away(int descriptor, std::size_t most) {
+  std::array<std::byte, 16384> octets{};
+  std::size_t gone = 0;
+  while (gone < most) {
+    const ssize_t n =
+        ::recv(descriptor, octets.data(), std::min(octets.size(), most - gone), MSG_DONTWAIT);
+    if (n <= 0) break;
+    gone += static_cast<std::size_t>(n);
+  }
+  return gone;
+}
+
+}  // namespace
+
+std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+    return std::unexpected(errno);
+  }
+  OwnedFd near(ends[0]);
+  OwnedFd far(ends[1]);
+  int off = 0;
+  if (!non_blocking) (void)::ioctl(far.get(), FIONBIO, &off);
+  (void)::setsockopt(near.get(), SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer);
+  const std::uint64_t inode = inode_of(far.get());
+  return Pair{StandIn(std::move(near), inode), std::move(far)};
+}
+
+Taken StandIn::take(std::span<std::byte> into) {
+  Taken taken;
+  if (writing_ended_) return taken;  // what lies there is the mark
+  for (;;) {
+    const ssize_t n = ::recv(near_.get(), into.data(), into.size(), MSG_DONTWAIT);
+    if (n > 0) taken.octets = static_cast<std::size_t>(n);
+    if (n == 0) taken.ended = true;
+    if (n >= 0 || errno != ECONNRESET) return taken;
+    taken.unread = true;
+  }
+}
+
+std::size_t StandIn::give(std::span<const std::byte> octets) {
+  const ssize_t n = ::send(near_.get(), octets.data(), octets.size(), kQuietly);
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
+}
+
+std::size_t StandIn::waiting() const {
+  int octets = 0;
+  if (writing_ended_ || stuffed() || ::ioctl(near_.get(), SIOCINQ, &octets) != 0) return 0;
+  return static_cast<std::size_t>(octets);
+}
+
+void StandIn::end_reading() {
+  reading_ended_ = true;
+  ::shutdown(near_.get(), SHUT_WR);
+}
+
+void StandIn::end_writing(int far) {
+  (void)::send(far, kStuffing.data(), 1, kQuietly);
+  writing_ended_ = true;
+  ::shutdown(near_.get(), SHUT_RD);
+}
+
+/// The kernel tells a reset where one end goes while octets lie there that nobody has read.
+void StandIn::reset(int far) {
+  if (far >= 0) (void)::send(far, kStuffing.data(), 1, kQuietly);
+  near_.close();
+}
+
+void StandIn::stuff(int far) {
+  while (takes_more(far)) {
+    const ssize_t n = ::send(far, kStuffing.data(), kStuffing.size(), kQuietly);
+    if (n <= 0) return;
+    stuffing_ += static_cast<std::size_t>(n);
+  }
+}
+
+void StandIn::unstuff() {
+  throw_away(near_.get(), stuffing_);
+  stuffing_ = 0;
+}
+
+bool StandIn::show_waiting(std::size_t connections, int far) {
+  const std::size_t wanted = std::min(connections, kMostShown);
+  if (shown_ > wanted) {
+    if (far < 0) return false;
+    shown_ -= throw_away(far, shown_ - wanted);
+  }
+  while (shown_ < wanted && give(std::span(kStuffing).first(1)) == 1) ++shown_;
+  return true;
+}
+
+void discard_unread(int far) { throw_away(far, SIZE_MAX); }
+
+}  // namespace lastack::run

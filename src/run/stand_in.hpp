@@ -1,0 +1,87 @@
+// What a program has in the place of a socket: one end of a pair that the kernel made. Its reads,
+// writes and waits are the kernel's, and so is the count of those who hold it; the near end is
+// ours.
+//
+// The far end is borrowed where a trick needs it, for as long as a call takes: a copy that is kept
+// hides the last close.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+
+#include "run/descriptor.hpp"
+
+namespace lastack::run {
+
+/// What take() brings.
+struct Taken {
+  std::size_t octets = 0;
+  bool ended = false;   ///< the program's stream has: there is nothing more, ever
+  bool unread = false;  ///< the program closed it and left octets unread
+};
+
+class StandIn {
+ public:
+  struct Pair;
+  /// A pair for a stream. errno where there can be none.
+  [[nodiscard]] static std::expected<Pair, int> make(bool non_blocking);
+
+  [[nodiscard]] int descriptor() const { return near_.get(); }
+  /// The far end's.
+  [[nodiscard]] std::uint64_t inode() const { return inode_; }
+  /// False once it was reset: who holds the far end is not known any more.
+  [[nodiscard]] bool open() const { return static_cast<bool>(near_); }
+
+  /// What the program has written, as much as there is room for.
+  [[nodiscard]] Taken take(std::span<std::byte> into);
+  /// For the program to read; octets that it has room for.
+  [[nodiscard]] std::size_t give(std::span<const std::byte> octets);
+  /// Octets that the program wrote and take() has not brought.
+  [[nodiscard]] std::size_t waiting() const;
+
+  // --- Ends. Each direction by itself; once both have ended the kernel tells of the last close by
+  // an event only, and not by what poll() says.
+
+  /// The program reads what it was given, and then the end.
+  void end_reading();
+  /// The program's writes fail with EPIPE. A mark stays behind, for reset().
+  void end_writing(int far);
+  [[nodiscard]] bool both_ended() const { return reading_ended_ && writing_ended_; }
+  [[nodiscard]] bool reading_ended() const { return reading_ended_; }
+  [[nodiscard]] bool writing_ended() const { return writing_ended_; }
+  /// The program gets ECONNRESET, once it has read what it was given; poll() tells it at once.
+  /// `far` may be -1 where something stands in the way of writing, or was stuffed.
+  void reset(int far);
+
+  // --- Readiness.
+
+  /// The program can't write (POLLOUT is off) until unstuff().
+  void stuff(int far);
+  void unstuff();
+  [[nodiscard]] bool stuffed() const { return stuffing_ > 0; }
+  /// A listener's far end is readable while connections wait: one octet stands for each of them, as
+  /// long as they fit. False where `far` is needed for that and is -1.
+  bool show_waiting(std::size_t connections, int far);
+
+ private:
+  StandIn(OwnedFd near, std::uint64_t inode) : near_(static_cast<OwnedFd&&>(near)), inode_(inode) {}
+
+  OwnedFd near_;
+  std::uint64_t inode_ = 0;
+  std::size_t stuffing_ = 0;  ///< octets in the way of the program's writes
+  std::size_t shown_ = 0;     ///< connections that octets stand for
+  bool reading_ended_ = false;
+  bool writing_ended_ = false;
+};
+
+struct StandIn::Pair {
+  StandIn near;
+  OwnedFd far;
+};
+
+/// What the far end is waited for no more: whatever lies there unread is thrown away.
+void discard_unread(int far);
+
+}  // namespace lastack::run

@@ -1,0 +1,193 @@
+#include "run/supervisor.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lastack::run {
+
+using socket::Errno;
+
+Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
+                       Reach reach)
+    : sockets_(&sockets),
+      loop_(&loop),
+      notifier_(&notifier),
+      reach_(std::move(reach)),
+      ends_(::epoll_create1(EPOLL_CLOEXEC)) {
+  loop_->add(notifier_->descriptor(), [this] { answer_calls(); });
+  loop_->add(ends_, [this] {
+    look_at_ends();
+    act_on_due(io::monotonic_now());
+  });
+}
+
+Supervisor::~Supervisor() {
+  loop_->remove(notifier_->descriptor());
+  loop_->remove(ends_);
+  ::close(ends_);
+}
+
+bool Supervisor::Asked::non_blocking() const { return (::fcntl(far, F_GETFL) & O_NONBLOCK) != 0; }
+
+// --- what happens
+
+void Supervisor::on_event(const host::HostEvent& event, TimePoint now) {
+  sockets_->heard(event);
+  act_on_wakes(now);
+}
+
+void Supervisor::act_on_wakes(TimePoint now) {
+  while (const auto wake = sockets_->next_wake()) {
+    const auto found = by_open_.find(wake->open);
+    if (found != by_open_.end()) act(*found->second, now);
+  }
+}
+
+void Supervisor::turn(TimePoint now) {
+  for (const auto& [inode, guest] : by_inode_) {
+    const bool over = std::ranges::any_of(
+        guest->calls, [now](const WaitingCall& waiting) { return waiting.until <= now; });
+    if (over) due_.push_back(inode);
+  }
+  act_on_due(now);
+}
+
+TimePoint Supervisor::next_deadline() const {
+  TimePoint next = kNever;
+  for (const auto& [inode, guest] : by_inode_) {
+    for (const WaitingCall& waiting : guest->calls) next = std::min(next, waiting.until);
+  }
+  return next;
+}
+
+/// What the near ends have to say: noted, and acted on by act_on_due().
+void Supervisor::look_at_ends() {
+  std::array<epoll_event, 64> events{};
+  for (;;) {
+    const int n = ::epoll_wait(ends_, events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < n; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      Guest* guest = find(event.data.u64);
+      if (guest == nullptr) continue;
+      if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
+        guest->readable = true;
+      }
+      if ((event.events & EPOLLOUT) != 0) guest->writable = true;
+      if ((event.events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
+      if (!std::exchange(guest->due, true)) due_.push_back(event.data.u64);
+    }
+    if (n < static_cast<int>(events.size())) return;
+  }
+}
+
+void Supervisor::act_on_due(TimePoint now) {
+  while (!due_.empty()) {
+    const std::uint64_t inode = due_.back();
+    due_.pop_back();
+    Guest* guest = find(inode);
+    if (guest == nullptr) continue;
+    guest->due = false;
+    act(*guest, now);
+  }
+  act_on_wakes(now);
+}
+
+// --- calls
+
+void Supervisor::answer_calls() {
+  while (const auto call = notifier_->next()) {
+    const TimePoint now = io::monotonic_now();
+    look_at_ends();
+    act_on_due(now);
+    handle(*call, now);
+    act_on_wakes(now);
+  }
+}
+
+void Supervisor::handle(const Call& call, TimePoint now) {
+  if (call.number == __NR_socket) {
+    if (const auto answer = socket(call)) notifier_->answer(call, *answer);
+    return;
+  }
+  const Caller caller(call.thread);
+  const OwnedFd far = caller.borrow(call.descriptor());
+  Guest* guest = far ? find(inode_of(far.get())) : nullptr;
+  if (guest == nullptr) {  // none of ours
+    notifier_->pass(call);
+    return;
+  }
+  if (!notifier_->waits(call)) return;
+  guest->holder = {call.thread, call.descriptor()};
+  if (const auto answer = act_on({call, caller, *guest, far.get(), now})) {
+    notifier_->answer(call, *answer);
+  }
+}
+
+Supervisor::Answer Supervisor::act_on(const Asked& asked) {
+  switch (asked.call.number) {
+    case __NR_bind: return bind(asked);
+    case __NR_listen: return listen(asked);
+    case __NR_connect: return connect(asked);
+    case __NR_accept:
+    case __NR_accept4: return accept(asked);
+    case __NR_shutdown: return shutdown(asked);
+    case __NR_setsockopt: return set_option(asked);
+    case __NR_getsockopt: return get_option(asked);
+    case __NR_getsockname:
+    case __NR_getpeername: return name(asked);
+    case __NR_ioctl: return ioctl(asked);
+    case __NR_sendto: return send_to(asked);
+    default: break;
+  }
+  notifier_->pass(asked.call);
+  return std::nullopt;
+}
+
+// --- who there is
+
+Guest* Supervisor::find(std::uint64_t inode) {
+  const auto found = by_inode_.find(inode);
+  return found == by_inode_.end() ? nullptr : found->second.get();
+}
+
+Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
+  Guest& taken = *guest;
+  const std::uint64_t inode = taken.stand_in.inode();
+  by_open_[*sockets_->open_of(taken.fd)] = &taken;
+  by_inode_[inode] = std::move(guest);
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = inode;
+  ::epoll_ctl(ends_, EPOLL_CTL_ADD, taken.stand_in.descriptor(), &event);
+  return taken;
+}
+
+void Supervisor::forget(Guest& guest, TimePoint now) {
+  for (const auto& child : guest.returned) {
+    sockets_->set_linger_zero(child->fd, true);
+    sockets_->close(child->fd, now);
+  }
+  by_open_.erase(*sockets_->open_of(guest.fd));
+  sockets_->close(guest.fd, now);
+  by_inode_.erase(guest.stand_in.inode());  // and with it the guest
+}
+
+/// The far end, from whoever has it; none where nobody is seen that does.
+OwnedFd Supervisor::borrow(Guest& guest) {
+  const auto try_it = [&guest] {
+    OwnedFd far = Caller(guest.holder.process).borrow(guest.holder.descriptor);
+    return far && inode_of(far.get()) == guest.stand_in.inode() ? std::move(far) : OwnedFd();
+  };
+  OwnedFd far = try_it();
+  if (far) return far;
+  const auto holder = find_holder(guest.stand_in.inode());
+  if (!holder) return OwnedFd();
+  guest.holder = *holder;
+  return try_it();
+}
+
+}  // namespace lastack::run

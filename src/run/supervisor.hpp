@@ -1,0 +1,141 @@
+// Programs whose sockets are lastack's: their calls answered, their octets carried.
+//
+// The rare calls come here and act on socket::Sockets; reading, writing and waiting are the
+// kernel's, on stand-ins (run/stand_in.hpp). Before a call is answered everything is taken that
+// programs have written or closed by then: so what one program did before another asks has
+// happened.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "io/event_loop.hpp"
+#include "io/socket_address.hpp"
+#include "run/guest.hpp"
+#include "run/notifier.hpp"
+#include "socket/sockets.hpp"
+
+namespace lastack::run {
+
+/// What lies within reach of the programs.
+struct Reach {
+  std::function<bool(const wire::IpAddress&)> has;
+  /// Somebody has asked for something beyond.
+  std::function<void(const host::Endpoint&)> refused;
+};
+
+class Supervisor {
+ public:
+  /// All of them outlive it.
+  Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier, Reach reach);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  ~Supervisor();
+
+  /// Hand in every event of the host.
+  void on_event(const host::HostEvent& event, TimePoint now);
+  /// Calls whose time is over.
+  void turn(TimePoint now);
+  [[nodiscard]] TimePoint next_deadline() const;
+  /// Sockets that programs hold, or that have something left to send.
+  [[nodiscard]] std::size_t guests() const { return by_inode_.size(); }
+
+ private:
+  /// What the call returns; nothing where it was answered, or waits.
+  using Answer = std::optional<std::int64_t>;
+  static constexpr std::size_t kScratch = std::size_t{256} << 10U;
+
+  /// One call, with what there is to know of it.
+  struct Asked {
+    const Call& call;
+    const Caller& caller;
+    Guest& guest;
+    int far;  ///< borrowed
+    TimePoint now;
+    [[nodiscard]] bool non_blocking() const;
+  };
+
+  // supervisor.cpp
+  void answer_calls();
+  void handle(const Call& call, TimePoint now);
+  [[nodiscard]] Answer act_on(const Asked& asked);
+  void look_at_ends();
+  void act_on_due(TimePoint now);
+  void act_on_wakes(TimePoint now);
+  Guest* find(std::uint64_t inode);
+  Guest& take_in(std::unique_ptr<Guest> guest);
+  void forget(Guest& guest, TimePoint now);
+  [[nodiscard]] static OwnedFd borrow(Guest& guest);
+
+  // carry.cpp
+  void act(Guest& guest, TimePoint now);
+  void act_connecting(Guest& guest, TimePoint now);
+  void act_listening(Guest& guest, TimePoint now);
+  void take_from_program(Guest& guest, TimePoint now);
+  [[nodiscard]] bool send_left(Guest& guest, TimePoint now);
+  void give_to_program(Guest& guest, TimePoint now);
+  void end_reading(Guest& guest);
+  void end_writing(Guest& guest, int far);
+  void settle(Guest& guest);
+  void close(Guest& guest, TimePoint now);
+
+  // opening.cpp
+  [[nodiscard]] Answer socket(const Call& call);
+  [[nodiscard]] Answer bind(const Asked& asked);
+  [[nodiscard]] Answer listen(const Asked& asked);
+  [[nodiscard]] Answer connect(const Asked& asked);
+  [[nodiscard]] Answer accept(const Asked& asked);
+  [[nodiscard]] Answer accept_for(Guest& guest, const Call& call, TimePoint now);
+  void show_waiting(Guest& guest, int far);
+  [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
+                                                  std::int64_t& error);
+  [[nodiscard]] bool renew(const Asked& asked);
+
+  // others.cpp
+  [[nodiscard]] Answer shutdown(const Asked& asked);
+  [[nodiscard]] Answer set_option(const Asked& asked);
+  [[nodiscard]] Answer get_option(const Asked& asked);
+  [[nodiscard]] Answer name(const Asked& asked);
+  [[nodiscard]] Answer ioctl(const Asked& asked);
+  [[nodiscard]] Answer send_to(const Asked& asked);
+
+  socket::Sockets* sockets_;
+  io::EventLoop* loop_;
+  const Notifier* notifier_;
+  Reach reach_;
+  int ends_;  ///< an epoll of all near ends, by edges: to watch one costs a call in its whole life
+  std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
+  std::unordered_map<std::uint32_t, Guest*> by_open_;
+  std::vector<std::uint64_t> due_;  ///< inodes of those to look at
+  const Guest* settling_ = nullptr;
+  std::vector<std::byte> scratch_ = std::vector<std::byte>(kScratch);
+};
+
+/// errno as a call returns it.
+[[nodiscard]] constexpr std::int64_t failed(socket::Errno error) {
+  return -static_cast<std::int64_t>(error);
+}
+template <typename T>
+[[nodiscard]] std::int64_t answer_of(const socket::Result<T>& result) {
+  if (!result) return failed(result.error());
+  if constexpr (std::is_void_v<T>) {
+    return 0;
+  } else {
+    return static_cast<std::int64_t>(*result);
+  }
+}
+
+/// The address behind two arguments: where it is, how long. EFAULT is negative, as errno.
+[[nodiscard]] std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& caller,
+                                                                           std::uint64_t at,
+                                                                           std::uint64_t size);
+/// Writes an address as accept() and getsockname() do: as much as there is room for, and its size.
+[[nodiscard]] bool write_address(const Caller& caller, const host::Endpoint& end, bool inet6,
+                                 std::uint64_t at, std::uint64_t size_at);
+
+}  // namespace lastack::run
