@@ -46,6 +46,9 @@ class RealHost {
   void tell_if_unseen() const;
   /// Does what there is to do, then waits for more until `until`. Failure where the device goes.
   void turn(TimePoint until = kNever);
+  /// On a wire back to itself: until packets that are there have arrived, and timers that are due
+  /// have expired. Elsewhere nothing.
+  void settle();
   /// Sends what there is to send, and waits for nothing but a bad wire of our own.
   void flush();
   /// What was written before the end still goes out, unless the peers take longer than `most` or

@@ -54,7 +54,8 @@ class Running {
         host_(options.device),
         notifier_(listener_of(program_, options.words.front())),
         supervisor_(host_.sockets(), host_.loop(), notifier_,
-                    {.has = [this](const wire::IpAddress& address) { return reaches(address); },
+                    {.settle = [this] { host_.settle(); },
+                     .reaches = [this](const wire::IpAddress& address) { return reaches(address); },
                      .refused = [this](const host::Endpoint& end) { tell_refused(end); }}),
         alone_(options.device.tun.empty() && options.device.tap.empty()) {
     host_.on_event = [this](const host::HostEvent& event, TimePoint now) {

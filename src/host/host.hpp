@@ -329,7 +329,8 @@ class Host {
   [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced, bool both) const;
   [[nodiscard]] bool keeps(const Endpoint& local, bool shared, bool both) const;
   [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
-  std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote);
+  std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote,
+                                              bool shared = false);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);

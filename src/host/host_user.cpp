@@ -27,7 +27,7 @@ std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, 
   }
   Endpoint at = local;
   if (at.port == 0) {
-    const auto port = ephemeral_port(at, {});
+    const auto port = ephemeral_port(at, {}, shared);
     if (!port) return std::unexpected(Refusal::address_in_use);
     at.port = *port;
   }
@@ -49,7 +49,7 @@ bool Host::listens_at(const Endpoint& local, bool balanced, bool both) const {
 /// looking which address it has.
 bool Host::keeps(const Endpoint& local, bool shared, bool both) const {
   const PortUse::Use use = used_.at(local.port);
-  if (use.all == 0 || (shared && use.all == use.shared)) return false;
+  if (!use.keeps(shared)) return false;
   bool kept = false;
   // What a listener for both families has made keeps IPv4's unspecified address, too, as in Linux.
   const bool any_v4 = local.address.is_v4() && local.address.is_unspecified();
@@ -87,7 +87,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   }
   Endpoint at = local;
   if (at.port == 0) {
-    const auto port = ephemeral_port(at, {});
+    const auto port = ephemeral_port(at, {}, shared);
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = *port;
   }
@@ -198,12 +198,14 @@ bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
-std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote) {
+std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
+                                                  bool shared) {
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
   const std::uint32_t start = hash_of({{local.address, 0}, remote}, port_key_) + port_counter_;
   for (std::uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
     if (port_taken({local.address, port}, remote)) continue;
+    if (remote.port == 0 && used_.at(port).keeps(shared)) continue;  // to be bound: for itself
     if (remote.port != 0 && is_anothers({{local.address, port}, remote})) continue;
     port_counter_ = static_cast<std::uint16_t>(port_counter_ + i + 1);
     return port;

@@ -13,6 +13,10 @@ class PortUse {
   struct Use {
     std::uint32_t all = 0;
     std::uint32_t shared = 0;  ///< of them those that share their port (SO_REUSEADDR)
+    /// Whether one of them may keep another from binding the port, who shares it, too, or does not.
+    [[nodiscard]] bool keeps(bool from_who_shares) const {
+      return all > (from_who_shares ? shared : 0);
+    }
   };
 
   void add(std::uint16_t port, bool shared) {

@@ -21,8 +21,7 @@ void Supervisor::act(Guest& guest, TimePoint now) {
   }
   give_to_program(guest, now);
   const auto bits = sockets_->poll(guest.fd).value_or(0);
-  const bool unread = sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0;
-  if ((bits & socket::kPollErr) == 0 || unread) return;
+  if ((bits & socket::kPollErr) == 0 || has_unread(guest)) return;
   const OwnedFd far = borrow(guest);
   guest.stand_in.reset(far.get());
 }
@@ -100,12 +99,27 @@ void Supervisor::take_from_program(Guest& guest, TimePoint now) {
 
 // --- to the program
 
+/// Or was.
+bool Supervisor::is_connected(const Guest& guest) const {
+  const socket::OpenSocket* open = sockets_->find(guest.fd);
+  return open != nullptr && open->has_flow();
+}
+
+bool Supervisor::has_unread(const Guest& guest) const {
+  return sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0;
+}
+
 /// What TCP has stays there until the program has room for it: so it counts as unread.
 void Supervisor::give_to_program(Guest& guest, TimePoint now) {
   while (guest.writable && !guest.stand_in.reading_ended()) {
+    if (!has_unread(guest)) {  // an error is for the program: a read of ours would take it
+      const unsigned bits = sockets_->poll(guest.fd).value_or(0);
+      const bool over = (bits & socket::kPollRdHup) != 0 && (bits & socket::kPollErr) == 0;
+      if (over && is_connected(guest)) end_reading(guest);
+      return;
+    }
     const auto ready = sockets_->peek(guest.fd, scratch_, now);
-    if (!ready) return;
-    if (*ready == 0) return end_reading(guest);
+    if (!ready || *ready == 0) return;
     const std::size_t given = guest.stand_in.give(std::span(scratch_).first(*ready));
     if (given > 0) {
       (void)sockets_->recv(guest.fd, std::span(scratch_).first(given), now, socket::kMsgTrunc);

@@ -122,18 +122,22 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     remote->address =
         remote->address.is_v4() ? wire::IpAddress::v4(127, 0, 0, 1) : wire::IpAddress::from(kOne);
   }
-  if (!reach_.has(remote->address)) {
-    reach_.refused(*remote);
+  if (!network_.reaches(remote->address)) {
+    network_.refused(*remote);
     return failed(Errno::enetunreach);
   }
-  if (!guest.stand_in.open() && !renew(asked)) return failed(Errno::econnaborted);
+  OwnedFd anew;  // the far end, where it is not `asked.far` any more
+  if (!guest.stand_in.open()) {
+    anew = renew(asked);
+    if (!anew) return failed(Errno::econnaborted);
+  }
   const auto done = sockets_->connect(guest.fd, *remote, asked.now);
   const bool under_way =
       !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
   if (!under_way) return answer_of(done);
   guest.connecting = true;
   if (asked.non_blocking()) {
-    if (done.error() == Errno::einprogress) guest.stand_in.stuff(asked.far);
+    if (done.error() == Errno::einprogress) guest.stand_in.stuff(anew ? anew.get() : asked.far);
     return answer_of(done);
   }
   const auto wait = sockets_->waits_for(guest.fd, socket::Call::connect, asked.now);
@@ -143,13 +147,13 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
 
 /// After a refusal the socket may connect again, and its stand-in can't: the caller's descriptor
 /// gets another one.
-bool Supervisor::renew(const Asked& asked) {
+OwnedFd Supervisor::renew(const Asked& asked) {
   Guest& guest = asked.guest;
   auto pair = StandIn::make(asked.non_blocking());
-  if (!pair) return false;
+  if (!pair) return OwnedFd();
   const bool closes = closes_on_exec(asked.call.thread, asked.call.descriptor());
   if (notifier_->replace(asked.call, pair->far.get(), asked.call.descriptor(), closes) < 0) {
-    return false;
+    return OwnedFd();
   }
   auto kept = std::move(by_inode_.at(guest.stand_in.inode()));
   by_inode_.erase(guest.stand_in.inode());
@@ -157,7 +161,7 @@ bool Supervisor::renew(const Asked& asked) {
   kept->readable = kept->hung_up = kept->ended = kept->unread = false;
   kept->writable = true;
   take_in(std::move(kept));
-  return true;
+  return std::move(pair->far);
 }
 
 // --- accept

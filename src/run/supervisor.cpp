@@ -12,11 +12,11 @@ namespace lastack::run {
 using socket::Errno;
 
 Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
-                       Reach reach)
+                       Network network)
     : sockets_(&sockets),
       loop_(&loop),
       notifier_(&notifier),
-      reach_(std::move(reach)),
+      network_(std::move(network)),
       ends_(::epoll_create1(EPOLL_CLOEXEC)) {
   loop_->add(notifier_->descriptor(), [this] { answer_calls(); });
   loop_->add(ends_, [this] {
@@ -103,6 +103,7 @@ void Supervisor::answer_calls() {
     const TimePoint now = io::monotonic_now();
     look_at_ends();
     act_on_due(now);
+    network_.settle();
     handle(*call, now);
     act_on_wakes(now);
   }

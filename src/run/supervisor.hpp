@@ -22,9 +22,12 @@
 
 namespace lastack::run {
 
-/// What lies within reach of the programs.
-struct Reach {
-  std::function<bool(const wire::IpAddress&)> has;
+/// The network that the programs have.
+struct Network {
+  /// Lets happen what happens without time passing: packets that are there arrive.
+  std::function<void()> settle;
+  /// Whether an address lies within reach.
+  std::function<bool(const wire::IpAddress&)> reaches;
   /// Somebody has asked for something beyond.
   std::function<void(const host::Endpoint&)> refused;
 };
@@ -32,7 +35,8 @@ struct Reach {
 class Supervisor {
  public:
   /// All of them outlive it.
-  Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier, Reach reach);
+  Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
+             Network network);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -77,6 +81,8 @@ class Supervisor {
   void act_connecting(Guest& guest, TimePoint now);
   void act_listening(Guest& guest, TimePoint now);
   void take_from_program(Guest& guest, TimePoint now);
+  [[nodiscard]] bool is_connected(const Guest& guest) const;
+  [[nodiscard]] bool has_unread(const Guest& guest) const;
   [[nodiscard]] bool send_left(Guest& guest, TimePoint now);
   void give_to_program(Guest& guest, TimePoint now);
   void end_reading(Guest& guest);
@@ -94,7 +100,7 @@ class Supervisor {
   void show_waiting(Guest& guest, int far);
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
                                                   std::int64_t& error);
-  [[nodiscard]] bool renew(const Asked& asked);
+  [[nodiscard]] OwnedFd renew(const Asked& asked);
 
   // others.cpp
   [[nodiscard]] Answer shutdown(const Asked& asked);
@@ -107,7 +113,7 @@ class Supervisor {
   socket::Sockets* sockets_;
   io::EventLoop* loop_;
   const Notifier* notifier_;
-  Reach reach_;
+  Network network_;
   int ends_;  ///< an epoll of all near ends, by edges: to watch one costs a call in its whole life
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
   std::unordered_map<std::uint32_t, Guest*> by_open_;
