@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <istream>
+#include <string>
 
 namespace lastack::cli {
 
@@ -31,6 +34,12 @@ std::optional<std::uint16_t> port_of_service(std::string_view name) {
   const servent* found = ::getservbyname(std::string(name).c_str(), "tcp");
   if (found == nullptr) return std::nullopt;
   return ntohs(static_cast<std::uint16_t>(found->s_port));
+}
+
+std::string name_of_process(int pid) {
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> std::ws, name);
+  return name.empty() ? "?" : name;
 }
 
 std::string user_name() {

@@ -30,6 +30,9 @@ struct Failure {
 /// The TCP port that /etc/services has by this name.
 [[nodiscard]] std::optional<std::uint16_t> port_of_service(std::string_view name);
 
+/// What the kernel calls the program of that process; "?" where there is none.
+[[nodiscard]] std::string name_of_process(int pid);
+
 /// The name of who runs this, or the number where there is none: what `ip tuntap ... user` takes.
 [[nodiscard]] std::string user_name();
 

@@ -205,10 +205,12 @@ control::Said RealHost::answer_for_all(const nlohmann::json& request) {
 
 /// Of several hosts each row says whose it is.
 void RealHost::each_row_here(const control::TakeRow& take) const {
+  const auto describe = describe_rows ? describe_rows() : nullptr;
   each_row(host_, io::monotonic_now(), [&](const nlohmann::json& row) {
-    if (share_.of == 1) return take(row);
+    if (share_.of == 1 && !describe) return take(row);
     nlohmann::json named = row;
-    named["queue"] = share_.index;
+    if (share_.of > 1) named["queue"] = share_.index;
+    if (describe) describe(named);
     return take(named);
   });
 }

@@ -61,6 +61,8 @@ class RealHost {
   /// What a host of several answers by itself; the first one asks the others with this.
   nlohmann::json answer(const nlohmann::json& request);
   std::function<nlohmann::json(std::size_t host, const nlohmann::json& request)> ask_other;
+  /// Called for each view of the rows of ss: adds to a row what this host does not know.
+  std::function<std::function<void(nlohmann::json& row)>()> describe_rows;
 
  private:
   [[nodiscard]] bool addresses_decided() const;

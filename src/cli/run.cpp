@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "cli/command.hpp"
+#include "cli/host_view.hpp"
 #include "cli/manual.hpp"
 #include "cli/real_host.hpp"
 #include "run/program.hpp"
@@ -21,7 +23,7 @@ namespace {
 constexpr int kNotFound = 127;  // as shells have it
 constexpr int kCannotRun = 126;
 constexpr int kBySignal = 128;  // and the signal's number
-constexpr Duration kFarewell = 5s;
+constexpr Duration kAfterwards = 5s;
 
 struct RunOptions {
   std::vector<std::string> words;
@@ -58,6 +60,7 @@ class Running {
                      .reaches = [this](const wire::IpAddress& address) { return reaches(address); },
                      .refused = [this](const host::Endpoint& end) { tell_refused(end); }}),
         alone_(options.device.tun.empty() && options.device.tap.empty()) {
+    host_.describe_rows = [this] { return describe_rows(); };
     host_.on_event = [this](const host::HostEvent& event, TimePoint now) {
       supervisor_.on_event(event, now);
     };
@@ -77,6 +80,7 @@ class Running {
   }
   void tell_refused(const host::Endpoint& end);
   void pass_signal_on();
+  [[nodiscard]] std::function<void(nlohmann::json&)> describe_rows() const;
 
   run::Program program_;
   RealHost host_;
@@ -89,6 +93,31 @@ class Running {
 void Running::tell_refused(const host::Endpoint& end) {
   if (!told_.insert(end.address).second) return;
   fmt::print(stderr, "lastack: {} is outside this run\n", end.address.to_string());
+}
+
+/// By both ends as ss has them.
+std::string key_of(const std::string& local, const std::string& remote) {
+  return local + ' ' + remote;
+}
+
+std::function<void(nlohmann::json&)> Running::describe_rows() const {
+  std::map<std::string, nlohmann::json> users;
+  for (const run::Shown& shown : supervisor_.shown()) {
+    const std::string remote = shown.listening ? "" : endpoint_text(shown.flow.remote);
+    auto& all = users[key_of(endpoint_text(shown.flow.local), remote)];
+    all = nlohmann::json::array();
+    for (const run::Holder& holder : shown.holders) {
+      all.push_back({{"name", name_of_process(holder.process)},
+                     {"pid", holder.process},
+                     {"fd", holder.descriptor}});
+    }
+  }
+  return [users = std::move(users)](nlohmann::json& row) {
+    const bool listens = row["state"] == "LISTEN";
+    const auto found = users.find(
+        key_of(row["local"].get<std::string>(), listens ? "" : row["remote"].get<std::string>()));
+    row["users"] = found == users.end() ? nlohmann::json::array() : found->second;
+  };
 }
 
 /// SIGTERM is meant for the program. SIGINT comes from the terminal, which has told it, too.
@@ -117,7 +146,7 @@ int Running::run(const std::string& name) {
     pass_signal_on();
   }
   host_.loop().remove(children);
-  host_.deliver(kFarewell);
+  host_.deliver(kAfterwards);
   return status.value_or(0);
 }
 

@@ -135,6 +135,22 @@ void put_endpoint(const std::string& text, std::string& address, std::string& po
   port = text.substr(colon + 1);
 }
 
+/// Who holds it; where nobody is named, whose host it is.
+std::string users_text(const SocketRow& row) {
+  const auto users = row.all.find("users");
+  if (users == row.all.end() || !users->is_array()) {
+    return fmt::format("users:((\"{}\",pid={:.0f}))", row.process,
+                       row_number(row.all, "pid").value_or(0));
+  }
+  std::string all;
+  for (const Json& user : *users) {
+    all += fmt::format("{}(\"{}\",pid={:.0f},fd={:.0f})", all.empty() ? "" : ",",
+                       row_word(user, "name"), row_number(user, "pid").value_or(0),
+                       row_number(user, "fd").value_or(-1));
+  }
+  return all.empty() ? "" : "users:(" + all + ")";
+}
+
 Cells cells_of(const SocketRow& row, const Columns& shown) {
   Cells cells{{row.udp ? "udp" : "tcp", spelled(row.state), std::to_string(row.recv_q),
                std::to_string(row.send_q)},
@@ -142,8 +158,7 @@ Cells cells_of(const SocketRow& row, const Columns& shown) {
   put_endpoint(row_word(row.all, "local"), cells.columns[4], cells.columns[5]);
   put_endpoint(row_word(row.all, "remote"), cells.columns[6], cells.columns[7]);
   if (!row.process.empty()) {
-    cells.rest = fmt::format("users:((\"{}\",pid={:.0f}))", row.process,
-                             row_number(row.all, "pid").value_or(0));
+    cells.rest = users_text(row);
   }
   if (const std::string timer = shown.timer ? timer_text(row.all) : ""; !timer.empty()) {
     cells.rest += (cells.rest.empty() ? "" : " ") + timer;

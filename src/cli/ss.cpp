@@ -99,13 +99,6 @@ bool only_one_state(const insight::Filter& filter) {
   return states == 1;
 }
 
-/// What the kernel calls the program of that process.
-std::string name_of_process(int pid) {
-  std::string name;
-  std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)) >> std::ws, name);
-  return name.empty() ? "?" : name;
-}
-
 struct Seen {
   bool hosts = false;  ///< any answered
   std::vector<SocketRow> rows;
@@ -270,7 +263,7 @@ void add_ss(CLI::App& app) {
   ss->add_flag("-e,--extended", columns.extended,
                "how long in this state, by which event, and what was before");
   ss->add_flag("-i,--info", columns.internals, "what TCP knows of each connection");
-  ss->add_flag("-p,--processes", options->processes, "whose host it is");
+  ss->add_flag("-p,--processes", options->processes, "who holds it: of a run each process and descriptor, else whose host it is");
   ss->add_flag("-s,--summary", options->summary, "how many in each state, instead of each one");
   ss->add_flag("-H,--no-header", options->no_header, "no line of headings");
   ss->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");

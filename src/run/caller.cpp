@@ -72,9 +72,10 @@ std::uint64_t inode_of(int descriptor) {
   return about.st_ino;
 }
 
-std::optional<Holder> find_holder(std::uint64_t inode) {
+Holders holders_of(const std::function<bool(std::uint64_t inode)>& wanted) {
   namespace fs = std::filesystem;
-  const std::string wanted = "socket:[" + std::to_string(inode) + "]";
+  constexpr std::string_view kSocket = "socket:[";
+  Holders holders;
   std::error_code ignored;
   const auto self = ::getpid();
   for (const auto& process : fs::directory_iterator("/proc", ignored)) {
@@ -82,11 +83,21 @@ std::optional<Holder> find_holder(std::uint64_t inode) {
     if (!number_in(process.path().filename().native(), holder.process)) continue;
     if (holder.process == self) continue;
     for (const auto& entry : fs::directory_iterator(process.path() / "fd", ignored)) {
-      if (fs::read_symlink(entry.path(), ignored).native() != wanted) continue;
-      if (number_in(entry.path().filename().native(), holder.descriptor)) return holder;
+      const std::string what = fs::read_symlink(entry.path(), ignored).native();
+      std::uint64_t inode = 0;
+      if (!what.starts_with(kSocket)) continue;
+      if (!number_in(
+              std::string_view(what).substr(kSocket.size(), what.size() - kSocket.size() - 1),
+              inode)) {
+        continue;
+      }
+      if (!wanted(inode)) continue;
+      if (number_in(entry.path().filename().native(), holder.descriptor)) {
+        holders[inode].push_back(holder);
+      }
     }
   }
-  return std::nullopt;
+  return holders;
 }
 
 }  // namespace lastack::run

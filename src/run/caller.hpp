@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <unordered_map>
+#include <vector>
 
 #include "run/descriptor.hpp"
 
@@ -44,7 +47,11 @@ struct Holder {
   int descriptor = -1;
 };
 
-/// Somebody who holds the socket, by looking through all processes; nothing where nobody is seen.
-[[nodiscard]] std::optional<Holder> find_holder(std::uint64_t inode);
+/// Who holds sockets, by inode.
+using Holders = std::unordered_map<std::uint64_t, std::vector<Holder>>;
+
+/// Everybody who is seen to hold one of the sockets that are `wanted`, by looking through all
+/// processes; not this one.
+[[nodiscard]] Holders holders_of(const std::function<bool(std::uint64_t inode)>& wanted);
 
 }  // namespace lastack::run

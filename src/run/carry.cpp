@@ -13,7 +13,10 @@ using socket::Errno;
 void Supervisor::act(Guest& guest, TimePoint now) {
   if (guest.listening) return act_listening(guest, now);
   if (guest.connecting) return act_connecting(guest, now);
-  if (!guest.stand_in.open()) return;
+  if (!guest.stand_in.open()) {
+    if (guest.hung_up) close(guest, now);
+    return;
+  }
   take_from_program(guest, now);
   if (guest.hung_up) {
     if (guest.ended && guest.left().empty()) close(guest, now);
@@ -22,8 +25,7 @@ void Supervisor::act(Guest& guest, TimePoint now) {
   give_to_program(guest, now);
   const auto bits = sockets_->poll(guest.fd).value_or(0);
   if ((bits & socket::kPollErr) == 0 || has_unread(guest)) return;
-  const OwnedFd far = borrow(guest);
-  guest.stand_in.reset(far.get());
+  reset(guest);
 }
 
 /// A call that waits learns what has become of it. Nobody waits where the socket does not block:
@@ -46,7 +48,7 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
     notifier_->answer(waiting.call, answer_of(sockets_->connect(guest.fd, {}, now)));
   }
   if (!guest.stand_in.stuffed()) return act(guest, now);
-  if (failed_to) return guest.stand_in.reset(-1);
+  if (failed_to) return reset(guest);
   guest.stand_in.unstuff();
   act(guest, now);
 }

@@ -140,8 +140,7 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     if (done.error() == Errno::einprogress) guest.stand_in.stuff(anew ? anew.get() : asked.far);
     return answer_of(done);
   }
-  const auto wait = sockets_->waits_for(guest.fd, socket::Call::connect, asked.now);
-  guest.calls.push_back({asked.call, wait ? wait->until : kNever});
+  wait(guest, asked.call, socket::Call::connect, asked.now);
   return std::nullopt;
 }
 
@@ -172,8 +171,7 @@ Supervisor::Answer Supervisor::accept(const Asked& asked) {
   const Answer answer = accept_for(guest, asked.call, asked.now);
   show_waiting(guest, asked.far);
   if (answer != failed(Errno::eagain) || asked.non_blocking()) return answer;
-  const auto wait = sockets_->waits_for(guest.fd, socket::Call::accept, asked.now);
-  guest.calls.push_back({asked.call, wait ? wait->until : kNever});
+  wait(guest, asked.call, socket::Call::accept, asked.now);
   return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 namespace lastack::run {
@@ -48,18 +49,31 @@ void Supervisor::act_on_wakes(TimePoint now) {
 }
 
 void Supervisor::turn(TimePoint now) {
-  for (const auto& [inode, guest] : by_inode_) {
-    const bool over = std::ranges::any_of(
-        guest->calls, [now](const WaitingCall& waiting) { return waiting.until <= now; });
-    if (over) due_.push_back(inode);
+  const auto overdue = [now](const WaitingCall& waiting) { return waiting.until <= now; };
+  for (const std::uint64_t inode : timed_) {
+    const Guest* guest = find(inode);
+    if (guest != nullptr && std::ranges::any_of(guest->calls, overdue)) due_.push_back(inode);
   }
   act_on_due(now);
+  std::erase_if(timed_, [this](std::uint64_t inode) {
+    const Guest* guest = find(inode);
+    return guest == nullptr || guest->calls.empty();
+  });
+}
+
+void Supervisor::wait(Guest& guest, const Call& call, socket::Call what, TimePoint now) {
+  const auto wait = sockets_->waits_for(guest.fd, what, now);
+  const TimePoint until = wait ? wait->until : kNever;
+  guest.calls.push_back({call, until});
+  if (until != kNever) timed_.push_back(guest.stand_in.inode());
 }
 
 TimePoint Supervisor::next_deadline() const {
   TimePoint next = kNever;
-  for (const auto& [inode, guest] : by_inode_) {
-    for (const WaitingCall& waiting : guest->calls) next = std::min(next, waiting.until);
+  for (const std::uint64_t inode : timed_) {
+    const auto found = by_inode_.find(inode);
+    if (found == by_inode_.end()) continue;
+    for (const WaitingCall& waiting : found->second->calls) next = std::min(next, waiting.until);
   }
   return next;
 }
@@ -177,6 +191,41 @@ void Supervisor::forget(Guest& guest, TimePoint now) {
   by_inode_.erase(guest.stand_in.inode());  // and with it the guest
 }
 
+/// Nothing tells when the last holder closes what was reset. So when there are many of them it is
+/// looked who still has one.
+void Supervisor::reset(Guest& guest) {
+  const OwnedFd far = guest.stand_in.stuffed() ? OwnedFd() : borrow(guest);
+  guest.stand_in.reset(far.get());
+  reset_.push_back(guest.stand_in.inode());
+  if (reset_.size() < most_reset_) return;
+  std::erase_if(reset_, [this](std::uint64_t inode) {
+    const Guest* found = find(inode);
+    return found == nullptr || found->stand_in.open();
+  });
+  const std::unordered_set<std::uint64_t> wanted(reset_.begin(), reset_.end());
+  const Holders held = holders_of([&](std::uint64_t inode) { return wanted.contains(inode); });
+  for (const std::uint64_t inode : reset_) {
+    if (!held.contains(inode)) find(inode)->hung_up = true;
+    if (!held.contains(inode)) due_.push_back(inode);
+  }
+  most_reset_ = std::max(kMostReset, 2 * held.size());
+}
+
+std::vector<Shown> Supervisor::shown() const {
+  std::vector<Shown> all;
+  const Holders holders =
+      holders_of([this](std::uint64_t inode) { return by_inode_.contains(inode); });
+  for (const auto& [inode, guest] : by_inode_) {
+    const auto local = sockets_->local_name(guest->fd);
+    const auto remote = sockets_->peer_name(guest->fd);
+    const auto found = holders.find(inode);
+    all.push_back({.flow = {local.value_or(host::Endpoint{}), remote.value_or(host::Endpoint{})},
+                   .listening = guest->listening,
+                   .holders = found == holders.end() ? std::vector<Holder>{} : found->second});
+  }
+  return all;
+}
+
 /// The far end, from whoever has it; none where nobody is seen that does.
 OwnedFd Supervisor::borrow(Guest& guest) {
   const auto try_it = [&guest] {
@@ -185,9 +234,10 @@ OwnedFd Supervisor::borrow(Guest& guest) {
   };
   OwnedFd far = try_it();
   if (far) return far;
-  const auto holder = find_holder(guest.stand_in.inode());
-  if (!holder) return OwnedFd();
-  guest.holder = *holder;
+  const std::uint64_t inode = guest.stand_in.inode();
+  const Holders holders = holders_of([inode](std::uint64_t other) { return other == inode; });
+  if (holders.empty()) return OwnedFd();
+  guest.holder = holders.at(inode).front();
   return try_it();
 }
 

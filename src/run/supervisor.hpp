@@ -32,6 +32,13 @@ struct Network {
   std::function<void(const host::Endpoint&)> refused;
 };
 
+/// A socket of the programs, for views.
+struct Shown {
+  host::Flow flow;  ///< of a listener the local end only
+  bool listening = false;
+  std::vector<Holder> holders;  ///< those that can be seen
+};
+
 class Supervisor {
  public:
   /// All of them outlive it.
@@ -46,12 +53,15 @@ class Supervisor {
   /// Calls whose time is over.
   void turn(TimePoint now);
   [[nodiscard]] TimePoint next_deadline() const;
+  /// Every socket with everybody who has it.
+  [[nodiscard]] std::vector<Shown> shown() const;
   /// Sockets that programs hold, or that have something left to send.
   [[nodiscard]] std::size_t guests() const { return by_inode_.size(); }
 
  private:
   /// What the call returns; nothing where it was answered, or waits.
   using Answer = std::optional<std::int64_t>;
+  static constexpr std::size_t kMostReset = 256;  ///< before it is looked who still has them
   static constexpr std::size_t kScratch = std::size_t{256} << 10U;
 
   /// One call, with what there is to know of it.
@@ -74,6 +84,8 @@ class Supervisor {
   Guest* find(std::uint64_t inode);
   Guest& take_in(std::unique_ptr<Guest> guest);
   void forget(Guest& guest, TimePoint now);
+  void wait(Guest& guest, const Call& call, socket::Call what, TimePoint now);
+  void reset(Guest& guest);
   [[nodiscard]] static OwnedFd borrow(Guest& guest);
 
   // carry.cpp
@@ -117,7 +129,10 @@ class Supervisor {
   int ends_;  ///< an epoll of all near ends, by edges: to watch one costs a call in its whole life
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
   std::unordered_map<std::uint32_t, Guest*> by_open_;
-  std::vector<std::uint64_t> due_;  ///< inodes of those to look at
+  std::vector<std::uint64_t> due_;    ///< inodes of those to look at
+  std::vector<std::uint64_t> timed_;  ///< of those with calls that do not wait for ever
+  std::vector<std::uint64_t> reset_;  ///< of those whose stand-in was reset
+  std::size_t most_reset_ = kMostReset;
   const Guest* settling_ = nullptr;
   std::vector<std::byte> scratch_ = std::vector<std::byte>(kScratch);
 };

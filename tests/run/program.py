@@ -1,0 +1,358 @@
+"""What a program does with sockets, and what they say: the same lines under `lastack run` as on the kernel's, but for
+those that differences.tsv names."""
+import errno
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+
+HERE = "127.0.0.1"
+POLLRDHUP = 0x2000
+name = ""
+
+
+def say(*what):
+    print(name + ":", *what, flush=True)
+
+
+def attempt(call, *arguments):
+    """What it brings, or the name of its error."""
+    try:
+        return call(*arguments)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+def listener(backlog=8, family=socket.AF_INET, address=HERE):
+    made = socket.socket(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((address, 0))
+    made.listen(backlog)
+    return made
+
+
+def connected(family=socket.AF_INET, address=HERE):
+    with listener(family=family, address=address) as at:
+        client = socket.socket(family)
+        client.connect(at.getsockname())
+        server, peer = at.accept()
+        say("names agree", peer == client.getsockname() and server.getsockname() == client.getpeername())
+        return client, server
+
+
+def bits(of, wanted=select.POLLIN | select.POLLOUT | select.POLLPRI | POLLRDHUP, wait=0):
+    asked = select.poll()
+    asked.register(of, wanted)
+    ready = asked.poll(wait)
+    return hex(ready[0][1]) if ready else "0"
+
+
+def until(of, wanted):
+    """Waits for one of these bits; all that there are then."""
+    bits(of, wanted, 10_000)
+    return bits(of)
+
+
+def error_of(of):
+    number = of.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return errno.errorcode.get(number, "none")
+
+
+def half_close():
+    client, server = connected()
+    client.send(b"question")
+    client.shutdown(socket.SHUT_WR)
+    say(until(server, POLLRDHUP), server.recv(100), server.recv(100))
+    server.send(b"answer")
+    say(until(client, select.POLLIN), client.recv(100), attempt(client.send, b"more"))
+    server.close()
+    say(until(client, POLLRDHUP), client.recv(100))
+
+
+def both_ended_is_not_closed():
+    client, server = connected()
+    client.shutdown(socket.SHUT_WR)
+    say(until(server, POLLRDHUP))
+    server.send(b"last words")
+    server.shutdown(socket.SHUT_WR)
+    say(until(client, select.POLLHUP), bits(server), client.recv(100), client.recv(100))
+    say(attempt(client.getpeername), server.recv(1))
+
+
+def unread_octets_reset():
+    client, server = connected()
+    client.send(b"nobody reads this")
+    until(server, select.POLLIN)
+    server.close()
+    say(until(client, select.POLLERR), attempt(client.recv, 10), attempt(client.recv, 10), error_of(client))
+
+
+def told_by_so_error():
+    client, server = connected()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    say(until(server, select.POLLERR), error_of(server), error_of(server), attempt(server.recv, 10))
+
+
+def octets_before_a_reset():
+    client, server = connected()
+    server.send(b"in time")
+    until(client, select.POLLIN)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    until(client, select.POLLERR)
+    say(attempt(client.recv, 100), attempt(client.recv, 100), attempt(client.recv, 100))
+
+
+def refused():
+    at = listener()
+    nobody = at.getsockname()
+    at.close()
+    client = socket.socket()
+    say(attempt(client.connect, nobody), error_of(client))
+    at = listener()
+    say("again", attempt(client.connect, at.getsockname()))
+    late = socket.socket()
+    late.setblocking(False)
+    say(attempt(late.connect, nobody), until(late, select.POLLERR), error_of(late), error_of(late))
+
+
+def does_not_block():
+    at = listener()
+    at.setblocking(False)
+    say(attempt(at.accept), bits(at))
+    client = socket.socket()
+    client.setblocking(False)
+    say(attempt(client.connect, at.getsockname()), until(client, select.POLLOUT), error_of(client))
+    say(until(at, select.POLLIN), attempt(client.recv, 1))
+    server, _ = at.accept()
+    say(bits(at), attempt(at.accept), server.getblocking())
+    client.send(b"x")
+    say(until(server, select.POLLIN), attempt(client.connect, at.getsockname()))
+
+
+def reading_is_shut():
+    client, server = connected()
+    server.send(b"never read")
+    until(client, select.POLLIN)
+    client.shutdown(socket.SHUT_RD)
+    say(client.recv(100), bits(client))
+
+
+def a_listener_is_shut():
+    at = listener()
+    child = os.fork()
+    if child == 0:
+        say("accept", attempt(at.accept))
+        os._exit(0)
+    while True:  # until it waits there
+        with open(f"/proc/{child}/syscall") as file:
+            if file.read().split()[0] in ("43", "288"):
+                break
+    at.shutdown(socket.SHUT_RD)
+    os.waitpid(child, 0)
+
+
+def a_child_keeps_it_open():
+    client, server = connected()
+    asks, answers = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(answers)
+        os.read(asks, 1)
+        os._exit(0)
+    client.close()
+    say("still", bits(server))
+    os.write(answers, b"x")
+    os.waitpid(child, 0)
+    say("gone", until(server, POLLRDHUP), server.recv(1))
+
+
+def one_of_four_shuts_it_for_all():
+    client, server = connected()
+    children = []
+    for which in range(3):
+        child = os.fork()
+        if child == 0:
+            if which == 2:
+                client.shutdown(socket.SHUT_WR)
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    say(until(server, POLLRDHUP), server.recv(1), attempt(client.send, b"x"))
+
+
+def passed_to_another():
+    client, server = connected()
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        client.close()
+        _, fds, _, _ = socket.recv_fds(theirs, 1, 1)
+        with socket.socket(fileno=fds[0]) as taken:
+            taken.send(b"from who was handed it")
+        os._exit(0)
+    socket.send_fds(ours, [b"x"], [client.fileno()])
+    client.close()
+    os.waitpid(child, 0)
+    say(server.recv(100), server.recv(100))
+
+
+def killed_holder():
+    client, server = connected()
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    client.close()
+    say("still", bits(server))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    say("gone", until(server, POLLRDHUP), server.recv(1))
+
+
+def a_signal_while_it_accepts():
+    at = listener()
+    signal.signal(signal.SIGUSR1, lambda *_: say("signal"))
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        while open(f"/proc/{parent}/syscall").read().split()[0] not in ("43", "288"):
+            pass
+        os.kill(parent, signal.SIGUSR1)
+        with socket.create_connection(at.getsockname()) as client:
+            client.send(b"after the signal")
+        os._exit(0)
+    server, _ = at.accept()
+    say(server.recv(100), server.recv(100))
+    os.waitpid(child, 0)
+
+
+def time_is_over():
+    at = listener()
+    at.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 20_000))
+    say(attempt(at.accept))
+    client, server = connected()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 20_000))
+    say(attempt(client.recv, 1))
+
+
+def many_wait():
+    at = listener(backlog=400)
+    clients = [socket.create_connection(at.getsockname()) for _ in range(400)]
+    seen = select.epoll()
+    seen.register(at, select.EPOLLIN)
+    at.setblocking(False)
+    taken = 0
+    while seen.poll(0):
+        at.accept()[0].close()
+        taken += 1
+    say(taken, attempt(at.accept), all(client.recv(1) == b"" for client in clients))
+
+
+def much_both_ways():
+    client, server = connected()
+    size = 64 << 20
+    child = os.fork()
+    if child == 0:
+        client.close()
+        left = size
+        while left:
+            left -= server.send(b"s" * min(left, 65536))
+        server.shutdown(socket.SHUT_WR)
+        got = 0
+        while piece := server.recv(1 << 18):
+            got += len(piece)
+        os._exit(0 if got == size else 1)
+    server.close()
+    got = sent = 0
+    ended = False
+    while not ended:
+        asked = select.poll()
+        asked.register(client, select.POLLIN | (select.POLLOUT if sent < size else 0))
+        ready = asked.poll()[0][1]
+        if ready & select.POLLIN:
+            piece = client.recv(1 << 18)
+            got += len(piece)
+            ended = not piece
+        if ready & select.POLLOUT and sent < size:
+            sent += client.send(b"c" * min(size - sent, 4096), socket.MSG_DONTWAIT)
+    while sent < size:
+        sent += client.send(b"c" * min(size - sent, 65536))
+    client.close()
+    say(got == size, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def options():
+    client, server = connected()
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    say(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), server.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE),
+        client.family, attempt(client.getsockopt, socket.IPPROTO_TCP, 9999),
+        client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1), attempt(client.shutdown, 3))
+
+
+def six():
+    client, server = connected(socket.AF_INET6, "::1")
+    say(client.getsockname()[0], server.family)
+    with listener(family=socket.AF_INET6, address="::") as at:
+        mapped = socket.create_connection((HERE, at.getsockname()[1]))
+        say(at.accept()[1][0], mapped.getpeername()[0])
+
+
+def a_thousand_in_a_row():
+    at = listener()
+    for _ in range(1000):
+        client = socket.create_connection(at.getsockname())
+        server, _ = at.accept()
+        client.close()
+        if server.recv(1) != b"":
+            say("wrong")
+        server.close()
+    say("done")
+
+
+def close_then_bind():
+    for _ in range(200):
+        at = listener()
+        where = at.getsockname()
+        at.close()
+        at = socket.socket()
+        at.bind(where)
+        at.close()
+    say("done")
+
+
+def write_then_shut():
+    for _ in range(200):
+        client, server = connected_quietly()
+        client.send(b"w" * 1000)
+        client.shutdown(socket.SHUT_WR)
+        got = b""
+        while piece := server.recv(4096):
+            got += piece
+        if len(got) != 1000:
+            say("wrong", len(got))
+    say("done")
+
+
+def connected_quietly():
+    with listener() as at:
+        client = socket.create_connection(at.getsockname())
+        return client, at.accept()[0]
+
+
+def other_families():
+    say("raw", attempt(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) in ("EPERM",))
+    say("unix", socket.socketpair()[0].family)
+
+
+STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset, refused,
+         does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
+         passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
+         six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families]
+for step in STEPS:
+    name = step.__name__
+    if len(sys.argv) < 2 or name in sys.argv[1:]:
+        step()
