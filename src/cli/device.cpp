@@ -51,6 +51,10 @@ Failure device_failure(const link::TunError& error, const DeviceOptions& options
 
 Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e6)); }
 
+bool has_device(const DeviceOptions& options) {
+  return !options.tun.empty() || !options.tap.empty();
+}
+
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = kDeviceBuffer;
@@ -237,7 +241,7 @@ host::Config config_of(const DeviceOptions& options) {
   config.transmit_checksum = config.verify_checksum = !offloads(options);
   config.settings = tcp::SettingsPtr(settings_of(options));
   config.trace = options.trace;
-  config.loops_over_link = options.tun.empty() && options.tap.empty();
+  config.loops_over_link = !has_device(options);
   return config;
 }
 

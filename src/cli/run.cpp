@@ -36,7 +36,9 @@ Failure not_started(const run::NotStarted& why, const std::string& program) {
             why.error == ENOENT ? kNotFound : kCannotRun};
   }
   std::string text = fmt::format("can't {}: {}", why.what, std::strerror(why.error));
-  if (why.error == EBUSY) text += "\n  another run, or a sandbox, listens to its calls already";
+  // EBUSY of the kernel; libseccomp has another word for it.
+  if (why.error == EBUSY || why.error == EFAULT)
+    text += "\n  another run, or a sandbox, listens to its calls already";
   return {text + "\n  lastack doctor   tells what works here", kFailed};
 }
 

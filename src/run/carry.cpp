@@ -89,9 +89,11 @@ void Supervisor::take_from_program(Guest& guest, TimePoint now) {
       guest.readable = false;
       break;
     }
-    guest.leftover.assign(scratch_.begin(),
-                          scratch_.begin() + static_cast<std::ptrdiff_t>(taken.octets));
-    guest.left_from = 0;
+    const auto octets = std::span(scratch_).first(taken.octets);
+    const auto sent = sockets_->send(guest.fd, octets, now);
+    if (!sent && sent.error() != Errno::eagain) continue;  // nobody will have them
+    const auto rest = octets.subspan(sent.value_or(0));
+    guest.leftover.assign(rest.begin(), rest.end());
   }
   if (guest.shut_write && guest.left().empty()) {
     guest.shut_write = false;

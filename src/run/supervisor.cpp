@@ -12,6 +12,17 @@ namespace lastack::run {
 
 using socket::Errno;
 
+namespace {
+
+/// Which TCP has nothing in; a stand-in would wait for octets instead.
+bool reads_error_queue(const Call& call) {
+  if (call.number == __NR_recvmsg) return (call.integer(2) & MSG_ERRQUEUE) != 0;
+  const bool with_flags = call.number == __NR_recvfrom || call.number == __NR_recvmmsg;
+  return with_flags && (call.integer(3) & MSG_ERRQUEUE) != 0;
+}
+
+}  // namespace
+
 Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
                        Network network)
     : sockets_(&sockets),
@@ -158,6 +169,7 @@ Supervisor::Answer Supervisor::act_on(const Asked& asked) {
     case __NR_sendto: return send_to(asked);
     default: break;
   }
+  if (reads_error_queue(asked.call)) return failed(Errno::eagain);
   notifier_->pass(asked.call);
   return std::nullopt;
 }

@@ -10,6 +10,7 @@ import sys
 
 HERE = "127.0.0.1"
 POLLRDHUP = 0x2000
+MSG_ERRQUEUE = 0x2000
 name = ""
 
 
@@ -293,6 +294,11 @@ def options():
         client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1), attempt(client.shutdown, 3))
 
 
+def error_queue():
+    client, _ = connected()
+    say(attempt(client.recvmsg, 1, 0, MSG_ERRQUEUE), attempt(client.recv, 1, MSG_ERRQUEUE))
+
+
 def six():
     client, server = connected(socket.AF_INET6, "::1")
     say(client.getsockname()[0], server.family)
@@ -351,7 +357,7 @@ def other_families():
 STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset, refused,
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
-         six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families]
+         error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families]
 for step in STEPS:
     name = step.__name__
     if len(sys.argv) < 2 or name in sys.argv[1:]:
