@@ -29,6 +29,11 @@ class BoundPorts {
     here->second.erase(std::ranges::find(here->second, Bound{at.address, shared, both}));
     if (here->second.empty()) ports_.erase(here);
   }
+  /// What take() took is at another address from now on, whoever is there, too.
+  void move(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both, bool shared) {
+    give_back(from, shared, from_both);
+    ports_[to.port].push_back({to.address, shared, to_both});
+  }
   /// Whoever took it says something else about sharing it.
   void set_shared(const Endpoint& at, bool both, bool before, bool shared) {
     std::vector<Bound>& here = ports_[at.port];

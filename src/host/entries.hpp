@@ -77,6 +77,8 @@ struct ListenerEntry {
   bool told = false;          ///< an event of it waits to be pulled
   bool shares = false;        ///< what it makes shares its port
   bool balanced = false;      ///< it shares what comes with others at the same place
+  bool shut_receiving = false;  ///< what it makes discards what comes
+  bool shut_sending = false;    ///< what it makes sends FIN once it is there
   bool both = false;          ///< its "::" stands for all of ours of either family
 };
 

@@ -104,6 +104,12 @@ class Host {
   void unbind(const Endpoint& bound, bool shared, bool both = false) {
     bound_.give_back(bound, shared, both);
   }
+  /// What bind() took has another address of ours from now on, whoever is there, too: connect() has
+  /// chosen it, or it is left open again.
+  void rebind(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both,
+              bool shared) {
+    bound_.move(from, from_both, to, to_both, shared);
+  }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
@@ -117,6 +123,8 @@ class Host {
   /// Connections that wait for accept().
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
   void set_backlog(ListenerId id, std::uint32_t backlog);
+  /// What it makes is shut from the beginning: discards what comes, sends FIN once it is there.
+  void shut_children(ListenerId id, bool receiving, bool sending);
   /// For connections that come from now on, and for those whose handshake is under way.
   void set_settings(ListenerId id, SettingsPtr settings);
   /// Ends listening. Connections not yet accepted, and handshakes under way, are reset.
@@ -148,7 +156,7 @@ class Host {
   /// The next octets to read as they lie, without a copy; empty where there are none.
   Slice take(FlowId id, TimePoint now);
   /// The doors of tcp::Connection by the same names.
-  std::expected<void, tcp::Error> close(FlowId id, TimePoint now);
+  std::expected<void, tcp::Error> close(FlowId id, TimePoint now, bool after_handshake = false);
   void discard_receive(FlowId id, TimePoint now);
   void abort(FlowId id, TimePoint now);
   /// The holder lets go: close, or RST where octets are unread. The id is stale from now on.
@@ -178,6 +186,9 @@ class Host {
   udp::Error udp_take_error(UdpId id);
   /// What waits to be read goes, what waits to be sent is sent.
   void udp_close(UdpId id) { udp_.close(id); }
+  /// Its port is free; what waits to be read stays, and becomes that of the endpoint that takes it over.
+  void udp_leave(UdpId id) { udp_.leave(id); }
+  void udp_take_over(UdpId id, UdpId left) { udp_.take_over(id, left); }
   [[nodiscard]] const UdpEntry* udp(UdpId id) const { return udp_.find(id); }
   [[nodiscard]] const UdpEndpoints& udp_endpoints() const { return udp_; }
 

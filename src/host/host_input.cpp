@@ -243,6 +243,8 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash
   connections_[grown].listener = owner;
   connections_[grown].both = listeners_[owner].both;
   listeners_[owner].accept_queue.push_back(grown);
+  if (listeners_[owner].shut_receiving) (void)connections_[grown].connection.discard_receive(now);
+  if (listeners_[owner].shut_sending) (void)connections_[grown].connection.close(now, true);
   to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell(now).listener = {owner, listeners_.generation(owner)};

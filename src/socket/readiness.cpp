@@ -105,7 +105,7 @@ void Sockets::heard(const host::HostEvent& event) {
     s->no_room = false;
     wake(udp_owners_[event.udp.index], wakes);
   }
-  const OpenSocket* s = owner(flow_owners_, event.flow.index);
+  OpenSocket* s = owner(flow_owners_, event.flow.index);
   if (s == nullptr || !s->has_flow() || s->flow() != event.flow) return;
   constexpr unsigned kState = tcp::kConnected | tcp::kPeerClosed | tcp::kClosed | tcp::kFailed;
   unsigned wakes = 0;
@@ -113,7 +113,10 @@ void Sockets::heard(const host::HostEvent& event) {
   const bool in = (event.news.ready & tcp::kReadable) != 0 && readable(*s) >= enough;
   if (in) wakes |= Wake::wake_in;
   if ((event.news.ready & tcp::kUrgent) != 0) wakes |= Wake::wake_urgent;
-  if ((event.news.ready & kState) != 0) wakes |= Wake::wake_all;
+  if ((event.news.ready & kState) != 0) {
+    give_port_back(*s);
+    wakes |= Wake::wake_all;
+  }
   for (const tcp::Transition& t : event.news.transitions()) {
     if (t.event == tcp::Event::acks_fin) wakes |= Wake::wake_all;  // who lingers is told
   }

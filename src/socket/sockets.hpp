@@ -195,7 +195,10 @@ class Sockets {
   Lingering let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   void forget_place(OpenSocket& s);
-  [[nodiscard]] static wire::IpAddress own_address(const OpenSocket& s);
+  void give_port_back(OpenSocket& s);
+  void set_address(OpenSocket& s, const wire::IpAddress& address);
+  [[nodiscard]] static host::Endpoint own_name(const OpenSocket& s);
+  [[nodiscard]] host::Endpoint name_of(const OpenSocket& s) const;
   static void choose_address(OpenSocket& s, const wire::IpAddress& address);
   Result<void> start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
@@ -228,6 +231,7 @@ class Sockets {
   Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);
   [[nodiscard]] std::uint16_t poll_datagrams(const OpenSocket& s) const;
   void disconnect_datagrams(OpenSocket& s);
+  [[nodiscard]] bool has_port(const OpenSocket& s) const;
   Result<void> shut_datagrams(OpenSocket& s, int how);
 
   // readiness.cpp

@@ -70,7 +70,9 @@ class Connection {
   /// `octets` more were read by the user (§3.10.3): the window may open.
   Effects receive(std::uint32_t octets, TimePoint now);
   /// CLOSE (§3.10.4): no more to send; receiving goes on. Error::closing when that was said before.
-  std::expected<Effects, Error> close(TimePoint now);
+  /// `after_handshake`: in SYN_RCVD it waits for ESTABLISHED even where nothing is to be sent first,
+  /// as Linux has shutdown() do.
+  std::expected<Effects, Error> close(TimePoint now, bool after_handshake = false);
   /// SHUT_RD: what is buffered is discarded, and so is what still arrives; it is acknowledged, and
   /// the window stays open.
   Effects discard_receive(TimePoint now);
@@ -121,6 +123,7 @@ class Connection {
   [[gnu::noinline]] void fail(Event event, Error error, Effects& fx, TimePoint now);
   [[gnu::noinline]] void reset_peer(Effects& fx) const;
   [[gnu::noinline]] void send_fin(Effects& fx, TimePoint now);
+  [[gnu::noinline]] void limit_fin_wait_2(Effects& fx, TimePoint now);
 
   // predicted.cpp: what nearly every segment comes to, in and out
   [[nodiscard]] bool is_plain_transfer() const;
