@@ -155,6 +155,8 @@ class Host {
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
   /// The next octets to read as they lie, without a copy; empty where there are none.
   Slice take(FlowId id, TimePoint now);
+  /// The urgent octet was read apart from the others; it stays in its place.
+  void take_urgent(FlowId id);
   /// The doors of tcp::Connection by the same names.
   std::expected<void, tcp::Error> close(FlowId id, TimePoint now, bool after_handshake = false);
   void discard_receive(FlowId id, TimePoint now);
@@ -306,6 +308,8 @@ class Host {
   [[gnu::noinline]] void reuse(ConnectionEntry& entry, std::uint32_t index,
                                const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
   void keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx);
+  [[gnu::noinline]] void keep_urgent(ConnectionEntry& entry, const wire::ParsedTcp& tcp,
+                                     const Run& run, tcp::Drop drop);
   [[gnu::noinline]] void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp,
                                      const Slice& packet, TimePoint now);
   [[gnu::noinline]] void to_time_wait(std::uint32_t index, const Flow& flow,

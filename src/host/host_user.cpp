@@ -346,6 +346,10 @@ Slice Host::take(FlowId id, TimePoint now) {
   return slice;
 }
 
+void Host::take_urgent(FlowId id) {
+  if (ConnectionEntry* entry = get(id)) entry->connection.keep_urgent(tcp::Urgent::kTaken);
+}
+
 // --- closing
 
 std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now, bool after_handshake) {

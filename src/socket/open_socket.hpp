@@ -51,8 +51,6 @@ struct OpenSocket {
   bool address_chosen : 1 = false;  ///< it, or the listener that it came from, was bound to one
   bool port_chosen : 1 = false;     ///< bind() was told which: it outlives connections
   bool renamed : 1 = false;         ///< its name is not its connection's any more
-  bool oob_inline : 1 = false;
-  bool oob_taken : 1 = false;        ///< the urgent octet was read by MSG_OOB
   mutable bool no_room : 1 = false;  ///< somebody could not send, or was told so: tell of room
   bool queued : 1 = false;           ///< stands among those to look at; stays when it is closed
   std::uint8_t woken : 4 = 0;        ///< bits of Wake that nobody has pulled yet

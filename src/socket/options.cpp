@@ -187,11 +187,6 @@ constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
   c.share(before);
   return Errno::none;
 };
-constexpr auto kOobGet = [](Context& c) -> std::int64_t { return c.s.oob_inline; };
-constexpr auto kOobSet = [](Context& c, std::int64_t value) {
-  c.s.oob_inline = value != 0;
-  return Errno::none;
-};
 constexpr auto kNoDelayGet = [](Context& c) -> std::int64_t { return !c.settings.nagle; };
 constexpr auto kNoDelaySet = [](Context& c, std::int64_t value) {
   c.settings.nagle = value == 0;
@@ -219,7 +214,7 @@ constexpr std::array kOptions{
     Option{"SO_SNDBUF", kSolSocket, kSoSndBuf, Type::number, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::send_buffer>, set_send_buffer},
     Option{"SO_RCVBUF", kSolSocket, kSoRcvBuf, Type::number, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::receive_buffer>, set_receive_buffer},
     Option{"SO_KEEPALIVE", kSolSocket, kSoKeepAlive, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::keepalive>, settings_set<&S::keepalive>},
-    Option{"SO_OOBINLINE", kSolSocket, kSoOobInline, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, kOobGet, kOobSet},
+    Option{"SO_OOBINLINE", kSolSocket, kSoOobInline, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::oob_inline>, settings_set<&S::oob_inline>},
     Option{"SO_LINGER", kSolSocket, kSoLinger, Type::linger, For::all, kLeastInt, kMostInt, Outside::error, get_linger, set_linger},
     Option{"SO_REUSEPORT", kSolSocket, kSoReusePort, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, kReusePortGet, kReusePortSet},
     Option{"SO_RCVLOWAT", kSolSocket, kSoRcvLowAt, Type::number, For::all, kLeastInt, kMostInt, Outside::error, get_low_at, set_low_at},

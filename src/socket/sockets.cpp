@@ -170,7 +170,8 @@ void Sockets::forget_place(OpenSocket& s) {
 
 /// A port that bind() was left to pick is the connection's: it is free once that is over.
 void Sockets::give_port_back(OpenSocket& s) {
-  if (s.bound && !s.port_chosen && s.has_flow() && is_over(s)) forget_place(s);
+  const bool of_connection = s.bound && !s.port_chosen && !s.renamed;
+  if (of_connection && s.has_flow() && is_over(s)) forget_place(s);
 }
 
 /// connect() chooses the address of what is bound to any, and it is any again once that is over.
@@ -263,7 +264,6 @@ Result<Fd> Sockets::accept(Fd fd) {
   child.address_chosen = s->address_chosen;
   child.shut_read = s->shut_read;  // said before listen(): Linux's copy of the listener has it
   child.shut_write = s->shut_write;
-  child.oob_inline = s->oob_inline;
   if (s->choices) {
     OpenSocket::Choices habits = *s->choices;
     habits.local = {};
@@ -341,12 +341,12 @@ void Sockets::back_to_fresh(OpenSocket& s, TimePoint now) {
     s.choices.ensure().local = had;
     if (const tcp::Connection* c = connection(s)) s.choices->settings = c->tcb().settings;
     if (!s.address_chosen) set_address(s, unspecified(s.domain));
-    if (s.bound && !s.port_chosen) forget_place(s);
+    if (s.bound && !s.port_chosen && !s.renamed) forget_place(s);
   }
   if (s.has_flow()) host_->orphan(s.flow(), now);
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
   s.kind = OpenSocket::Kind::fresh;
-  s.error_told = s.shut_read = s.shut_write = s.oob_taken = s.renamed = false;
+  s.error_told = s.shut_read = s.shut_write = s.renamed = false;
 }
 
 Result<void> Sockets::disconnect(Fd fd, TimePoint now) {

@@ -215,6 +215,7 @@ class Sockets {
   Result<std::size_t> nothing_to_read(OpenSocket& s, bool asked_for_none);
   [[nodiscard]] std::size_t readable(const OpenSocket& s) const;
   [[nodiscard]] std::optional<std::size_t> urgent_in(const OpenSocket& s) const;
+  [[nodiscard]] bool urgent_in_place(const OpenSocket& s) const;
   void pass_urgent(OpenSocket& s, TimePoint now);
   std::size_t peek_stream(const OpenSocket& s, PartsOut parts, std::size_t skip, std::size_t most,
                           int flags) const;
