@@ -106,8 +106,7 @@ class Host {
   }
   /// What bind() took has another address of ours from now on, whoever is there, too: connect() has
   /// chosen it, or it is left open again.
-  void rebind(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both,
-              bool shared) {
+  void rebind(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both, bool shared) {
     bound_.move(from, from_both, to, to_both, shared);
   }
 
@@ -188,7 +187,8 @@ class Host {
   udp::Error udp_take_error(UdpId id);
   /// What waits to be read goes, what waits to be sent is sent.
   void udp_close(UdpId id) { udp_.close(id); }
-  /// Its port is free; what waits to be read stays, and becomes that of the endpoint that takes it over.
+  /// Its port is free; what waits to be read stays, and becomes that of the endpoint that takes it
+  /// over.
   void udp_leave(UdpId id) { udp_.leave(id); }
   void udp_take_over(UdpId id, UdpId left) { udp_.take_over(id, left); }
   [[nodiscard]] const UdpEntry* udp(UdpId id) const { return udp_.find(id); }

@@ -67,7 +67,8 @@ void UdpEndpoints::take_over(UdpId id, UdpId left) {
 
 /// connect() leaves no more of the unspecified address than the one that it chooses.
 UdpEndpoints::Place UdpEndpoints::place_of(const UdpEntry& entry) {
-  if (entry.endpoint.connected()) return {entry.endpoint.local(), false};
+  const Endpoint& local = entry.endpoint.local();
+  if (entry.endpoint.connected()) return {local, entry.both && !local.address.is_v4()};
   return {entry.bound, entry.both};
 }
 
@@ -88,7 +89,8 @@ bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remo
   open_.remove(entry.bound.port, id.index);
   connected_.insert(hash_of(flow, key_), udp_handle(id.index));
   entry.endpoint.connect(local, remote);
-  bound_.move(entry.bound, entry.both, local, false, entry.shared);
+  const auto [at, both] = place_of(entry);
+  bound_.move(entry.bound, entry.both, at, both, entry.shared);
   return true;
 }
 
@@ -98,8 +100,9 @@ void UdpEndpoints::disconnect(UdpId id) {
   const Flow flow{entry->endpoint.local(), entry->endpoint.remote()};
   connected_.erase(hash_of(flow, key_), udp_handle(id.index));
   open_.add(entry->bound.port, id.index);
+  const auto [at, both] = place_of(*entry);
+  bound_.move(at, both, entry->bound, entry->both, entry->shared);
   entry->endpoint.disconnect();
-  bound_.move(flow.local, false, entry->bound, entry->both, entry->shared);
 }
 
 Handle UdpEndpoints::connected(const Flow& flow) const {

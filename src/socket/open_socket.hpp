@@ -48,9 +48,9 @@ struct OpenSocket {
   bool reuse_address : 1 = false;
   bool reuse_port : 1 = false;
   bool only_v6 : 1 = false;
-  bool address_chosen : 1 = false;  ///< it, or the listener that it came from, was bound to one
-  bool port_chosen : 1 = false;     ///< bind() was told which: it outlives connections
-  bool renamed : 1 = false;         ///< its name is not its connection's any more
+  bool address_chosen : 1 = false;   ///< it, or the listener that it came from, was bound to one
+  bool port_chosen : 1 = false;      ///< bind() was told which: it outlives connections
+  bool renamed : 1 = false;          ///< its name is not its connection's any more
   mutable bool no_room : 1 = false;  ///< somebody could not send, or was told so: tell of room
   bool queued : 1 = false;           ///< stands among those to look at; stays when it is closed
   std::uint8_t woken : 4 = 0;        ///< bits of Wake that nobody has pulled yet

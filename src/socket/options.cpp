@@ -334,7 +334,7 @@ void OptionContext::share(bool before) {
   if (s.kind == OpenSocket::Kind::datagram) {
     sockets.host_->set_shared(s.udp(), shared);
   } else if (s.bound) {
-    const bool both = Sockets::takes_both(s, s.choices->local.address);
+    const bool both = Sockets::keeps_both(s, s.choices->local.address);
     sockets.host_->set_shared(s.choices->local, both, before, shared);
   }
   if (s.has_flow()) sockets.host_->set_shared(s.flow(), shared);
@@ -360,6 +360,7 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   const bool streams = s->kind != OpenSocket::Kind::datagram;
   const bool listens = s->kind == OpenSocket::Kind::listening;
   if (context.writers && streams && (listens || (poll_stream(*s) & kPollOut) != 0)) {
+    s->no_room = false;
     wake(fd, OpenSocket::wake_out);
   }
   return {};

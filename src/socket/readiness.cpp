@@ -119,6 +119,9 @@ void Sockets::heard(const host::HostEvent& event) {
   }
   for (const tcp::Transition& t : event.news.transitions()) {
     if (t.event == tcp::Event::acks_fin) wakes |= Wake::wake_all;  // who lingers is told
+    // SHUT_WR was said before connect(): Linux minds it where both open at once.
+    const bool crossed = t.to == tcp::State::syn_rcvd && s->shut_write;
+    if (crossed) (void)host_->close(event.flow, event.at, true);
   }
   if (s->no_room && (poll_stream(*s) & kPollOut) != 0) {
     s->no_room = false;

@@ -116,6 +116,11 @@ bool Sockets::takes_both(const OpenSocket& s, const wire::IpAddress& address) {
          address.is_unspecified();
 }
 
+/// The same of what is bound, which may have an address since.
+bool Sockets::keeps_both(const OpenSocket& s, const wire::IpAddress& address) {
+  return s.domain == OpenSocket::Domain::inet6 && !s.only_v6 && !address.is_v4();
+}
+
 Result<Fd> Sockets::dup(Fd fd) {
   if (get(fd) == nullptr) return std::unexpected(Errno::ebadf);
   return install(descriptors_[static_cast<std::size_t>(fd)]);
@@ -163,7 +168,7 @@ bool Sockets::lingers(const Lingering& closed) const {
 void Sockets::forget_place(OpenSocket& s) {
   if (s.bound && s.kind != OpenSocket::Kind::datagram) {
     host_->unbind(s.choices->local, s.reuse_address || s.reuse_port,
-                  takes_both(s, s.choices->local.address));
+                  keeps_both(s, s.choices->local.address));
   }
   s.bound = false;
 }
@@ -178,7 +183,7 @@ void Sockets::give_port_back(OpenSocket& s) {
 void Sockets::set_address(OpenSocket& s, const wire::IpAddress& address) {
   const host::Endpoint before = std::exchange(s.choices->local, {address, s.choices->local.port});
   if (s.bound) {
-    host_->rebind(before, takes_both(s, before.address), s.choices->local, takes_both(s, address),
+    host_->rebind(before, keeps_both(s, before.address), s.choices->local, keeps_both(s, address),
                   s.reuse_address || s.reuse_port);
   }
 }
@@ -214,11 +219,13 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   return {};
 }
 
-/// Linux has a socket that is bound to an IPv6 address be of IPv6 only.
+/// Linux has a socket that is bound to an IPv6 address be of IPv6 only, and takes the mapped
+/// unspecified address for a choice.
 void Sockets::choose_address(OpenSocket& s, const wire::IpAddress& address) {
-  if (address.is_unspecified()) return;
+  const bool v6 = s.domain == OpenSocket::Domain::inet6;
+  if (address.is_unspecified() && !(v6 && address.is_v4())) return;
   s.address_chosen = true;
-  if (s.domain == OpenSocket::Domain::inet6 && !address.is_v4()) s.only_v6 = true;
+  if (v6 && !address.is_v4()) s.only_v6 = true;
 }
 
 Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {

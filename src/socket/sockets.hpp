@@ -192,6 +192,7 @@ class Sockets {
   [[nodiscard]] bool is_over(const OpenSocket& s) const;
   [[nodiscard]] bool fits(const OpenSocket& s, const host::Endpoint& end) const;
   [[nodiscard]] static bool takes_both(const OpenSocket& s, const wire::IpAddress& address);
+  [[nodiscard]] static bool keeps_both(const OpenSocket& s, const wire::IpAddress& address);
   Lingering let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   void forget_place(OpenSocket& s);

@@ -173,8 +173,8 @@ Effects Connection::orphan(TimePoint now) {
   return fx;
 }
 
-/// How long an orphan waits for the peer's FIN; less than no time resets, as Linux's TCP_LINGER2 has
-/// it.
+/// How long an orphan waits for the peer's FIN; less than no time resets, as Linux's TCP_LINGER2
+/// has it.
 void Connection::limit_fin_wait_2(Effects& fx, TimePoint now) {
   if (settings().fin_timeout >= Duration(0)) {
     tcb_.timers.state = now + settings().fin_timeout;

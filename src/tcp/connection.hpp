@@ -70,8 +70,8 @@ class Connection {
   /// `octets` more were read by the user (§3.10.3): the window may open.
   Effects receive(std::uint32_t octets, TimePoint now);
   /// CLOSE (§3.10.4): no more to send; receiving goes on. Error::closing when that was said before.
-  /// `after_handshake`: in SYN_RCVD it waits for ESTABLISHED even where nothing is to be sent first,
-  /// as Linux has shutdown() do.
+  /// `after_handshake`: in SYN_RCVD it waits for ESTABLISHED even where nothing is to be sent
+  /// first, as Linux has shutdown() do.
   std::expected<Effects, Error> close(TimePoint now, bool after_handshake = false);
   /// The urgent octet has come, or was taken (Urgent::kTaken). There must be urgent data.
   void keep_urgent(std::int16_t octet) { tcb_.urgent->octet = octet; }

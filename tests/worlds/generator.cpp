@@ -150,7 +150,9 @@ class Generator {
     return none;
   }();
   bool held_ = false;
-  bool crossed_ = false;  ///< SYNs have met on the wire
+  /// SYNs have met on the wire. No other follows them: of what answers an earlier SYN RFC 9293
+  /// looks at the sequence number first, Linux at the ACK.
+  bool crossed_ = false;
 };
 
 Step Generator::opening(int what) {
@@ -183,14 +185,13 @@ Step Generator::opening(int what) {
               .b = below(2) | address()};
     }
     case 3:
-      // RFC 9293 looks at the sequence number of what answers an earlier SYN first, Linux at its
-      // ACK.
       if (crossed_) return {.op = Op::names, .slot = slot};
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::listener;
       return {.op = Op::listen, .slot = slot, .a = below(4)};
     case 4:
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::connection;
       if (below(8) == 0) return {.op = Op::disconnect, .slot = slot};
+      if (crossed_) return {.op = Op::names, .slot = slot};
       return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1), .b = connects_to(slot)};
     default: {
       const int listener = pick(Kind::listener);

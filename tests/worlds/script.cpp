@@ -282,9 +282,8 @@ std::string Runner::snapshot() {
     const int hidden = s.stream && undone(s) && limited(s) ? kPollOut : 0;
     text += poll_text(world_.side(s.side).poll(s.fd) & ~hidden);
     // Where datagrams are sent the kernel wakes writers for each one that leaves.
-    if (const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0; edges != 0) {
-      text += " edge " + poll_text(edges & ~hidden);
-    }
+    const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0;
+    if (edges != 0 && hidden == 0) text += " edge " + poll_text(edges);
     const int in = world_.side(s.side).ioctl(s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
     const bool counts = s.stream && !undone(s);
