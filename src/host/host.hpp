@@ -489,24 +489,7 @@ class Host {
   std::uint16_t identification_ = 0;
 };
 
-/// `connection()` makes it, where it stays.
-template <typename Made>
-std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool shares,
-                                    Made connection) {
-  const std::uint32_t index = connections_.make_by([&] {
-    return ConnectionEntry{.connection = connection(),
-                           .out = {},
-                           .in = {},
-                           .history = {},
-                           .flow = flow,
-                           .in_table = true,
-                           .shares = shares};
-  });
-  used_.add(flow.local.port, shares);
-  enter_table(index, hash);
-  return index;
-}
-
 }  // namespace lastack::host
 
+#include "host/made.hpp"  // Host::make_connection()
 #include "host/view.hpp"  // Host::each()
