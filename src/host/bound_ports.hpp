@@ -17,8 +17,10 @@ class BoundPorts {
   /// overlap().
   bool take(const Endpoint& at, bool shared, bool both) {
     std::vector<Bound>& here = ports_[at.port];
+    const bool any_v4 = at.address.is_v4() && at.address.is_unspecified();
     const bool free = std::ranges::none_of(here, [&](const Bound& other) {
-      return overlap(other.address, other.both, at.address, both) && !(shared && other.shared);
+      const bool other_both = other.both && (other.address.is_unspecified() || any_v4);
+      return overlap(other.address, other_both, at.address, both) && !(shared && other.shared);
     });
     if (free) here.push_back({at.address, shared, both});
     return free;
@@ -28,6 +30,12 @@ class BoundPorts {
     const auto here = ports_.find(at.port);
     here->second.erase(std::ranges::find(here->second, Bound{at.address, shared, both}));
     if (here->second.empty()) ports_.erase(here);
+  }
+  /// What take() took is at another address from now on, whoever is there, too. What was `both`
+  /// and is at one of IPv6 keeps IPv4's unspecified one still, as in Linux.
+  void move(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both, bool shared) {
+    give_back(from, shared, from_both);
+    ports_[to.port].push_back({to.address, shared, to_both});
   }
   /// Whoever took it says something else about sharing it.
   void set_shared(const Endpoint& at, bool both, bool before, bool shared) {

@@ -73,11 +73,13 @@ struct ListenerEntry {
   std::vector<std::uint32_t> handshakes;  ///< records under way, in no order
   std::uint32_t backlog = 0;
   TimePoint since{};
-  TimePoint cookies_until{};  ///< the last cookie sent is good until then
-  bool told = false;          ///< an event of it waits to be pulled
-  bool shares = false;        ///< what it makes shares its port
-  bool balanced = false;      ///< it shares what comes with others at the same place
-  bool both = false;          ///< its "::" stands for all of ours of either family
+  TimePoint cookies_until{};    ///< the last cookie sent is good until then
+  bool told = false;            ///< an event of it waits to be pulled
+  bool shares = false;          ///< what it makes shares its port
+  bool balanced = false;        ///< it shares what comes with others at the same place
+  bool shut_receiving = false;  ///< what it makes discards what comes
+  bool shut_sending = false;    ///< what it makes sends FIN once it is there
+  bool both = false;            ///< its "::" stands for all of ours of either family
 };
 
 }  // namespace lastack::host

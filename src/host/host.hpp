@@ -104,6 +104,11 @@ class Host {
   void unbind(const Endpoint& bound, bool shared, bool both = false) {
     bound_.give_back(bound, shared, both);
   }
+  /// What bind() took has another address of ours from now on, whoever is there, too: connect() has
+  /// chosen it, or it is left open again.
+  void rebind(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both, bool shared) {
+    bound_.move(from, from_both, to, to_both, shared);
+  }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
   /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
@@ -117,6 +122,8 @@ class Host {
   /// Connections that wait for accept().
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
   void set_backlog(ListenerId id, std::uint32_t backlog);
+  /// What it makes is shut from the beginning: discards what comes, sends FIN once it is there.
+  void shut_children(ListenerId id, bool receiving, bool sending);
   /// For connections that come from now on, and for those whose handshake is under way.
   void set_settings(ListenerId id, SettingsPtr settings);
   /// Ends listening. Connections not yet accepted, and handshakes under way, are reset.
@@ -147,8 +154,10 @@ class Host {
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
   /// The next octets to read as they lie, without a copy; empty where there are none.
   Slice take(FlowId id, TimePoint now);
+  /// The urgent octet was read apart from the others; it stays in its place.
+  void take_urgent(FlowId id);
   /// The doors of tcp::Connection by the same names.
-  std::expected<void, tcp::Error> close(FlowId id, TimePoint now);
+  std::expected<void, tcp::Error> close(FlowId id, TimePoint now, bool after_handshake = false);
   void discard_receive(FlowId id, TimePoint now);
   void abort(FlowId id, TimePoint now);
   /// The holder lets go: close, or RST where octets are unread. The id is stale from now on.
@@ -178,6 +187,10 @@ class Host {
   udp::Error udp_take_error(UdpId id);
   /// What waits to be read goes, what waits to be sent is sent.
   void udp_close(UdpId id) { udp_.close(id); }
+  /// Its port is free; what waits to be read stays, and becomes that of the endpoint that takes it
+  /// over.
+  void udp_leave(UdpId id) { udp_.leave(id); }
+  void udp_take_over(UdpId id, UdpId left) { udp_.take_over(id, left); }
   [[nodiscard]] const UdpEntry* udp(UdpId id) const { return udp_.find(id); }
   [[nodiscard]] const UdpEndpoints& udp_endpoints() const { return udp_; }
 
@@ -295,6 +308,8 @@ class Host {
   [[gnu::noinline]] void reuse(ConnectionEntry& entry, std::uint32_t index,
                                const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
   void keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx);
+  [[gnu::noinline]] void keep_urgent(ConnectionEntry& entry, const wire::ParsedTcp& tcp,
+                                     const Run& run, tcp::Drop drop);
   [[gnu::noinline]] void to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp,
                                      const Slice& packet, TimePoint now);
   [[gnu::noinline]] void to_time_wait(std::uint32_t index, const Flow& flow,
@@ -475,24 +490,7 @@ class Host {
   std::uint16_t identification_ = 0;
 };
 
-/// `connection()` makes it, where it stays.
-template <typename Made>
-std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool shares,
-                                    Made connection) {
-  const std::uint32_t index = connections_.make_by([&] {
-    return ConnectionEntry{.connection = connection(),
-                           .out = {},
-                           .in = {},
-                           .history = {},
-                           .flow = flow,
-                           .in_table = true,
-                           .shares = shares};
-  });
-  used_.add(flow.local.port, shares);
-  enter_table(index, hash);
-  return index;
-}
-
 }  // namespace lastack::host
 
+#include "host/made.hpp"  // Host::make_connection()
 #include "host/view.hpp"  // Host::each()

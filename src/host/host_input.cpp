@@ -111,6 +111,30 @@ void Host::keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx) 
   }
 }
 
+/// The urgent octet lies aside, too, once it has come: it is there for who asks, even where the
+/// stream around it is refused since nobody will read it.
+void Host::keep_urgent(ConnectionEntry& entry, const wire::ParsedTcp& tcp, const Run& run,
+                       tcp::Drop drop) {
+  const tcp::Tcb& tcb = entry.connection.tcb();
+  entry.in.skip_to(tcb.rcv.read, &pool_);  // another one may have let the reader step over the last
+  const bool waits = tcb.urgent->receive > 0 && tcb.urgent->octet == tcp::Urgent::kNotThere;
+  const bool valid = drop == tcp::Drop::none || drop == tcp::Drop::unreadable;
+  if (!waits || !valid) return;
+  const Seq octet = tcb.irs + static_cast<std::uint32_t>(tcb.urgent->receive);
+  std::int64_t at = distance(tcp.header.seq, octet);
+  if (at < 0 || at >= static_cast<std::int64_t>(run.payload)) return;
+  for (const Slice& packet : run.packets) {
+    const auto held = static_cast<std::int64_t>(
+        run.packets.size() == 1 ? run.payload : packet.size() - run.payload_at);
+    if (at < held) {
+      const std::byte found = packet.bytes()[run.payload_at + static_cast<std::size_t>(at)];
+      entry.connection.keep_urgent(std::to_integer<std::int16_t>(found));
+      return;
+    }
+    at -= held;
+  }
+}
+
 /// Of a segment without octets: whether it was an ACK and no more, and whether it was the one that
 /// began a recovery.
 void Host::count_without_octets(const wire::TcpHeader& header, tcp::Drop drop, const tcp::Tcb& tcb,
@@ -167,6 +191,8 @@ void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire
     counters_.octets_in += static_cast<std::size_t>(fx.accepted.size());
     keep(entry, run, fx);
   }
+  if (tcb.urgent) [[unlikely]]
+    keep_urgent(entry, tcp, run, fx.drop);
   apply(entry, index, fx, now);
   const bool over = fx.taken_count > 0 && fx.transitions().back().event == tcp::Event::reuse;
   if (over) reuse(entry, index, tcp, run.packets[0], now);
@@ -243,6 +269,8 @@ void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash
   connections_[grown].listener = owner;
   connections_[grown].both = listeners_[owner].both;
   listeners_[owner].accept_queue.push_back(grown);
+  if (listeners_[owner].shut_receiving) (void)connections_[grown].connection.discard_receive(now);
+  if (listeners_[owner].shut_sending) (void)connections_[grown].connection.close(now, true);
   to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell(now).listener = {owner, listeners_.generation(owner)};

@@ -157,6 +157,13 @@ void Host::set_backlog(ListenerId id, std::uint32_t backlog) {
   if (ListenerEntry* entry = find_listener(id)) entry->backlog = backlog;
 }
 
+void Host::shut_children(ListenerId id, bool receiving, bool sending) {
+  if (ListenerEntry* entry = find_listener(id)) {
+    entry->shut_receiving = receiving;
+    entry->shut_sending = sending;
+  }
+}
+
 void Host::set_settings(ListenerId id, SettingsPtr settings) {
   if (ListenerEntry* entry = find_listener(id)) entry->settings = std::move(settings);
 }
@@ -341,12 +348,16 @@ Slice Host::take(FlowId id, TimePoint now) {
   return slice;
 }
 
+void Host::take_urgent(FlowId id) {
+  if (ConnectionEntry* entry = get(id)) entry->connection.keep_urgent(tcp::Urgent::kTaken);
+}
+
 // --- closing
 
-std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now) {
+std::expected<void, tcp::Error> Host::close(FlowId id, TimePoint now, bool after_handshake) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  const auto fx = entry->connection.close(now);
+  const auto fx = entry->connection.close(now, after_handshake);
   if (!fx) return std::unexpected(fx.error());
   trace_call(entry->flow, TraceEvent::Call::close, 0, now);
   apply(id.index, *fx, now);

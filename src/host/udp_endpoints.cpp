@@ -44,18 +44,39 @@ const UdpEntry* UdpEndpoints::find(UdpId id) const {
 void UdpEndpoints::close(UdpId id) {
   UdpEntry* entry = find(id);
   if (entry == nullptr) return;
-  disconnect(id);
-  open_.remove(entry->bound.port, id.index);
-  bound_.give_back(entry->bound, entry->shared, entry->both);
+  leave(id);
   unread -= entry->endpoint.held();
   blocked -= entry->blocked ? 1 : 0;
   entries_.drop(id.index);
 }
 
+void UdpEndpoints::leave(UdpId id) {
+  if (find(id) == nullptr) return;
+  disconnect(id);
+  UdpEntry& entry = entries_[id.index];
+  if (entry.bound.port == 0) return;
+  open_.remove(entry.bound.port, id.index);
+  bound_.give_back(entry.bound, entry.shared, entry.both);
+  entry.bound = {};
+}
+
+void UdpEndpoints::take_over(UdpId id, UdpId left) {
+  entries_[id.index].endpoint.take_over(entries_[left.index].endpoint);
+  close(left);
+}
+
+/// connect() leaves no more of the unspecified address than the one that it chooses.
+UdpEndpoints::Place UdpEndpoints::place_of(const UdpEntry& entry) {
+  const Endpoint& local = entry.endpoint.local();
+  if (entry.endpoint.connected()) return {local, entry.both && !local.address.is_v4()};
+  return {entry.bound, entry.both};
+}
+
 void UdpEndpoints::set_shared(UdpId id, bool shared) {
   UdpEntry* entry = find(id);
   if (entry == nullptr) return;
-  bound_.set_shared(entry->bound, entry->both, entry->shared, shared);
+  const auto [at, both] = place_of(*entry);
+  if (at.port != 0) bound_.set_shared(at, both, entry->shared, shared);
   entry->shared = shared;
 }
 
@@ -68,6 +89,8 @@ bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remo
   open_.remove(entry.bound.port, id.index);
   connected_.insert(hash_of(flow, key_), udp_handle(id.index));
   entry.endpoint.connect(local, remote);
+  const auto [at, both] = place_of(entry);
+  bound_.move(entry.bound, entry.both, at, both, entry.shared);
   return true;
 }
 
@@ -77,6 +100,8 @@ void UdpEndpoints::disconnect(UdpId id) {
   const Flow flow{entry->endpoint.local(), entry->endpoint.remote()};
   connected_.erase(hash_of(flow, key_), udp_handle(id.index));
   open_.add(entry->bound.port, id.index);
+  const auto [at, both] = place_of(*entry);
+  bound_.move(at, both, entry->bound, entry->both, entry->shared);
   entry->endpoint.disconnect();
 }
 

@@ -21,7 +21,7 @@ namespace lastack::host {
 
 struct UdpEntry {
   udp::UdpEndpoint endpoint;
-  Endpoint bound;     ///< what it keeps from others
+  Endpoint bound;     ///< what it keeps from others, until it is connected; port 0: nothing
   bool both = false;  ///< its "::" stands for all of ours of either family
   TimePoint since{};
   bool shared = false;   ///< others that say so may have the same place
@@ -45,6 +45,10 @@ class UdpEndpoints {
   std::expected<UdpId, Refusal> open(Endpoint local, bool shared, bool both, Ports ports,
                                      Random& random, std::size_t receive_buffer, TimePoint now);
   void close(UdpId id);
+  /// It is nowhere any more; what waits to be read there can be.
+  void leave(UdpId id);
+  /// What was left becomes another's.
+  void take_over(UdpId id, UdpId left);
   void set_shared(UdpId id, bool shared);
   /// False where another endpoint is connected so already.
   bool connect(UdpId id, const Endpoint& local, const Endpoint& remote);
@@ -77,6 +81,12 @@ class UdpEndpoints {
 
  private:
   [[nodiscard]] Handle connected(const Flow& flow) const;
+  /// A place as others find it taken.
+  struct Place {
+    Endpoint at;
+    bool both;
+  };
+  [[nodiscard]] static Place place_of(const UdpEntry& entry);
 
   HashKey key_;
   Slab<UdpEntry> entries_;

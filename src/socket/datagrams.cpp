@@ -29,6 +29,7 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
   const auto id =
       host_->udp_open(local, s.reuse_address || s.reuse_port, now, takes_both(s, local.address));
   if (!id) return std::unexpected(errno_of_udp(id.error()));
+  if (host_->udp(s.udp()) != nullptr) host_->udp_take_over(*id, s.udp());
   s.index = id->index;
   s.generation = id->generation;
   s.bound = local.port != 0 || !local.address.is_unspecified();
@@ -39,7 +40,7 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
 
 Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,
                                         TimePoint now) {
-  if (host_->udp(s.udp()) == nullptr) {  // whatever becomes of it
+  if (!has_port(s)) {  // whatever becomes of it
     const auto opened = open_datagrams(fd, s, host::Endpoint{anywhere(s, remote), 0}, now);
     if (!opened) return opened;
   }
@@ -54,7 +55,7 @@ Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoi
 
 Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now,
                                            int flags, const std::optional<host::Endpoint>& to) {
-  if (host_->udp(s.udp()) == nullptr) {  // it has a port from now on, sent or not
+  if (!has_port(s)) {  // from now on, sent or not
     const host::Endpoint any{anywhere(s, to.value_or(host::Endpoint{})), 0};
     const auto opened = open_datagrams(fd, s, any, now);
     if (!opened) return std::unexpected(opened.error());
@@ -121,12 +122,16 @@ std::uint16_t Sockets::poll_datagrams(const OpenSocket& s) const {
   return static_cast<std::uint16_t>(bits);
 }
 
-/// A port that nobody chose is free again, unless something still waits to be read there.
+/// A port that nobody chose is free again; what waits to be read stays.
 void Sockets::disconnect_datagrams(OpenSocket& s) {
   host_->udp_disconnect(s.udp());
-  const host::UdpEntry* entry = host_->udp(s.udp());
   const bool chosen = s.bound && s.choices->local.port != 0;
-  if (entry != nullptr && !chosen && !entry->endpoint.readable()) host_->udp_close(s.udp());
+  if (host_->udp(s.udp()) != nullptr && !chosen) host_->udp_leave(s.udp());
+}
+
+bool Sockets::has_port(const OpenSocket& s) const {
+  const host::UdpEntry* entry = host_->udp(s.udp());
+  return entry != nullptr && entry->bound.port != 0;
 }
 
 /// Says so where it is not connected, and shuts it all the same, as Linux does.

@@ -28,7 +28,7 @@ struct OpenSocket {
 
   /// What few sockets ever choose.
   struct Choices {
-    host::Endpoint local;         ///< what bind() took, or listen() or UDP for itself
+    host::Endpoint local;         ///< its name: what bind() took, or what a connection has left
     host::SettingsPtr settings;   ///< of connections to come
     Duration receive_timeout{0};  ///< SO_RCVTIMEO; 0: as long as it takes
     Duration send_timeout{0};     ///< SO_SNDTIMEO, and connect()'s
@@ -43,14 +43,14 @@ struct OpenSocket {
   bool shut_read : 1 = false;   ///< SHUT_RD was said
   bool shut_write : 1 = false;  ///< SHUT_WR was said
   bool error_told : 1 = false;  ///< the connection's error was returned once
-  bool bound : 1 = false;       ///< `choices->local` was taken by bind()
+  bool bound : 1 = false;       ///< `choices->local` was taken by bind(), and is kept
   bool linger : 1 = false;      ///< SO_LINGER is on: the last close waits, or resets at once
   bool reuse_address : 1 = false;
   bool reuse_port : 1 = false;
   bool only_v6 : 1 = false;
-  bool address_chosen : 1 = false;  ///< it, or the listener that it came from, was bound to one
-  bool oob_inline : 1 = false;
-  bool oob_taken : 1 = false;        ///< the urgent octet was read by MSG_OOB
+  bool address_chosen : 1 = false;   ///< it, or the listener that it came from, was bound to one
+  bool port_chosen : 1 = false;      ///< bind() was told which: it outlives connections
+  bool renamed : 1 = false;          ///< its name is not its connection's any more
   mutable bool no_room : 1 = false;  ///< somebody could not send, or was told so: tell of room
   bool queued : 1 = false;           ///< stands among those to look at; stays when it is closed
   std::uint8_t woken : 4 = 0;        ///< bits of Wake that nobody has pulled yet

@@ -150,21 +150,24 @@ Errno set_hop_limit(Context& c, std::int64_t value) {
   c.settings.hop_limit = value < 0 ? tcp::Settings{}.hop_limit : static_cast<std::uint8_t>(value);
   return Errno::none;
 }
-/// ECN's two bits are TCP's own.
+/// ECN's two bits are TCP's own. Of a number Linux takes the last octet.
 Errno set_traffic_class(Context& c, std::int64_t value) {
   constexpr std::int64_t kEcn = 3;
-  if (value < 0) value = 0;
   if (c.s.kind != OpenSocket::Kind::datagram) value &= ~kEcn;
   c.settings.traffic_class = static_cast<std::uint8_t>(value);
   return Errno::none;
+}
+Errno set_v6_traffic_class(Context& c, std::int64_t value) {
+  return set_traffic_class(c, std::max<std::int64_t>(value, 0));
 }
 std::int64_t get_quick_acks(Context& c) { return c.settings.quick_acks ? 1 : 0; }
 
 std::int64_t get_only_v6(Context& c) { return c.s.only_v6 ? 1 : 0; }
 Errno set_only_v6(Context& c, std::int64_t value) {
   const bool connected = c.s.has_flow() && !c.is_over();
+  c.give_port_back();
   const bool has_port =
-      c.s.bound || c.s.kind == OpenSocket::Kind::listening || connected || c.udp() != nullptr;
+      c.s.bound || c.s.kind == OpenSocket::Kind::listening || connected || c.has_udp_port();
   if (has_port) return Errno::einval;
   c.s.only_v6 = value != 0;
   return Errno::none;
@@ -182,11 +185,6 @@ constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
   const bool before = c.shares();
   c.s.reuse_port = value != 0;
   c.share(before);
-  return Errno::none;
-};
-constexpr auto kOobGet = [](Context& c) -> std::int64_t { return c.s.oob_inline; };
-constexpr auto kOobSet = [](Context& c, std::int64_t value) {
-  c.s.oob_inline = value != 0;
   return Errno::none;
 };
 constexpr auto kNoDelayGet = [](Context& c) -> std::int64_t { return !c.settings.nagle; };
@@ -216,7 +214,7 @@ constexpr std::array kOptions{
     Option{"SO_SNDBUF", kSolSocket, kSoSndBuf, Type::number, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::send_buffer>, set_send_buffer},
     Option{"SO_RCVBUF", kSolSocket, kSoRcvBuf, Type::number, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::receive_buffer>, set_receive_buffer},
     Option{"SO_KEEPALIVE", kSolSocket, kSoKeepAlive, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::keepalive>, settings_set<&S::keepalive>},
-    Option{"SO_OOBINLINE", kSolSocket, kSoOobInline, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, kOobGet, kOobSet},
+    Option{"SO_OOBINLINE", kSolSocket, kSoOobInline, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::oob_inline>, settings_set<&S::oob_inline>},
     Option{"SO_LINGER", kSolSocket, kSoLinger, Type::linger, For::all, kLeastInt, kMostInt, Outside::error, get_linger, set_linger},
     Option{"SO_REUSEPORT", kSolSocket, kSoReusePort, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, kReusePortGet, kReusePortSet},
     Option{"SO_RCVLOWAT", kSolSocket, kSoRcvLowAt, Type::number, For::all, kLeastInt, kMostInt, Outside::error, get_low_at, set_low_at},
@@ -231,7 +229,7 @@ constexpr std::array kOptions{
     Option{"IP_TTL", kSolIp, kIpTtl, Type::octet, For::all, -1, 255, Outside::error, settings_get<&S::hop_limit>, set_hop_limit},
     Option{"IPV6_UNICAST_HOPS", kSolIpv6, kIpv6UnicastHops, Type::number, For::inet6, -1, 255, Outside::error, settings_get<&S::hop_limit>, set_hop_limit},
     Option{"IPV6_V6ONLY", kSolIpv6, kIpv6V6Only, Type::flag, For::inet6, kLeastInt, kMostInt, Outside::error, get_only_v6, set_only_v6},
-    Option{"IPV6_TCLASS", kSolIpv6, kIpv6Tclass, Type::number, For::inet6, -1, 255, Outside::error, settings_get<&S::traffic_class>, set_traffic_class},
+    Option{"IPV6_TCLASS", kSolIpv6, kIpv6Tclass, Type::number, For::inet6, -1, 255, Outside::error, settings_get<&S::traffic_class>, set_v6_traffic_class},
 
     Option{"TCP_NODELAY", kSolTcp, kTcpNoDelay, Type::flag, For::stream, kLeastInt, kMostInt, Outside::error, kNoDelayGet, kNoDelaySet},
     Option{"TCP_MAXSEG", kSolTcp, kTcpMaxSeg, Type::number, For::stream, 0, 32767, Outside::error, get_max_segment, set_max_segment},
@@ -336,7 +334,7 @@ void OptionContext::share(bool before) {
   if (s.kind == OpenSocket::Kind::datagram) {
     sockets.host_->set_shared(s.udp(), shared);
   } else if (s.bound) {
-    const bool both = Sockets::takes_both(s, s.choices->local.address);
+    const bool both = Sockets::keeps_both(s, s.choices->local.address);
     sockets.host_->set_shared(s.choices->local, both, before, shared);
   }
   if (s.has_flow()) sockets.host_->set_shared(s.flow(), shared);
@@ -360,8 +358,9 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   }
   if (context.settings != before) change_settings(*s, context.settings, now);
   const bool streams = s->kind != OpenSocket::Kind::datagram;
-  const bool listens = s->kind == OpenSocket::Kind::listening;
-  if (context.writers && streams && (listens || (poll_stream(*s) & kPollOut) != 0)) {
+  const bool early = !tcp::traits(state_of(*s)).synchronized;
+  if (context.writers && streams && (early || (poll_stream(*s) & kPollOut) != 0)) {
+    s->no_room = false;
     wake(fd, OpenSocket::wake_out);
   }
   return {};

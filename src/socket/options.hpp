@@ -23,8 +23,11 @@ struct OptionContext {
   [[nodiscard]] const tcp::Connection* connection() const { return sockets.connection(s); }
   [[nodiscard]] tcp::State state() const { return sockets.state_of(s); }
   [[nodiscard]] bool is_over() const { return sockets.is_over(s); }
-  [[nodiscard]] const host::UdpEntry* udp() const { return sockets.host_->udp(s.udp()); }
+  [[nodiscard]] bool has_udp_port() const {
+    return s.kind == OpenSocket::Kind::datagram && sockets.has_port(s);
+  }
   std::int64_t take_error();
+  void give_port_back() { sockets.give_port_back(s); }
   void wake_reader();
   void wake_writer();
   [[nodiscard]] bool shares() const { return s.reuse_address || s.reuse_port; }

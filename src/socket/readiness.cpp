@@ -29,7 +29,7 @@ std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
   if (no_more_in) bits |= kPollIn | kPollRdHup;
   if (state != tcp::State::syn_sent && state != tcp::State::syn_rcvd) {
     const auto before_urgent = urgent_in(s);
-    const bool at_urgent = before_urgent == std::size_t{0} && !s.oob_inline;
+    const bool at_urgent = before_urgent == std::size_t{0} && !urgent_in_place(s);
     const std::size_t enough = (s.choices ? s.choices->receive_low_at : 1U) + (at_urgent ? 1 : 0);
     if (readable(s) >= enough) bits |= kPollIn;
     // Not while more is queued than there is room: who is woken shall have something to do.
@@ -39,7 +39,7 @@ std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
     const bool writable = room > 0 && room >= queued / 2;
     if (no_more_out || over || writable) bits |= kPollOut;
     if (!no_more_out && !over && !writable) s.no_room = true;
-    if (before_urgent && readable(s) > *before_urgent && !s.oob_taken) bits |= kPollPri;
+    if (before_urgent && connection(s)->tcb().urgent->octet >= 0) bits |= kPollPri;
   }
   if (error_of(s)) bits |= kPollErr;
   return static_cast<std::uint16_t>(bits);
@@ -60,7 +60,7 @@ Result<int> Sockets::ioctl(Fd fd, unsigned request) const {
   const tcp::State state = state_of(*s);
   if (c == nullptr || state == tcp::State::syn_sent || state == tcp::State::syn_rcvd) return 0;
   if (request == kSiocInq) {
-    const auto before = s->oob_inline ? std::nullopt : urgent_in(*s);
+    const auto before = urgent_in_place(*s) ? std::nullopt : urgent_in(*s);
     const std::size_t in = readable(*s);
     return static_cast<int>(before && *before < in ? *before : in);
   }
@@ -105,7 +105,7 @@ void Sockets::heard(const host::HostEvent& event) {
     s->no_room = false;
     wake(udp_owners_[event.udp.index], wakes);
   }
-  const OpenSocket* s = owner(flow_owners_, event.flow.index);
+  OpenSocket* s = owner(flow_owners_, event.flow.index);
   if (s == nullptr || !s->has_flow() || s->flow() != event.flow) return;
   constexpr unsigned kState = tcp::kConnected | tcp::kPeerClosed | tcp::kClosed | tcp::kFailed;
   unsigned wakes = 0;
@@ -113,9 +113,15 @@ void Sockets::heard(const host::HostEvent& event) {
   const bool in = (event.news.ready & tcp::kReadable) != 0 && readable(*s) >= enough;
   if (in) wakes |= Wake::wake_in;
   if ((event.news.ready & tcp::kUrgent) != 0) wakes |= Wake::wake_urgent;
-  if ((event.news.ready & kState) != 0) wakes |= Wake::wake_all;
+  if ((event.news.ready & kState) != 0) {
+    give_port_back(*s);
+    wakes |= Wake::wake_all;
+  }
   for (const tcp::Transition& t : event.news.transitions()) {
     if (t.event == tcp::Event::acks_fin) wakes |= Wake::wake_all;  // who lingers is told
+    // SHUT_WR was said before connect(): Linux minds it where both open at once.
+    const bool crossed = t.to == tcp::State::syn_rcvd && s->shut_write;
+    if (crossed) (void)host_->close(event.flow, event.at, true);
   }
   if (s->no_room && (poll_stream(*s) & kPollOut) != 0) {
     s->no_room = false;

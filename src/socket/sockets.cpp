@@ -116,6 +116,11 @@ bool Sockets::takes_both(const OpenSocket& s, const wire::IpAddress& address) {
          address.is_unspecified();
 }
 
+/// The same of what is bound, which may have an address since.
+bool Sockets::keeps_both(const OpenSocket& s, const wire::IpAddress& address) {
+  return s.domain == OpenSocket::Domain::inet6 && !s.only_v6 && !address.is_v4();
+}
+
 Result<Fd> Sockets::dup(Fd fd) {
   if (get(fd) == nullptr) return std::unexpected(Errno::ebadf);
   return install(descriptors_[static_cast<std::size_t>(fd)]);
@@ -163,9 +168,24 @@ bool Sockets::lingers(const Lingering& closed) const {
 void Sockets::forget_place(OpenSocket& s) {
   if (s.bound && s.kind != OpenSocket::Kind::datagram) {
     host_->unbind(s.choices->local, s.reuse_address || s.reuse_port,
-                  takes_both(s, s.choices->local.address));
+                  keeps_both(s, s.choices->local.address));
   }
   s.bound = false;
+}
+
+/// A port that bind() was left to pick is the connection's: it is free once that is over.
+void Sockets::give_port_back(OpenSocket& s) {
+  const bool of_connection = s.bound && !s.port_chosen && !s.renamed;
+  if (of_connection && s.has_flow() && is_over(s)) forget_place(s);
+}
+
+/// connect() chooses the address of what is bound to any, and it is any again once that is over.
+void Sockets::set_address(OpenSocket& s, const wire::IpAddress& address) {
+  const host::Endpoint before = std::exchange(s.choices->local, {address, s.choices->local.port});
+  if (s.bound) {
+    host_->rebind(before, keeps_both(s, before.address), s.choices->local, keeps_both(s, address),
+                  s.reuse_address || s.reuse_port);
+  }
 }
 
 // --- opening
@@ -176,32 +196,36 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   if (!fits(*s, local)) return std::unexpected(Errno::eafnosupport);
   if (s->only_v6 && local.address.is_v4()) return std::unexpected(Errno::einval);
   if (s->kind == OpenSocket::Kind::datagram) {
-    if (host_->udp(s->udp()) != nullptr) return std::unexpected(Errno::einval);
+    if (has_port(*s)) return std::unexpected(Errno::einval);
     const auto opened = open_datagrams(fd, *s, local, {});
     if (opened) choose_address(*s, local.address);
     return opened;
   }
   const bool may = s->kind == OpenSocket::Kind::fresh || (s->has_flow() && is_over(*s));
+  give_port_back(*s);
   if (!may || s->bound) return std::unexpected(Errno::einval);
+  const host::Endpoint before = name_of(*s);
   const auto bound = host_->bind(local, s->reuse_address || s->reuse_port, s->reuse_port,
                                  takes_both(*s, local.address));
-  if (!bound) return std::unexpected(errno_of(bound.error()));
-  s->choices.ensure().local = *bound;
+  if (!bound && bound.error() != host::Refusal::address_in_use) {
+    return std::unexpected(errno_of(bound.error()));
+  }
+  s->renamed = s->has_flow();
+  s->choices.ensure().local = bound.value_or(host::Endpoint{unspecified(s->domain), before.port});
+  if (!bound) return std::unexpected(Errno::eaddrinuse);  // and the address that it had is lost
   s->bound = true;
+  s->port_chosen |= local.port != 0;
   choose_address(*s, local.address);
   return {};
 }
 
-/// Where it is, or will be without bind(): the address stays with whoever came from one.
-wire::IpAddress Sockets::own_address(const OpenSocket& s) {
-  return s.address_chosen && s.choices ? s.choices->local.address : unspecified(s.domain);
-}
-
-/// Linux has a socket that is bound to an IPv6 address be of IPv6 only.
+/// Linux has a socket that is bound to an IPv6 address be of IPv6 only, and takes the mapped
+/// unspecified address for a choice.
 void Sockets::choose_address(OpenSocket& s, const wire::IpAddress& address) {
-  s.address_chosen = !address.is_unspecified();
-  const bool v6 = s.domain == OpenSocket::Domain::inet6 && !address.is_v4();
-  if (v6 && s.address_chosen) s.only_v6 = true;
+  const bool v6 = s.domain == OpenSocket::Domain::inet6;
+  if (address.is_unspecified() && !(v6 && address.is_v4())) return;
+  s.address_chosen = true;
+  if (v6 && !address.is_v4()) s.only_v6 = true;
 }
 
 Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
@@ -213,9 +237,8 @@ Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
     return {};
   }
   if (s->kind != OpenSocket::Kind::fresh) return std::unexpected(Errno::einval);
-  host::Endpoint local;
-  if (s->bound) local = s->choices->local;
-  if (!s->bound) local.address = own_address(*s);
+  host::Endpoint local = own_name(*s);
+  if (!s->bound) local.port = 0;
   const auto id = host_->listen(
       local, backlog, s->choices ? s->choices->settings : host::SettingsPtr{}, now,
       s->reuse_address || s->reuse_port, s->reuse_port, takes_both(*s, local.address));
@@ -223,6 +246,7 @@ Result<void> Sockets::listen(Fd fd, std::uint32_t backlog, TimePoint now) {
   s->kind = OpenSocket::Kind::listening;
   s->index = id->index;
   s->generation = id->generation;
+  host_->shut_children(*id, s->shut_read, s->shut_write);
   own(listener_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
   return {};
 }
@@ -247,7 +271,6 @@ Result<Fd> Sockets::accept(Fd fd) {
   child.address_chosen = s->address_chosen;
   child.shut_read = s->shut_read;  // said before listen(): Linux's copy of the listener has it
   child.shut_write = s->shut_write;
-  child.oob_inline = s->oob_inline;
   if (s->choices) {
     OpenSocket::Choices habits = *s->choices;
     habits.local = {};
@@ -281,8 +304,8 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
   if (!fits(s, remote)) return std::unexpected(Errno::eafnosupport);
   if (s.only_v6 && remote.address.is_v4()) return std::unexpected(Errno::enetunreach);
   std::optional<host::Endpoint> local;
-  if (s.bound) local = s.choices->local;
-  if (!s.bound && s.address_chosen) local = host::Endpoint{own_address(s), 0};
+  if (s.bound || !own_name(s).address.is_unspecified()) local = own_name(s);
+  if (local && !s.bound) local->port = 0;
   if (local && local->address.is_v4() && !remote.address.is_v4()) {
     return std::unexpected(Errno::eafnosupport);
   }
@@ -296,8 +319,11 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
   s.index = flow->index;
   s.generation = flow->generation;
   s.kind = OpenSocket::Kind::connecting;
-  s.error_told = false;
+  s.error_told = s.renamed = false;
   s.error = Errno::none;
+  if (s.bound && s.choices->local.address.is_unspecified()) {
+    set_address(s, host_->find(*flow)->flow.local.address);
+  }
   own(flow_owners_, flow->index, descriptors_[static_cast<std::size_t>(fd)]);
   return std::unexpected(Errno::einprogress);
 }
@@ -317,16 +343,17 @@ Result<void> Sockets::answer_of_connect(OpenSocket& s, TimePoint now) {
 
 /// What Linux's disconnect does once the connection is over: nothing of it is left.
 void Sockets::back_to_fresh(OpenSocket& s, TimePoint now) {
-  if (!s.bound && s.kind != OpenSocket::Kind::fresh) {  // its port's name stays; the port is free
-    const auto had = s.has_flow() ? host_->find(s.flow())->flow.local
-                                  : host_->local_of(s.listener()).value_or(host::Endpoint{});
-    const auto address = s.address_chosen ? had.address : unspecified(s.domain);
-    s.choices.ensure().local = {.address = address, .port = had.port};
+  if (s.kind != OpenSocket::Kind::fresh) {  // its port's name stays, chosen or not
+    const host::Endpoint had = name_of(s);
+    s.choices.ensure().local = had;
+    if (const tcp::Connection* c = connection(s)) s.choices->settings = c->tcb().settings;
+    if (!s.address_chosen) set_address(s, unspecified(s.domain));
+    if (s.bound && !s.port_chosen && !s.renamed) forget_place(s);
   }
   if (s.has_flow()) host_->orphan(s.flow(), now);
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
   s.kind = OpenSocket::Kind::fresh;
-  s.error_told = s.shut_read = s.shut_write = s.oob_taken = false;
+  s.error_told = s.shut_read = s.shut_write = s.renamed = false;
 }
 
 Result<void> Sockets::disconnect(Fd fd, TimePoint now) {
@@ -383,26 +410,29 @@ Result<void> Sockets::shut_flow(OpenSocket& s, int how, TimePoint now) {
   s.shut_write |= how != kShutRd;
   if (is_over(s)) return std::unexpected(Errno::enotconn);
   if (how != kShutWr) host_->discard_receive(s.flow(), now);
-  if (how != kShutRd) (void)host_->close(s.flow(), now);
+  if (how != kShutRd) (void)host_->close(s.flow(), now, true);
   return {};
 }
 
 // --- names
 
+/// What it was bound to, or what is left of that and of connections.
+host::Endpoint Sockets::own_name(const OpenSocket& s) {
+  if (s.choices && s.choices->local != host::Endpoint{}) return s.choices->local;
+  return {.address = unspecified(s.domain), .port = 0};
+}
+
+host::Endpoint Sockets::name_of(const OpenSocket& s) const {
+  if (s.bound || s.renamed) return s.choices->local;
+  if (s.kind == OpenSocket::Kind::listening) return *host_->local_of(s.listener());
+  return s.has_flow() ? host_->find(s.flow())->flow.local : own_name(s);
+}
+
 Result<host::Endpoint> Sockets::local_name(Fd fd) const {
   const OpenSocket* s = find(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  if (s->kind == OpenSocket::Kind::listening) return *host_->local_of(s->listener());
-  if (s->has_flow()) {
-    const host::Endpoint& had = host_->find(s->flow())->flow.local;
-    const bool anew = s->bound && is_over(*s) && s->choices->local.port != had.port;
-    return anew ? s->choices->local : had;
-  }
-  if (const host::UdpEntry* e = host_->udp(s->udp()); s->kind == OpenSocket::Kind::datagram && e) {
-    return e->endpoint.local();
-  }
-  if (s->choices && s->choices->local != host::Endpoint{}) return s->choices->local;
-  return host::Endpoint{.address = unspecified(s->domain), .port = 0};
+  if (s->kind != OpenSocket::Kind::datagram) return name_of(*s);
+  return has_port(*s) ? host_->udp(s->udp())->endpoint.local() : own_name(*s);
 }
 
 Result<host::Endpoint> Sockets::peer_name(Fd fd) const {

@@ -192,10 +192,14 @@ class Sockets {
   [[nodiscard]] bool is_over(const OpenSocket& s) const;
   [[nodiscard]] bool fits(const OpenSocket& s, const host::Endpoint& end) const;
   [[nodiscard]] static bool takes_both(const OpenSocket& s, const wire::IpAddress& address);
+  [[nodiscard]] static bool keeps_both(const OpenSocket& s, const wire::IpAddress& address);
   Lingering let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   void forget_place(OpenSocket& s);
-  [[nodiscard]] static wire::IpAddress own_address(const OpenSocket& s);
+  void give_port_back(OpenSocket& s);
+  void set_address(OpenSocket& s, const wire::IpAddress& address);
+  [[nodiscard]] static host::Endpoint own_name(const OpenSocket& s);
+  [[nodiscard]] host::Endpoint name_of(const OpenSocket& s) const;
   static void choose_address(OpenSocket& s, const wire::IpAddress& address);
   Result<void> start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
@@ -212,6 +216,7 @@ class Sockets {
   Result<std::size_t> nothing_to_read(OpenSocket& s, bool asked_for_none);
   [[nodiscard]] std::size_t readable(const OpenSocket& s) const;
   [[nodiscard]] std::optional<std::size_t> urgent_in(const OpenSocket& s) const;
+  [[nodiscard]] bool urgent_in_place(const OpenSocket& s) const;
   void pass_urgent(OpenSocket& s, TimePoint now);
   std::size_t peek_stream(const OpenSocket& s, PartsOut parts, std::size_t skip, std::size_t most,
                           int flags) const;
@@ -228,6 +233,7 @@ class Sockets {
   Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);
   [[nodiscard]] std::uint16_t poll_datagrams(const OpenSocket& s) const;
   void disconnect_datagrams(OpenSocket& s);
+  [[nodiscard]] bool has_port(const OpenSocket& s) const;
   Result<void> shut_datagrams(OpenSocket& s, int how);
 
   // readiness.cpp

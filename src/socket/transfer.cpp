@@ -35,8 +35,10 @@ std::optional<Errno> Sockets::error_of(const OpenSocket& s) const {
     case tcp::Error::closing: return std::nullopt;
     default: break;
   }
-  return errno_of(c->tcb().error,
-                  host_->find(s.flow())->history.last(0).transition.from == tcp::State::close_wait);
+  const tcp::Transition& last = host_->find(s.flow())->history.last(0).transition;
+  // Both have opened at once: to Linux what answers a SYN with another is there, and resets.
+  if (last.from == tcp::State::syn_rcvd && last.event == tcp::Event::rst) return Errno::econnreset;
+  return errno_of(c->tcb().error, last.from == tcp::State::close_wait);
 }
 
 std::optional<Errno> Sockets::tell_error(OpenSocket& s) {
@@ -163,28 +165,35 @@ std::optional<std::size_t> Sockets::urgent_in(const OpenSocket& s) const {
 void Sockets::pass_urgent(OpenSocket& s, TimePoint now) {
   std::array<std::byte, 1> octet{};
   host_->receive(s.flow(), octet, now);
-  s.oob_taken = false;
+}
+
+/// SO_OOBINLINE: it is an octet like any other.
+bool Sockets::urgent_in_place(const OpenSocket& s) const {
+  const tcp::Connection* c = connection(s);
+  return c != nullptr && c->settings().oob_inline;
 }
 
 Result<Received> Sockets::recv_urgent(OpenSocket& s, PartsOut parts, int flags) {
   const auto before = urgent_in(s);
   if (s.kind == OpenSocket::Kind::listening) return std::unexpected(Errno::enotconn);
-  if (s.oob_inline || !before || s.oob_taken) return std::unexpected(Errno::einval);
-  if (readable(s) <= *before) {
-    if (no_more_to_read(s)) return Received{};
+  if (!before || urgent_in_place(s)) return std::unexpected(Errno::einval);
+  const std::int16_t octet = connection(s)->tcb().urgent->octet;
+  if (octet == tcp::Urgent::kTaken) return std::unexpected(Errno::einval);
+  const bool cut = state_of(s) == tcp::State::closed;
+  if (cut && !has_all(s)) return std::unexpected(Errno::enotconn);
+  if (octet == tcp::Urgent::kNotThere) {
+    if (cut || s.shut_read) return Received{};
     return std::unexpected(Errno::eagain);
   }
-  std::vector<std::byte> all(*before + 1);
-  host_->peek(s.flow(), all);
   Received got{.octets = 0, .flags = kMsgOob, .from = {}};
   for (const auto& part : parts) {
     if (part.empty()) continue;
-    part.front() = all.back();
+    part.front() = static_cast<std::byte>(octet);
     got.octets = 1;
     break;
   }
   if (got.octets == 0) got.flags |= kMsgTrunc;
-  if ((flags & kMsgPeek) == 0) s.oob_taken = true;
+  if ((flags & kMsgPeek) == 0) host_->take_urgent(s.flow());
   return got;
 }
 
@@ -230,7 +239,7 @@ Result<Received> Sockets::recv_stream(OpenSocket& s, PartsOut parts, TimePoint n
   if (s.has_flow()) {
     const bool stays = (flags & kMsgPeek) != 0;
     const auto before = urgent_in(s);
-    const bool at_urgent = before == std::size_t{0} && !s.oob_inline && readable(s) > 0;
+    const bool at_urgent = before == std::size_t{0} && !urgent_in_place(s) && readable(s) > 0;
     const bool passes = at_urgent && size_of(parts) > 0;
     if (passes && !stays) pass_urgent(s, now);
     const std::size_t most = before && *before > 0 ? *before : SIZE_MAX;

@@ -211,7 +211,12 @@ void Connection::check_urgent(const Arrival& a, Effects& fx) {
   if (!a.has(Flag::urg) || !traits(tcb_.state).may_receive_data) return;
   const Offset up = a.seq + a.header.urgent;
   if (up <= std::max(tcb_.rcv.read, tcb_.urgent ? tcb_.urgent->receive : 0)) return;
-  tcb_.urgent.ensure().receive = up;
+  Urgent& urgent = tcb_.urgent.ensure();
+  // Another one comes while the reader stands at the last: that is stepped over, as in Linux.
+  const bool stands_at = urgent.receive > 0 && urgent.receive - 1 == tcb_.rcv.read;
+  if (stands_at && tcb_.rcv.read < tcb_.rcv.nxt && !settings().oob_inline) ++tcb_.rcv.read;
+  urgent.receive = up;
+  urgent.octet = Urgent::kNotThere;
   fx.ready |= kUrgent;
 }
 

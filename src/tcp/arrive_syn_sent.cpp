@@ -56,7 +56,10 @@ void Connection::arrives_in_syn_sent(const wire::TcpHeader& header, std::uint32_
             .fin_at = 0};
   acknowledged(a, fx);
   tcb_.snd.wl2 = header.ack;
-  tcb_.ack_now = true;
+  // Who defers accept() has something to send soon, as Linux sees it: the ACK goes with that.
+  const bool waits = settings().defer_accept > Duration(0);
+  tcb_.ack_now = !waits;
+  if (waits) tcb_.timers.delayed_ack = now + settings().delayed_ack;
   enter(Event::syn_ack, fx, now);
   // DEVIATES: §3.10.7.3 queues text and FIN that come with a SYN. They are left unacknowledged, so
   // the peer sends them again: nothing of a SYN is kept before the handshake is over.

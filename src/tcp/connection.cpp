@@ -116,7 +116,7 @@ Effects Connection::receive(std::uint32_t octets, TimePoint now) {
   return {};
 }
 
-std::expected<Effects, Error> Connection::close(TimePoint now) {
+std::expected<Effects, Error> Connection::close(TimePoint now, bool after_handshake) {
   if (tcb_.fin_queued || tcb_.close_waits) return std::unexpected(Error::closing);
   Effects fx;
   switch (tcb_.state) {
@@ -124,7 +124,7 @@ std::expected<Effects, Error> Connection::close(TimePoint now) {
     case State::listen:
     case State::syn_sent: fail(Event::close, Error::closing, fx, now); break;
     case State::syn_rcvd:
-      if (tcb_.snd.end > 0) {
+      if (tcb_.snd.end > 0 || after_handshake) {
         tcb_.close_waits = true;  // §3.10.4: until ESTABLISHED
         break;
       }
@@ -165,10 +165,23 @@ Effects Connection::orphan(TimePoint now) {
     fail(Event::abort, Error::aborted, fx, now);
   } else if (!tcb_.fin_queued && !tcb_.close_waits) {
     return *close(now);
+  } else if (tcb_.close_waits && tcb_.snd.end == 0) {
+    send_fin(fx, now);  // only shutdown() waits with nothing to send
   } else if (state == State::fin_wait_2) {
-    tcb_.timers.state = now + settings().fin_timeout;
+    limit_fin_wait_2(fx, now);
   }
   return fx;
+}
+
+/// How long an orphan waits for the peer's FIN; less than no time resets, as Linux's TCP_LINGER2
+/// has it.
+void Connection::limit_fin_wait_2(Effects& fx, TimePoint now) {
+  if (settings().fin_timeout >= Duration(0)) {
+    tcb_.timers.state = now + settings().fin_timeout;
+    return;
+  }
+  reset_peer(fx);
+  fail(Event::orphan_timeout, Error::timed_out, fx, now);
 }
 
 Effects Connection::abort(TimePoint now) {
@@ -250,9 +263,7 @@ void Connection::entered(State state, Effects& fx, TimePoint now) {
   switch (state) {
     case State::established: fx.ready |= kConnected | kWritable; break;
     case State::fin_wait_2:
-      if (tcb_.orphan && !mutated(Mutant::orphan_never_ends)) {
-        timers.state = now + settings().fin_timeout;
-      }
+      if (tcb_.orphan && !mutated(Mutant::orphan_never_ends)) limit_fin_wait_2(fx, now);
       break;
     case State::time_wait:
       timers = {};

@@ -70,7 +70,11 @@ class Connection {
   /// `octets` more were read by the user (§3.10.3): the window may open.
   Effects receive(std::uint32_t octets, TimePoint now);
   /// CLOSE (§3.10.4): no more to send; receiving goes on. Error::closing when that was said before.
-  std::expected<Effects, Error> close(TimePoint now);
+  /// `after_handshake`: in SYN_RCVD it waits for ESTABLISHED even where nothing is to be sent
+  /// first, as Linux has shutdown() do.
+  std::expected<Effects, Error> close(TimePoint now, bool after_handshake = false);
+  /// The urgent octet has come, or was taken (Urgent::kTaken). There must be urgent data.
+  void keep_urgent(std::int16_t octet) { tcb_.urgent->octet = octet; }
   /// SHUT_RD: what is buffered is discarded, and so is what still arrives; it is acknowledged, and
   /// the window stays open.
   Effects discard_receive(TimePoint now);
@@ -121,6 +125,7 @@ class Connection {
   [[gnu::noinline]] void fail(Event event, Error error, Effects& fx, TimePoint now);
   [[gnu::noinline]] void reset_peer(Effects& fx) const;
   [[gnu::noinline]] void send_fin(Effects& fx, TimePoint now);
+  [[gnu::noinline]] void limit_fin_wait_2(Effects& fx, TimePoint now);
 
   // predicted.cpp: what nearly every segment comes to, in and out
   [[nodiscard]] bool is_plain_transfer() const;
@@ -184,6 +189,7 @@ class Connection {
   [[nodiscard]] std::uint32_t worth_sending(std::uint32_t most) const;
   [[nodiscard]] Offset congestion_edge() const;
   [[nodiscard]] Offset peer_edge() const;
+  [[nodiscard]] bool short_is_out(std::uint32_t mss) const;
   [[nodiscard]] bool may_send_fin(Offset at) const;
   [[nodiscard]] Offset where_we_stand() const;
   void sent(Offset from, Offset to, TimePoint now);

@@ -96,8 +96,10 @@ bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
   const std::uint32_t cwnd = std::visit([](const auto& c) { return c.cwnd(); }, tcb_.congestion);
   if (pending > mss || snd.end > snd.una + std::min(snd.wnd, cwnd)) return false;
   const Settings& s = settings();
-  const bool waits_for_more = s.cork || tcb_.more_follows || (s.nagle && snd.una < snd.max);
-  if (waits_for_more && pending < mss) return false;
+  if (pending < mss) {
+    const bool waits = s.cork || tcb_.more_follows;
+    if (waits || (s.nagle && snd.una < snd.max && short_is_out(mss))) return false;
+  }
   if (snd.una < snd.max) return true;
   // No longer idle than a timeout takes at the least (RFC 5681 §4.1).
   return tcb_.rtt.measured() && now - tcb_.sent <= std::min(s.rto_min, s.rto_max);

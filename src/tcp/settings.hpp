@@ -15,6 +15,7 @@ struct Settings {
   bool nagle = true;        ///< RFC 9293 §3.7.4
   bool cork = false;        ///< no segment that is not full, for as long as nobody has to be probed
   bool quick_acks = false;  ///< none is delayed
+  bool oob_inline = false;  ///< the urgent octet is read in its place
   bool window_scaling = true;
   bool timestamps = true;
   bool sack = true;

@@ -55,8 +55,12 @@ struct ReceiveVariables {
 /// Urgent pointers as offsets: the octet behind the urgent data (RFC 6093 §3.2); 0 for none. Few
 /// connections ever have any.
 struct Urgent {
-  Offset send = 0;     ///< snd.up
-  Offset receive = 0;  ///< rcv.up
+  Offset send = 0;                 ///< snd.up
+  Offset receive = 0;              ///< rcv.up
+  std::int16_t octet = kNotThere;  ///< the last of the urgent data, kept aside; or one of these
+
+  static constexpr std::int16_t kNotThere = -1;
+  static constexpr std::int16_t kTaken = -2;
   friend bool operator==(const Urgent&, const Urgent&) = default;
 };
 

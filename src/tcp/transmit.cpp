@@ -123,14 +123,25 @@ std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const Offset whole = octets - octets % mss;
   const bool all = octets == pending || (again && snd.nxt + octets >= snd.max);
   const bool idle = snd.nxt == snd.una && whole == 0;
-  const bool no_delay = again || tcb_.fin_queued || !settings().nagle || urgent_beyond(snd.nxt);
-  const bool corked = (settings().cork || tcb_.more_follows) && !tcb_.fin_queued && !again;
-  if (tcb_.probe || (all && (no_delay || idle) && !corked))
+  const bool urgent = urgent_beyond(snd.una);  // until all of it was acknowledged
+  const bool no_delay = again || tcb_.fin_queued || !settings().nagle || urgent;
+  const bool corked =
+      (settings().cork || tcb_.more_follows) && !tcb_.fin_queued && !again && !urgent;
+  const bool quiet = whole == 0 && !short_is_out(static_cast<std::uint32_t>(mss));
+  if (tcb_.probe || (all && (no_delay || quiet) && !corked))
     return static_cast<std::uint32_t>(octets);
   if (whole > 0) return static_cast<std::uint32_t>(whole);
   // Less than a segment fits: wait for room, unless it is half of all the room there ever was.
   const bool half = Offset{snd.max_wnd} <= 2 * octets && !corked;
   return half && (no_delay || idle) ? static_cast<std::uint32_t>(octets) : 0;
+}
+
+/// DEVIATES: §3.7.4 holds a short segment back while anything is out. Here only another short one
+/// keeps it (Minshall's variant of Nagle's algorithm, which Linux has): the end of what a program
+/// has written goes with the full segments before it, and there is still one short segment at most.
+/// Of full segments alone what is out is a multiple.
+bool Connection::short_is_out(std::uint32_t mss) const {
+  return static_cast<std::uint32_t>(tcb_.snd.max - std::max<Offset>(tcb_.snd.una, 0)) % mss != 0;
 }
 
 /// How far the congestion window lets snd.nxt go, with limited transmit (RFC 3042).

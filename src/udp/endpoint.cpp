@@ -25,6 +25,13 @@ void UdpEndpoint::disconnect() {
   connected_ = false;
 }
 
+void UdpEndpoint::take_over(UdpEndpoint& other) {
+  error_ = std::exchange(other.error_, Error::none);
+  report_ = std::exchange(other.report_, std::nullopt);
+  queue_ = std::exchange(other.queue_, {});
+  held_ = std::exchange(other.held_, 0);
+}
+
 /// An empty queue takes any: a buffer smaller than one datagram must not close it for ever.
 bool UdpEndpoint::datagram_arrives(Datagram datagram) {
   const std::size_t cost = cost_of(datagram);

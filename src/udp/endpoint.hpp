@@ -67,6 +67,9 @@ class UdpEndpoint {
   void connect(const lastack::Endpoint& local, const lastack::Endpoint& remote);
   /// Hears everybody again, where it was bound to.
   void disconnect();
+  /// What waits to be read, and the error that is due, are those of `other`, which has neither
+  /// then.
+  void take_over(UdpEndpoint& other);
 
   /// False where its queue is full: the datagram is dropped. Whether it is for this endpoint was
   /// for the caller to see.

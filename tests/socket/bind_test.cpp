@@ -45,6 +45,35 @@ TEST_P(Bind, TheSecondIsRefused) {
   EXPECT_TRUE(a().bind(fresh(), any(4000)));
 }
 
+TEST_P(Bind, APortThatBindPickedIsFreeOnceItsConnectionIsOver) {
+  const Fd fd = fresh();
+  ASSERT_TRUE(a().bind(fd, any(0)));
+  const std::uint16_t picked = a().local_name(fd)->port;
+  ASSERT_EQ(a().connect(fd, host::Endpoint{world->address(kB), 7}, now()).error(),
+            Errno::einprogress);
+  EXPECT_EQ(a().local_name(fd)->address, at(0).address);
+  EXPECT_EQ(a().bind(fresh(), at(picked)).error(), Errno::eaddrinuse);
+  settle();  // nobody is there
+  EXPECT_TRUE(a().bind(fresh(), at(picked)));
+  ASSERT_TRUE(a().bind(fd, at(4000)));
+  EXPECT_EQ(a().local_name(fd)->port, 4000);
+  EXPECT_EQ(a().bind(fd, at(4001)).error(), Errno::einval);
+}
+
+TEST_P(Bind, OneThatFailsLosesTheAddress) {
+  const Fd other = fresh();
+  ASSERT_TRUE(a().bind(other, at(4000)));
+  const Fd fd = fresh();
+  ASSERT_EQ(a().connect(fd, host::Endpoint{world->address(kB), 7}, now()).error(),
+            Errno::einprogress);
+  settle();
+  const host::Endpoint before = *a().local_name(fd);
+  EXPECT_EQ(before.address, at(0).address);
+  EXPECT_EQ(a().bind(fd, at(4000)).error(), Errno::eaddrinuse);
+  EXPECT_TRUE(a().local_name(fd)->address.is_unspecified());
+  EXPECT_EQ(a().local_name(fd)->port, before.port);
+}
+
 TEST_P(Bind, SharedByThoseWhoSaySoAndNotWithAListener) {
   const Fd first = fresh(true);
   const Fd second = fresh(true);

@@ -67,12 +67,33 @@ TEST(Send, AFinTakesTheLastOctetsAlong) {
 TEST(Send, PushMarksTheEndOfWhatIsThere) {
   Script s;
   s.establish().send(2000).pull(1460);
-  ASSERT_EQ(s.out.size(), 1U) << s.log;  // Nagle holds the rest
+  ASSERT_EQ(s.out.size(), 2U) << s.log;
   EXPECT_FALSE(s.out[0].header.flags.has(Flag::psh));
-  s.out.clear();
+  EXPECT_TRUE(s.out[1].header.flags.has(Flag::psh));
+}
+
+/// Minshall's variant of Nagle's algorithm.
+TEST(Send, AShortSegmentGoesBehindFullOnesAndNotBehindAShortOne) {
+  Script s;
+  s.establish().send(1460).send(10);
+  s.expect(kAck, 0, 1460, 0);
+  s.expect(kAck, 1460, 10, 0);
+  s.send(10);
+  s.expect_silence();
   s.arrive({.ack = 1460});
-  const Outgoing last = s.expect(kAck, 1460, 540, 0);
-  EXPECT_TRUE(last.header.flags.has(Flag::psh));
+  s.expect_silence();
+  s.arrive({.ack = 1470});
+  s.expect(kAck, 1470, 10, 0);
+}
+
+TEST(Send, ACorkDoesNotHoldUrgentOctets) {
+  Settings settings = Script::plain();
+  settings.cork = true;
+  Script s(settings);
+  s.establish().send(10);
+  s.expect_silence();
+  ASSERT_TRUE(s.c.send(2, s.now, true));
+  s.expect(kAck | Flag::urg, 0, 12, 0);
 }
 
 TEST(Send, ASuperSegmentIsAWholeNumberOfSegments) {
@@ -133,7 +154,7 @@ TEST(Send, ASmallWindowIsNotUsedBitByBit) {
 
 TEST(Send, AWindowThatStaysSmallIsUsedAfterATime) {
   Script s;
-  s.establish(10000).send(10000).drain();
+  s.establish(8760).send(10000).drain();
   s.arrive({.ack = 8760, .window = 1000});
   s.expect_silence();
   s.wait(201ms);

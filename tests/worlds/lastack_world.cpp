@@ -34,6 +34,7 @@ tcp::Settings settings_for(bool as_linux) {
   settings.shut_rdwr_resets_new_data = as_linux;
   settings.syn_retries = 6;  // the kernel's default; RFC 9293 asks for 3 minutes in all
   settings.quick_acks = true;
+  settings.delayed_ack = 20s;
   settings.rto_min = settings.rto_initial = 20s;
   return settings;
 }

@@ -75,7 +75,7 @@ int random_scripts(int count, std::uint64_t first) {
     const Script script = random_script(seed);
     steps += script.size();
     if (!comparison.compare(script)) continue;
-    if (++different <= 8) show(comparison, script, seed);
+    if (++different <= 60) show(comparison, script, seed);
   }
   std::printf("%d scripts, %zu steps, %d differ\n", count, steps, different);
   return different == 0 ? 0 : 1;

@@ -17,6 +17,16 @@ constexpr int kLinger = static_cast<int>(kOptionChoices.size()) - 1;
 constexpr int kReuseAddress = 0;
 constexpr int kOnlyV6 = 20;
 static_assert(kOptionChoices[kOnlyV6].level == 41 && kOptionChoices[kOnlyV6].number == 26);
+constexpr int kTos = 10;
+static_assert(kOptionChoices[kTos].level == 0 && kOptionChoices[kTos].number == 1);
+constexpr int kCork = 12;
+static_assert(kOptionChoices[kCork].level == 6 && kOptionChoices[kCork].number == 3);
+constexpr int kLinger2 = 17;
+static_assert(kOptionChoices[kLinger2].level == 6 && kOptionChoices[kLinger2].number == 8);
+constexpr int kDeferAccept = 18;
+static_assert(kOptionChoices[kDeferAccept].level == 6 && kOptionChoices[kDeferAccept].number == 9);
+constexpr int kNotSentLowAt = 22;
+static_assert(kOptionChoices[kNotSentLowAt].number == 25);
 
 constexpr int kCopy = 3;
 
@@ -193,6 +203,101 @@ void openings(std::vector<Section>& all, bool v6) {
   all.push_back({"calls before there is a connection", Row::none, fresh.take()});
 }
 
+/// What bind() took, and its name, once a connection has used it.
+void places(std::vector<Section>& all, bool v6) {
+  Teller picked(v6);
+  picked.stream(0, kClient).bind(kClient, 0, kAny).connect(kClient, 3).names(kClient);
+  picked.bind(kClient, 2, kAny).names(kClient).bind(kClient, 4).connect(kClient, 3);
+  picked.connect(kClient, 3).names(kClient).bind(kClient, 4).names(kClient);
+  all.push_back({"bind after a connection that ended", Row::none, picked.take()});
+  Teller lost(v6);
+  lost.stream(0, 4).bind(4, 2).stream(0, kClient).connect(kClient, 3).names(kClient);
+  lost.bind(kClient, 2).names(kClient).bind(kClient, 0).bind(kClient, 4).names(kClient);
+  all.push_back({"a bind that fails loses the address", Row::none, lost.take()});
+  Teller narrowed(v6);
+  narrowed.stream(0, kClient).bind(kClient, 1, kAny).hold().connect(kClient, 1).names(kClient);
+  narrowed.stream(0, 4).bind(4, 1).family(false).stream(0, 5).bind(5, 1).bind(5, 1, kAny);
+  narrowed.op(Op::disconnect, kClient).names(kClient).bind(4, 1).bind(5, 1);
+  all.push_back({"connect() has chosen the address", Row::none, narrowed.take()});
+  Teller picked_again(v6);
+  picked_again.hold().stream(0, kClient).bind(kClient, 0, kAny).connect(kClient, 4);
+  picked_again.shut(kClient, 0).names(kClient).connect(kClient, 4).names(kClient);
+  all.push_back({"a port that bind() picked, for two connections", Row::none, picked_again.take()});
+  Teller left(v6);
+  left.datagrams(0, kClient).connect(kClient, 3).send(kClient).op(Op::disconnect, kClient);
+  left.names(kClient).bind(kClient, 2).names(kClient).error(kClient).error(kClient);
+  left.datagrams(0, 4).bind(4, 3, kAny).connect(4, 1).family(false).datagrams(0, 5).bind(5, 3);
+  left.bind(5, 3, kAny).op(Op::disconnect, 4).datagrams(0, 6).bind(6, 3);
+  all.push_back({"an error that outlives its port", Row::none, left.take()});
+}
+
+/// How a connection begins and ends where something was said long before.
+void said_before(std::vector<Section>& all, bool v6) {
+  for (const int how : {0, 1, 2}) {
+    Teller shut(v6);
+    shut.stream(1, kListener).bind(kListener, 1).shut(kListener, how).listen(kListener);
+    shut.stream(0, kClient).connect(kClient).recv(kClient).accept(kListener, kServer);
+    shut.send(kServer).recv(kServer).close(kClient).close(kServer);
+    all.push_back({"a listener with shutdown " + std::to_string(how) + " before listen()",
+                   Row::none, shut.take()});
+    Teller crossed(v6);
+    crossed.stream(0, kClient).bind(kClient, 1).stream(1, kServer).bind(kServer, 1);
+    crossed.hold().connect(kClient).connect(kServer).pass(1).shut(kServer, how).recv(kServer);
+    crossed.release().recv(kClient).shut(kClient, 1).close(kServer).close(kClient);
+    all.push_back({"shutdown " + std::to_string(how) + " in SYN_RCVD", Row::none, crossed.take()});
+  }
+  Teller early(v6);
+  early.stream(0, kClient).bind(kClient, 1).stream(1, kServer).bind(kServer, 1).shut(kServer, 1);
+  early.hold().connect(kClient).connect(kServer).release().recv(kClient).close(kClient);
+  all.push_back({"shutdown 1 before both open", Row::none, early.take()});
+  Teller refused(v6);
+  refused.stream(0, kClient).bind(kClient, 1).stream(1, kServer).bind(kServer, 1).hold();
+  refused.connect(kClient).connect(kServer).pass(1).shut(kClient, 2).release().error(kServer);
+  all.push_back({"a RST in SYN_RCVD", Row::none, refused.take()});
+  Teller none(v6);
+  none.connected().set(kClient, kLinger2, -1).close(kClient).error(kServer).recv(kServer);
+  all.push_back({"TCP_LINGER2 below 0", Row::none, none.take()});
+  Teller defers(v6);
+  defers.stream(1, kListener).bind(kListener, 1).listen(kListener).stream(0, kClient);
+  defers.set(kClient, kDeferAccept, 5).connect(kClient).accept(kListener, kServer).send(kClient);
+  defers.accept(kListener, kServer).recv(kServer).close(kServer).close(kClient);
+  all.push_back({"TCP_DEFER_ACCEPT of who connects", Row::none, defers.take()});
+  Teller kept(v6);
+  kept.connected().set(kClient, kTos, 60).op(Op::disconnect, kClient);
+  kept.get(kClient, kTos).set(kClient, kTos, -1).get(kClient, kTos);
+  all.push_back({"options outlive their connection", Row::none, kept.take()});
+}
+
+void urgent_octets(std::vector<Section>& all, bool v6) {
+  Teller two(v6);
+  two.connected().send(kClient, 3, kOob).send(kClient, 2, kOob).recv(kServer, 10, kOob);
+  two.recv(kServer, 10).recv(kServer, 10).send(kClient, 1, kOob).send(kClient, 1, kOob);
+  two.recv(kServer, 10, kOob | kPeek).recv(kServer, 10, kOob).recv(kServer, 10, kOob);
+  two.recv(kServer, 10).send(kClient, 1, kOob).send(kClient, 4).shut(kClient, 1);
+  two.recv(kServer, 10, kOob).recv(kServer, 10).recv(kServer, 10, kOob).recv(kServer, 10);
+  all.push_back({"a second urgent octet", Row::none, two.take()});
+  Teller shut(v6);
+  shut.connected().shut(kServer, 2).send(kClient, 3, kOob).recv(kServer, 10, kOob).recv(kServer);
+  all.push_back({"an urgent octet after SHUT_RDWR", Row::shut_rdwr, shut.take()});
+  Teller reset(v6);
+  reset.connected().send(kClient, 3, kOob).set(kClient, kLinger, 1).close(kClient);
+  reset.recv(kServer, 10, kOob).error(kServer).recv(kServer, 10, kOob).recv(kServer);
+  all.push_back({"an urgent octet before a RST", Row::none, reset.take()});
+  Teller corked(v6);
+  corked.connected().set(kClient, kCork, 1).send(kClient, 3).send(kClient, 2, kOob);
+  corked.recv(kServer, 10).send(kClient, 3).recv(kServer, 10).set(kClient, kCork, 0);
+  all.push_back({"a cork does not hold urgent octets", Row::none, corked.take()});
+  Teller last(v6);
+  last.connected().hold().send(kClient, 3000).send(kClient, 100).set(kClient, kLinger, 1);
+  last.close(kClient).release().recv(kServer, 5000).recv(kServer, 5000);
+  all.push_back({"a short segment behind full ones", Row::none, last.take()});
+  Teller low(v6);
+  low.connected().set(kClient, kNotSentLowAt, 1).send(kClient, 100).hold();
+  low.send(kClient, 3000).send(kClient, 50).release().send(kClient, 1);
+  low.set(kClient, kNotSentLowAt, 0).send(kClient, 100).recv(kServer, 5000).close(kClient);
+  all.push_back({"TCP_NOTSENT_LOWAT", Row::none, low.take()});
+}
+
 void octets(std::vector<Section>& all, bool v6) {
   Teller flags(v6);
   flags.connected().send(kClient, 100).recv(kServer, 10, kPeek).recv(kServer, 10);
@@ -305,7 +410,10 @@ std::vector<Section> program() {
     endings(all, v6);
     listeners(all, v6);
     openings(all, v6);
+    places(all, v6);
+    said_before(all, v6);
     octets(all, v6);
+    urgent_octets(all, v6);
     datagrams(all, v6);
     for (std::size_t i = before; v6 && i < all.size(); ++i) all[i].name += ", IPv6";
   }

@@ -21,6 +21,8 @@ std::string answer(int result) {
   return result >= 0 ? std::to_string(result) : std::string(strerrorname_np(-result));
 }
 
+constexpr int kPollOut = 4;
+
 class Runner {
  public:
   Runner(World& world, std::uint16_t ports) : world_(world), ports_(ports) { world_.begin(); }
@@ -83,7 +85,10 @@ class Runner {
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     if (s.fd >= 0) world_.side(s.side).close(s.fd);
     s = {side, result, stream, v6, open > 0 ? open : ++opened_};
-    if (open == 0) undone_.push_back(false);
+    if (open == 0) {
+      undone_.push_back(false);
+      limited_.push_back(false);
+    }
     return "ok";
   }
   std::vector<std::byte> octets(int n) {
@@ -114,10 +119,16 @@ class Runner {
     return undone_[static_cast<std::size_t>(s.open - 1)];
   }
 
+  /// Whether TCP_NOTSENT_LOWAT was set.
+  [[nodiscard]] std::vector<bool>::reference limited(const Slot& s) {
+    return limited_[static_cast<std::size_t>(s.open - 1)];
+  }
+
   World& world_;
   std::uint16_t ports_;
   int opened_ = 0;
   std::vector<bool> undone_;
+  std::vector<bool> limited_;
   std::array<Slot, kSlots> slots_;
   std::vector<Connection> connections_;
   std::uint32_t counter_ = 1;
@@ -176,7 +187,8 @@ std::string Runner::act_on(const Step& step, Slot& s) {
     case Op::set: return set(step, s);
     case Op::get: {
       const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
-      return answer(world_.side(s.side).get(s.fd, o.level, o.number));
+      // How large a buffer may be is each world's own, and SO_RCVLOWAT goes by that.
+      return answer(std::min(world_.side(s.side).get(s.fd, o.level, o.number), 100000));
     }
     case Op::fill: return fill(s);
     case Op::drain: return drain(s);
@@ -246,6 +258,7 @@ std::string Runner::drain(const Slot& s) {
 
 std::string Runner::set(const Step& step, const Slot& s) {
   const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
+  if (std::strcmp(o.name, "TCP_NOTSENT_LOWAT") == 0) limited(s) = true;
   std::vector<std::byte> value(sizeof(int));
   std::memcpy(value.data(), &step.b, sizeof(int));
   if (std::strcmp(o.name, "SO_LINGER") == 0) {
@@ -264,14 +277,15 @@ std::string Runner::snapshot() {
     text += "; " + std::string(s.side == 0 ? "A" : "B") + std::to_string(i) + " ";
     const int state = s.stream ? world_.side(s.side).state(s.fd) : kTcpClosed;
     if (s.stream) text += state_name(state) + " ";
-    text += poll_text(world_.side(s.side).poll(s.fd));
+    // After tcp_disconnect() the kernel counts what it has added to its sequence numbers as octets
+    // that wait, and as not sent, so that TCP_NOTSENT_LOWAT keeps POLLOUT off.
+    const int hidden = s.stream && undone(s) && limited(s) ? kPollOut : 0;
+    text += poll_text(world_.side(s.side).poll(s.fd) & ~hidden);
     // Where datagrams are sent the kernel wakes writers for each one that leaves.
-    if (const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0; edges != 0) {
-      text += " edge " + poll_text(edges);
-    }
+    const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0;
+    if (edges != 0 && hidden == 0) text += " edge " + poll_text(edges);
     const int in = world_.side(s.side).ioctl(s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
-    // After tcp_disconnect() the kernel counts what it has added to its sequence numbers there.
     const bool counts = s.stream && !undone(s);
     const int out = counts ? world_.side(s.side).ioctl(s.fd, 0x5411) : 0;
     if (counts) text += " out " + (out > 9000 ? std::string("many") : answer(out));

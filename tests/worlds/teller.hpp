@@ -54,6 +54,7 @@ class Teller {
   Teller& set(int slot, int option, int value) {
     return add({.op = Op::set, .slot = slot, .a = option, .b = value});
   }
+  Teller& get(int slot, int option) { return add({.op = Op::get, .slot = slot, .a = option}); }
   Teller& op(Op what, int slot = 0) { return add({.op = what, .slot = slot}); }
   Teller& hold() { return op(Op::hold); }
   Teller& release() { return op(Op::release); }

@@ -1,0 +1,28 @@
+// How a host makes a connection. Part of host.hpp.
+#pragma once
+
+#include <cstdint>
+
+#include "host/host.hpp"
+
+namespace lastack::host {
+
+/// `connection()` makes it, where it stays.
+template <typename Made>
+std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool shares,
+                                    Made connection) {
+  const std::uint32_t index = connections_.make_by([&] {
+    return ConnectionEntry{.connection = connection(),
+                           .out = {},
+                           .in = {},
+                           .history = {},
+                           .flow = flow,
+                           .in_table = true,
+                           .shares = shares};
+  });
+  used_.add(flow.local.port, shares);
+  enter_table(index, hash);
+  return index;
+}
+
+}  // namespace lastack::host
