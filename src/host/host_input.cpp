@@ -201,11 +201,9 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   if (!step.grows) {
     go_on_with_syn_rcvd(index);
   } else if (const std::uint32_t owner = entry.listener; may_wait_for(listeners_[owner])) {
-    const tcp::SynRcvd record = entry.record;
-    const Flow flow = entry.flow;
-    const std::uint32_t hash = entry.hash;
-    end_syn_rcvd(index);
-    grow(record, flow, hash, owner, tcp, packet, now);
+    const std::uint32_t grown = grow(entry.record, entry.flow, owner, now);
+    take_place(grown, index);
+    has_grown(grown, tcp, packet, now);
   }
 }
 
@@ -232,18 +230,25 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
 }
 
 /// The handshake is complete: what was kept of it becomes a connection that waits to be accepted.
-void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash,
-                std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
-                TimePoint now) {
+std::uint32_t Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+                         TimePoint now) {
   ++counters_.tcp.passive_opens;
-  const std::uint32_t grown = make_connection(flow, hash, listeners_[owner].shares, [&] {
+  const std::uint32_t grown = make_connection(flow, listeners_[owner].shares, [&] {
     return tcp::Connection(record, listeners_[owner].settings, now);
   });
-  connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
-  connections_[grown].listener = owner;
-  connections_[grown].both = listeners_[owner].both;
-  listeners_[owner].accept_queue.push_back(grown);
-  to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
+  ConnectionEntry& entry = connections_[grown];
+  entry.history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
+  entry.listener = owner;
+  entry.both = listeners_[owner].both;
+  return grown;
+}
+
+/// It takes the segment that made it grow, and its listener's owner learns of it.
+void Host::has_grown(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
+                     TimePoint now) {
+  const std::uint32_t owner = connections_[index].listener;
+  listeners_[owner].accept_queue.push_back(index);
+  to_connection(connections_[index], index, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell(now).listener = {owner, listeners_.generation(owner)};
 }
