@@ -204,8 +204,7 @@ bool Host::port_taken(const Flow& flow, std::uint32_t hash) const {
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
-std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local,
-                                                   const Endpoint& remote) {
+std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote) {
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
   const std::uint32_t start = hash_of({{local.address, 0}, remote}, port_key_) + port_counter_;
   for (std::uint32_t i = 0; i < range; ++i) {

@@ -30,7 +30,7 @@ bool Connection::is_plain_transfer() const {
   return snd.nxt == snd.max && !tcb_.out_of_order && tcb_.recovery.at_rest() && !any_mutant();
 }
 
-/// Where ACK, octets and FIN do what they do in ESTABLISHED, beside the state that they lead to. Not
+/// Where ACK, octets and FIN do what they do in ESTABLISHED, but for the state they lead to. Not in
 /// TIME_WAIT, which another connection may take over; nor before our SYN is out.
 bool Connection::is_between_syn_and_end() const {
   if (tcb_.state == State::syn_rcvd) return !tcb_.close_waits && tcb_.snd.nxt >= 0;

@@ -32,7 +32,8 @@ class Splitter {
   /// Octets of the next packet.
   [[nodiscard]] std::size_t next_size() const { return whole_.header.size() + next_payload(); }
   /// Writes the next packet to the front of `into`, its octets summed while they are copied; what
-  /// is behind it there may change, too. Octets written; 0 where there are none left, or too little room for it (then it is still the next).
+  /// is behind it there may change, too. Octets written; 0 where there are none left, or too little
+  /// room for it (then it is still the next).
   std::size_t next(MutableBytes into);
 
  private:
