@@ -43,9 +43,9 @@ bool Connection::arrives_as_predicted(const wire::TcpHeader& header, std::uint32
   const auto& rcv = tcb_.rcv;
   const std::uint32_t fresh = header.ack.raw() - seq_of(tcb_.snd.una).raw();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
-  const std::uint32_t length = segment_length(header, payload);
+  const std::uint32_t length = payload + (header.flags.has(Flag::fin) ? 1U : 0U);
   if (!is_plain(header) || header.seq != ack_field() || fresh > out || (fresh | length) == 0 ||
-      !is_between_syn_and_end() || !is_plain_transfer() ||
+      (tcb_.state != State::established && !is_between_syn_and_end()) || !is_plain_transfer() ||
       tcb_.timers.mode == Retransmission::persist) {
     return false;
   }
