@@ -89,10 +89,23 @@ Handle Host::living(const Flow& flow, std::uint32_t hash) {
   return {};
 }
 
+/// A new connection; the next packet is most likely for it.
 void Host::enter_table(std::uint32_t index, std::uint32_t hash) {
   const Handle handle{Handle::Kind::connection, index};
   connections_[index].timer = wheel_.create(handle.packed());
   table_.insert(hash, handle);
+  remember_last(index, hash);
+}
+
+/// The same where a record has grown into it, whose timer and place in the table it takes.
+void Host::take_place(std::uint32_t index, std::uint32_t syn_rcvd) {
+  const SynRcvdEntry& record = syn_rcvd_[syn_rcvd];
+  const Handle handle{Handle::Kind::connection, index};
+  connections_[index].timer = record.timer;
+  wheel_.hand_on(record.timer, handle.packed());
+  table_.replace(record.hash, {Handle::Kind::syn_rcvd, syn_rcvd}, handle);
+  remember_last(index, record.hash);
+  drop_syn_rcvd(syn_rcvd);
 }
 
 /// Takes what a door brought about to the buffers, the books and those who watch.
@@ -162,7 +175,7 @@ void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
-  wheel_.stop(entry.timer);
+  if (entry.timer != kNoTimer) wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
     used_.remove(entry.flow.local.port, entry.shares);
     table_.erase(hash(entry), {Handle::Kind::connection, index});
@@ -173,15 +186,16 @@ void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
 void Host::release(std::uint32_t index) {
   ConnectionEntry& entry = connections_[index];
   remove_from_table(entry, index);
-  wheel_.destroy(entry.timer);
+  if (entry.timer != kNoTimer) wheel_.destroy(entry.timer);
   if (entry.orphan) --orphans_;
   count_unread(entry, 0);
   connections_.drop(index);
 }
 
-/// From here on 2 MSL cost a record.
+/// From here on 2 MSL cost a record. It takes the connection's timer, and its place in the table,
+/// which is always there: no other may have it before this one is over.
 void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
-  const ConnectionEntry& entry = connections_[index];
+  ConnectionEntry& entry = connections_[index];
   const TimePoint since = entry.history.kept() > 0 ? entry.history.last(0).at : now;
   make_room_in_time_wait();
   const std::uint32_t record = time_wait_.make({.flow = entry.flow,
@@ -193,12 +207,12 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
                                                 .both = entry.both});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
-  time_wait_[record].timer = wheel_.create(handle.packed());
-  wheel_.set(time_wait_[record].timer, time_wait_[record].record.next_deadline());
-  // It takes the connection's place in the table, which is always there: no other may have it
-  // before this one is over.
-  table_.replace(time_wait_[record].hash, {Handle::Kind::connection, index}, handle);
-  connections_[index].in_table = false;
+  TimeWaitEntry& waits = time_wait_[record];
+  waits.timer = std::exchange(entry.timer, kNoTimer);
+  wheel_.hand_on(waits.timer, handle.packed());
+  wheel_.set(waits.timer, waits.record.next_deadline());
+  table_.replace(waits.hash, {Handle::Kind::connection, index}, handle);
+  entry.in_table = false;
   release(index);
 }
 
@@ -223,9 +237,14 @@ void Host::go_on_with_syn_rcvd(std::uint32_t index) {
 }
 
 void Host::end_syn_rcvd(std::uint32_t index) {
-  SynRcvdEntry& entry = syn_rcvd_[index];
+  const SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(entry.hash, {Handle::Kind::syn_rcvd, index});
   wheel_.destroy(entry.timer);
+  drop_syn_rcvd(index);
+}
+
+void Host::drop_syn_rcvd(std::uint32_t index) {
+  const SynRcvdEntry& entry = syn_rcvd_[index];
   auto& handshakes = listeners_[entry.listener].handshakes;
   syn_rcvd_[handshakes.back()].place = entry.place;
   handshakes[entry.place] = handshakes.back();

@@ -320,9 +320,10 @@ class Host {
                                      std::optional<Seq> beyond = {});
   [[nodiscard]] bool may_keep_more(const ConnectionEntry& entry);
   [[nodiscard]] bool may_wait_for(const ListenerEntry& listener);
-  [[gnu::noinline]] void grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash,
-                              std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
-                              TimePoint now);
+  std::uint32_t grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+                     TimePoint now);
+  [[gnu::noinline]] void has_grown(std::uint32_t index, const wire::ParsedTcp& tcp,
+                                   const Slice& packet, TimePoint now);
 
   // host_share.cpp: only where Config::share says that there are others
   [[nodiscard]] bool is_anothers(const Flow& flow) const {
@@ -343,9 +344,10 @@ class Host {
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
   [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced, bool both) const;
   [[nodiscard]] bool keeps(const Endpoint& local, bool shared, bool both) const;
-  [[nodiscard]] bool port_taken(const Endpoint& local, const Endpoint& remote) const;
-  std::optional<std::uint16_t> ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                              bool shared = false);
+  [[nodiscard]] bool port_taken(const Flow& flow, std::uint32_t hash) const;
+  struct FreePort;
+  std::optional<FreePort> ephemeral_port(const Endpoint& local, const Endpoint& remote,
+                                         bool shared = false);
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);
@@ -418,8 +420,9 @@ class Host {
     return last_ == &entry ? last_hash_ : hash(entry.flow);
   }
   template <typename Made>
-  std::uint32_t make_connection(const Flow& flow, std::uint32_t hash, bool shares, Made connection);
+  std::uint32_t make_connection(const Flow& flow, bool shares, Made connection);
   void enter_table(std::uint32_t index, std::uint32_t hash);
+  void take_place(std::uint32_t index, std::uint32_t syn_rcvd);
   void apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects& fx, TimePoint now);
   void apply(std::uint32_t index, const tcp::Effects& fx, TimePoint now) {
     apply(connections_[index], index, fx, now);
@@ -439,6 +442,7 @@ class Host {
   [[gnu::noinline]] void to_time_wait_record(std::uint32_t index, TimePoint now);
   void go_on_with_syn_rcvd(std::uint32_t index);
   [[gnu::noinline]] void end_syn_rcvd(std::uint32_t index);
+  void drop_syn_rcvd(std::uint32_t index);
   [[gnu::noinline]] void end_time_wait(std::uint32_t index);
   void make_room_in_time_wait();
   void connection_due(std::uint32_t index, TimePoint now);
@@ -483,7 +487,7 @@ class Host {
   Counters counters_;
   Trace trace_;
   std::unique_ptr<LinkSide> link_;   ///< null where the medium is not Ethernet
-  ConnectionEntry* last_ = nullptr;  ///< that the last packet was for, while it is in the table
+  ConnectionEntry* last_ = nullptr;  ///< of the last packet, or made since; while in the table
   std::uint32_t last_index_ = 0;     ///< of it
   std::uint32_t last_hash_ = 0;      ///< of its flow
   std::uint16_t port_counter_ = 0;

@@ -49,7 +49,9 @@ bool Host::takes_cookie(std::uint32_t owner, const Flow& flow, std::uint32_t has
   note(flow, step.fx, now);
   step.child->syn_ack_due = false;
   step.child->sent = {};  // nobody remembers when: the round trip is not measured
-  grow(*step.child, flow, hash, owner, tcp, packet, now);
+  const std::uint32_t grown = grow(*step.child, flow, owner, now);
+  enter_table(grown, hash);
+  has_grown(grown, tcp, packet, now);
   return true;
 }
 

@@ -227,11 +227,9 @@ void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Sl
   if (!step.grows) {
     go_on_with_syn_rcvd(index);
   } else if (const std::uint32_t owner = entry.listener; may_wait_for(listeners_[owner])) {
-    const tcp::SynRcvd record = entry.record;
-    const Flow flow = entry.flow;
-    const std::uint32_t hash = entry.hash;
-    end_syn_rcvd(index);
-    grow(record, flow, hash, owner, tcp, packet, now);
+    const std::uint32_t grown = grow(entry.record, entry.flow, owner, now);
+    take_place(grown, index);
+    has_grown(grown, tcp, packet, now);
   }
 }
 
@@ -258,20 +256,28 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
 }
 
 /// The handshake is complete: what was kept of it becomes a connection that waits to be accepted.
-void Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t hash,
-                std::uint32_t owner, const wire::ParsedTcp& tcp, const Slice& packet,
-                TimePoint now) {
+std::uint32_t Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
+                         TimePoint now) {
   ++counters_.tcp.passive_opens;
-  const std::uint32_t grown = make_connection(flow, hash, listeners_[owner].shares, [&] {
+  const std::uint32_t grown = make_connection(flow, listeners_[owner].shares, [&] {
     return tcp::Connection(record, listeners_[owner].settings, now);
   });
-  connections_[grown].history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
-  connections_[grown].listener = owner;
-  connections_[grown].both = listeners_[owner].both;
-  listeners_[owner].accept_queue.push_back(grown);
-  if (listeners_[owner].shut_receiving) (void)connections_[grown].connection.discard_receive(now);
-  if (listeners_[owner].shut_sending) (void)connections_[grown].connection.close(now, true);
-  to_connection(connections_[grown], grown, tcp, run_of(tcp, packet), now);
+  ConnectionEntry& entry = connections_[grown];
+  entry.history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
+  entry.listener = owner;
+  entry.both = listeners_[owner].both;
+  return grown;
+}
+
+/// It takes the segment that made it grow, and its listener's owner learns of it.
+void Host::has_grown(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
+                     TimePoint now) {
+  ConnectionEntry& entry = connections_[index];
+  const std::uint32_t owner = entry.listener;
+  listeners_[owner].accept_queue.push_back(index);
+  if (listeners_[owner].shut_receiving) (void)entry.connection.discard_receive(now);
+  if (listeners_[owner].shut_sending) (void)entry.connection.close(now, true);
+  to_connection(entry, index, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell(now).listener = {owner, listeners_.generation(owner)};
 }

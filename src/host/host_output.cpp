@@ -24,7 +24,6 @@ LASTACK_FLAT bool Host::transmit_next(PacketOut& out, TimePoint now) {
       arrive({&packet, 1}, Via::loop, now);
       continue;
     }
-    out.clear();
     if (!replies_.empty()) {
       transmit_reply(out, now);
     } else if (!udp_.outbox.empty() && (dirty_.empty() || !udp_went_)) {
@@ -37,13 +36,13 @@ LASTACK_FLAT bool Host::transmit_next(PacketOut& out, TimePoint now) {
     } else {
       udp_went_ = false;
     }
-    if (out.to_us && !config_.loops_over_link) {
-      loop_back(out);
-      continue;
+    const bool here = out.to_us && !config_.loops_over_link;
+    if (here) loop_back(out);
+    if (!here && (!link_ || find_way(out, now))) {
+      ++counters_.packets_out;
+      return true;
     }
-    if (link_ && !find_way(out, now)) continue;
-    ++counters_.packets_out;
-    return true;
+    out.clear();
   }
 }
 

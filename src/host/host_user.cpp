@@ -6,6 +6,12 @@
 #include "host/host.hpp"
 
 namespace lastack::host {
+
+struct Host::FreePort {
+  std::uint16_t port = 0;
+  std::uint32_t hash = 0;  ///< of the flow that it makes
+};
+
 namespace {
 
 constexpr std::size_t kTcpIpv4 = wire::kIpv4Header + wire::kTcpHeader;
@@ -29,7 +35,7 @@ std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, 
   if (at.port == 0) {
     const auto port = ephemeral_port(at, {}, shared);
     if (!port) return std::unexpected(Refusal::address_in_use);
-    at.port = *port;
+    at.port = port->port;
   }
   if (listens_at(at, balanced, both) || keeps(at, shared, both) || !bound_.take(at, shared, both)) {
     return std::unexpected(Refusal::address_in_use);
@@ -89,7 +95,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   if (at.port == 0) {
     const auto port = ephemeral_port(at, {}, shared);
     if (!port) return std::unexpected(Refusal::address_not_available);
-    at.port = *port;
+    at.port = port->port;
   }
   if (listens_at(at, balanced, both) || keeps(at, shared, both)) {
     return std::unexpected(Refusal::address_in_use);
@@ -199,23 +205,25 @@ std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) c
   return ip::choose_source(addresses_, remote, remote);
 }
 
-bool Host::port_taken(const Endpoint& local, const Endpoint& remote) const {
-  return !listening_.at(local.port).empty() || bound_.any_at(local.port) ||
-         lookup({local, remote}, hash({local, remote}));
+bool Host::port_taken(const Flow& flow, std::uint32_t hash) const {
+  const std::uint16_t port = flow.local.port;
+  return !listening_.at(port).empty() || bound_.any_at(port) || lookup(flow, hash);
 }
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
-std::optional<std::uint16_t> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                                  bool shared) {
+std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
+                                                   bool shared) {
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
   const std::uint32_t start = hash_of({{local.address, 0}, remote}, port_key_) + port_counter_;
   for (std::uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
-    if (port_taken({local.address, port}, remote)) continue;
+    const Flow flow{{local.address, port}, remote};
+    const std::uint32_t hash = this->hash(flow);
+    if (port_taken(flow, hash)) continue;
     if (remote.port == 0 && used_.at(port).keeps(shared)) continue;  // to be bound: for itself
-    if (remote.port != 0 && is_anothers({{local.address, port}, remote})) continue;
+    if (remote.port != 0 && is_anothers(flow)) continue;
     port_counter_ = static_cast<std::uint16_t>(port_counter_ + i + 1);
-    return port;
+    return FreePort{port, hash};
   }
   return std::nullopt;
 }
@@ -257,17 +265,19 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
   } else if (local->address.family() != remote.address.family()) {
     return std::unexpected(Refusal::unreachable);
   }
+  std::uint32_t hash = 0;
   if (flow.local.port == 0) {
-    const auto port = ephemeral_port(flow.local, remote);
-    if (!port) return std::unexpected(Refusal::address_not_available);
-    flow.local.port = *port;
+    const auto free = ephemeral_port(flow.local, remote);
+    if (!free) return std::unexpected(Refusal::address_not_available);
+    flow.local.port = free->port;
+    hash = free->hash;
   } else if (is_anothers(flow)) {
     return std::unexpected(Refusal::address_not_available);
-  } else if (living(flow, hash(flow))) {
+  } else if (living(flow, hash = this->hash(flow))) {
     return std::unexpected(Refusal::address_in_use);
   }
-  const std::uint32_t index =
-      make_connection(flow, hash(flow), shared, [] { return tcp::Connection(); });
+  const std::uint32_t index = make_connection(flow, shared, [] { return tcp::Connection(); });
+  enter_table(index, hash);
   ConnectionEntry& entry = connections_[index];
   const auto fx = entry.connection.open(how_to_open(flow, std::move(settings), now), now);
   entry.held = true;

@@ -7,10 +7,9 @@
 
 namespace lastack::host {
 
-/// `connection()` makes it, where it stays.
+/// `connection()` makes it, where it stays; the caller enters it into the table.
 template <typename Made>
-std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool shares,
-                                    Made connection) {
+std::uint32_t Host::make_connection(const Flow& flow, bool shares, Made connection) {
   const std::uint32_t index = connections_.make_by([&] {
     return ConnectionEntry{.connection = connection(),
                            .out = {},
@@ -21,7 +20,6 @@ std::uint32_t Host::make_connection(const Flow& flow, std::uint32_t hash, bool s
                            .shares = shares};
   });
   used_.add(flow.local.port, shares);
-  enter_table(index, hash);
   return index;
 }
 

@@ -78,7 +78,10 @@ void TimingWheel::link(TimerId id) {
   if (head != kNoTimer) nodes_[head].previous = id;
   head = id;
   occupied_[level] |= std::uint64_t{1} << slot;
-  soonest_ = std::min(soonest_, ((now_ >> shift) + turns) << shift);
+  const std::uint64_t looked_at = ((now_ >> shift) + turns) << shift;
+  if (looked_at >= soonest_) return;
+  soonest_ = looked_at;
+  soonest_slot_ = node.slot;
 }
 
 void TimingWheel::unlink(TimerId id) {
@@ -92,7 +95,7 @@ void TimingWheel::unlink(TimerId id) {
     heads_[level][slot] = node.next;
     if (node.next == kNoTimer) {
       occupied_[level] &= ~(std::uint64_t{1} << slot);
-      soonest_known_ = false;
+      if (node.slot == soonest_slot_) soonest_known_ = false;
     }
   }
   node.next = node.previous = kNoTimer;
@@ -109,7 +112,9 @@ void TimingWheel::look_for_soonest() const {
     const auto ahead = static_cast<unsigned>(
         std::countr_zero(std::rotr(occupied_[level], static_cast<int>((present + 1) % kSlots))));
     const std::uint64_t tick = ((now_ >> shift) + 1 + ahead) << shift;
-    first = std::min(first, tick);
+    if (tick >= first) continue;
+    first = tick;
+    soonest_slot_ = level * kSlots + (present + 1 + ahead) % kSlots;
   }
   soonest_ = first;
   soonest_known_ = true;

@@ -24,6 +24,11 @@ class TimingWheel {
   /// A timer that carries `cookie` and is not running.
   TimerId create(std::uint32_t cookie);
   void destroy(TimerId id);
+  /// The timer carries another cookie from now on, and is not running.
+  void hand_on(TimerId id, std::uint32_t cookie) {
+    stop(id);
+    nodes_[id].cookie = cookie;
+  }
   /// Starts the timer, or moves it.
   void set(TimerId id, TimePoint deadline);
   /// The same, but only where that moves it to an earlier tick.
@@ -78,6 +83,7 @@ class TimingWheel {
   std::array<std::array<TimerId, kSlots>, kLevels> heads_ = filled();
   std::array<std::uint64_t, kLevels> occupied_{};  ///< a bit a slot
   mutable std::uint64_t soonest_ = 0;              ///< next_tick(), while that is known
+  mutable std::size_t soonest_slot_ = 0;           ///< the one that stands for it
   mutable bool soonest_known_ = false;
 
   static constexpr std::array<std::array<TimerId, kSlots>, kLevels> filled() {

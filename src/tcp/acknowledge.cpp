@@ -24,14 +24,19 @@ void Connection::take_ack(const Arrival& a, Effects& fx) {
     recover(tcb_.recovery.duplicate(tcb_.snd.una, tcb_.snd.max), 0);
   }
   update_window(a, fx);
+  follow_ack(fx, a.now);
+}
+
+/// Where our SYN, or our FIN, is acknowledged now, the state follows.
+void Connection::follow_ack(Effects& fx, TimePoint now) {
   if (tcb_.state == State::syn_rcvd) {
-    enter(Event::acks_syn, fx, a.now);
-    if (tcb_.close_waits && !mutated(Mutant::close_waits_for_nobody)) send_fin(fx, a.now);
+    enter(Event::acks_syn, fx, now);
+    if (tcb_.close_waits && !mutated(Mutant::close_waits_for_nobody)) send_fin(fx, now);
   }
   const bool waits_for_fin_ack = tcb_.state == State::fin_wait_1 || tcb_.state == State::closing ||
                                  tcb_.state == State::last_ack;
   if (waits_for_fin_ack && fin_acked() && !mutated(Mutant::fin_ack_not_seen))
-    enter(Event::acks_fin, fx, a.now);
+    enter(Event::acks_fin, fx, now);
 }
 
 /// New data is acknowledged: snd.una moves.

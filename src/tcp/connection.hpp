@@ -129,6 +129,7 @@ class Connection {
 
   // predicted.cpp: what nearly every segment comes to, in and out
   [[nodiscard]] bool is_plain_transfer() const;
+  [[nodiscard, gnu::noinline]] bool is_between_syn_and_end() const;
   [[nodiscard]] bool arrives_as_predicted(const wire::TcpHeader& header,
                                           std::uint32_t payload) const;
   void take_predicted(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
@@ -157,7 +158,7 @@ class Connection {
   bool check_ack(const Arrival& a, Effects& fx);
   void check_urgent(const Arrival& a, Effects& fx);
   bool take_text(const Arrival& a, Effects& fx);
-  void take_fin(const Arrival& a, Effects& fx);
+  [[gnu::noinline]] void take_fin(const Arrival& a, Effects& fx);
   [[gnu::noinline]] void refuse_sequence(const Arrival& a, Effects& fx);
   void keep_timestamp(const Arrival& a);
   bool take_in_order(Range fresh, Effects& fx);
@@ -166,6 +167,7 @@ class Connection {
 
   // acknowledge.cpp: what an acceptable ACK does
   void take_ack(const Arrival& a, Effects& fx);
+  [[gnu::noinline]] void follow_ack(Effects& fx, TimePoint now);
   void acknowledged(const Arrival& a, Effects& fx);
   bool measure(const Arrival& a);
   void update_window(const Arrival& a, Effects& fx);

@@ -1,5 +1,5 @@
 // The way of nearly every segment, in and out: what the checks of §3.10.7.4 and of transmit() come
-// to where nothing is lost, nothing ends, and nothing rare is going on (Van Jacobson's header
+// to where nothing is lost, and nothing rare is going on (Van Jacobson's header
 // prediction). Nothing happens here that the long way would not do: debug builds go both each time,
 // on copies, and compare.
 #include <algorithm>
@@ -15,37 +15,48 @@ using wire::Flag;
 
 namespace {
 
-/// Nothing but ACK, and PSH, which says nothing to us.
+/// Nothing but ACK, and perhaps FIN, and PSH, which says nothing to us.
 bool is_plain(const wire::TcpHeader& header) {
-  const auto psh = static_cast<unsigned>(Flag::psh);
-  return (header.flags.bits() | psh) == (static_cast<unsigned>(Flag::ack) | psh) &&
+  const auto may = static_cast<unsigned>(Flag::psh) | static_cast<unsigned>(Flag::fin);
+  return (header.flags.bits() | may) == (static_cast<unsigned>(Flag::ack) | may) &&
          header.options.sack_count == 0;
 }
 
 }  // namespace
 
-/// Both ways: ESTABLISHED, all that was sent was sent once, and nothing lies ahead of a gap.
+/// Both ways: all that was sent was sent once, and nothing lies ahead of a gap.
 bool Connection::is_plain_transfer() const {
   const auto& snd = tcb_.snd;
-  return tcb_.state == State::established && snd.nxt == snd.max && !tcb_.out_of_order &&
-         tcb_.recovery.at_rest() && !tcb_.retransmit_first && !any_mutant();
+  return snd.nxt == snd.max && !tcb_.out_of_order && tcb_.recovery.at_rest() && !any_mutant();
 }
 
-/// The next octets in order or none, all in the window, with an ACK of something that is out or,
-/// with octets, of what was acknowledged before.
+/// Where ACK, octets and FIN do what they do in ESTABLISHED, but for the state they lead to. Not in
+/// TIME_WAIT, which another connection may take over; nor before our SYN is out.
+bool Connection::is_between_syn_and_end() const {
+  if (tcb_.state == State::syn_rcvd) return !tcb_.close_waits && tcb_.snd.nxt >= 0;
+  return traits(tcb_.state).synchronized && tcb_.state != State::time_wait;
+}
+
+/// Octets and a FIN in order or none, all in the window, with an ACK of something that is out or,
+/// with any of those, of what was acknowledged before.
 bool Connection::arrives_as_predicted(const wire::TcpHeader& header, std::uint32_t payload) const {
   const auto& rcv = tcb_.rcv;
   const std::uint32_t fresh = header.ack.raw() - seq_of(tcb_.snd.una).raw();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
-  if (!is_plain(header) || header.seq != ack_field() || fresh > out || !is_plain_transfer() ||
-      tcb_.timers.mode == Retransmission::persist || (fresh | payload) == 0) {
+  const std::uint32_t length = payload + (header.flags.has(Flag::fin) ? 1U : 0U);
+  if (!is_plain(header) || header.seq != ack_field() || fresh > out || (fresh | length) == 0 ||
+      (tcb_.state != State::established && !is_between_syn_and_end()) || !is_plain_transfer() ||
+      tcb_.timers.mode == Retransmission::persist) {
     return false;
   }
   if (tcb_.timestamps && (!header.options.has(wire::TcpOptions::kTimestamps) ||
                           older(header.options.ts_val, tcb_.ts.recent))) {
     return false;
   }
-  return payload <= rcv.edge - rcv.nxt && rcv.fin == ReceiveVariables::kNoFin && !tcb_.discarding;
+  if (length == 0) return true;
+  const bool somebody_reads = !tcb_.orphan || payload == 0;
+  return traits(tcb_.state).may_receive_data && length <= rcv.edge - rcv.nxt && somebody_reads &&
+         rcv.fin == ReceiveVariables::kNoFin && !tcb_.discarding;
 }
 
 void Connection::take_predicted(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
@@ -58,7 +69,7 @@ void Connection::take_predicted(const wire::TcpHeader& header, std::uint32_t pay
                   .seq = text.begin,
                   .ack = tcb_.snd.una + (header.ack.raw() - seq_of(tcb_.snd.una).raw()),
                   .text = text,
-                  .fin = false,
+                  .fin = header.flags.has(Flag::fin),
                   .fin_at = text.end};
   tcb_.heard = now;
   tcb_.timers.keepalives = 0;
@@ -67,11 +78,14 @@ void Connection::take_predicted(const wire::TcpHeader& header, std::uint32_t pay
   }
   if (a.ack > tcb_.snd.una) acknowledged(a, fx);
   update_window(a, fx);
-  if (payload == 0) return;
-  owe_ack(a, text, true);
-  rcv.nxt = text.end;
-  fx.accepted = fx.readable = text;
-  fx.ready |= kReadable;
+  if (tcb_.state != State::established) follow_ack(fx, now);
+  if (payload > 0) {
+    owe_ack(a, text, true);
+    rcv.nxt = text.end;
+    fx.accepted = fx.readable = text;
+    fx.ready |= kReadable;
+  }
+  if (a.fin) take_fin(a, fx);
 }
 
 bool Connection::prediction_holds(const wire::TcpHeader& header, std::uint32_t payload,
@@ -85,13 +99,16 @@ bool Connection::prediction_holds(const wire::TcpHeader& header, std::uint32_t p
   return predicted == full && short_way == long_way;
 }
 
-/// Either all that waits to be sent, in one segment that both windows and Nagle let go; or an ACK,
-/// where nothing waits.
+/// Either all that waits to be sent, in one segment that both windows and Nagle let go; or a FIN
+/// behind all that was sent; or an ACK, where nothing waits.
 bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
   const auto& snd = tcb_.snd;
-  if (!is_plain_transfer() || tcb_.probe || tcb_.keepalive || tcb_.urgent) return false;
+  if (!traits(tcb_.state).synchronized || !is_plain_transfer() || tcb_.probe || tcb_.keepalive) {
+    return false;
+  }
   const Offset pending = snd.end - snd.nxt;
-  if (pending == 0) return tcb_.ack_now;
+  if (tcb_.fin_queued && pending >= 0) return pending == 0 && snd.una + snd.wnd > snd.end;
+  if (pending <= 0) return tcb_.ack_now;
   const std::uint32_t mss = std::min(most, smss());
   const std::uint32_t cwnd = std::visit([](const auto& c) { return c.cwnd(); }, tcb_.congestion);
   if (pending > mss || snd.end > snd.una + std::min(snd.wnd, cwnd)) return false;
@@ -100,19 +117,19 @@ bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
     const bool waits = s.cork || tcb_.more_follows;
     if (waits || (s.nagle && snd.una < snd.max && short_is_out(mss))) return false;
   }
-  if (snd.una < snd.max) return true;
   // No longer idle than a timeout takes at the least (RFC 5681 §4.1).
-  return tcb_.rtt.measured() && now - tcb_.sent <= std::min(s.rto_min, s.rto_max);
+  return snd.una < snd.max || now - tcb_.sent <= std::min({s.rto_initial, s.rto_min, s.rto_max});
 }
 
 void Connection::send_predicted(TimePoint now, Outgoing& out) {
   const Range text{tcb_.snd.nxt, tcb_.snd.end};
-  if (text.empty()) {
+  const bool fin = tcb_.fin_queued && text.size() == 0;  // less than that once it is out
+  if (text.empty() && !fin) {
     transmit_ack(now, out);
     return;
   }
-  segment(text, false, Why::data, now, out);
-  sent(text.begin, text.end, now);
+  segment(text, fin, fin ? Why::fin : Why::data, now, out);
+  sent(text.begin, text.end + (fin ? 1 : 0), now);
 }
 
 bool Connection::prediction_holds(TimePoint now, std::uint32_t most) const {

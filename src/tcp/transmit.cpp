@@ -47,7 +47,8 @@ bool Connection::next_segment(TimePoint now, std::uint32_t most, Outgoing& out) 
 /// What transmit() says most often, at one look: all was sent, nothing is owed.
 bool Connection::nothing_due() const {
   const bool asked = tcb_.ack_now || tcb_.retransmit_first || tcb_.probe || tcb_.keepalive;
-  return !asked && !tcb_.fin_queued && tcb_.snd.nxt == tcb_.snd.end && tcb_.snd.nxt >= 0;
+  const Offset end = tcb_.snd.end + (tcb_.fin_queued ? 1 : 0);
+  return !asked && tcb_.snd.nxt == end && end >= 0;
 }
 
 void Connection::transmit_syn(TimePoint now, Outgoing& out) {

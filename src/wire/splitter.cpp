@@ -29,6 +29,7 @@ Splitter::Splitter(const Whole& whole)
     : whole_(whole), v4_(std::to_integer<unsigned>(whole.header[whole.ip_at]) >> 4U == 4) {
   const Bytes ip = whole_.header.subspan(whole_.ip_at);
   const Bytes tcp = whole_.header.subspan(whole_.tcp_at);
+  std::ranges::copy(whole_.header.first(std::min(whole_.header.size(), kHeaders)), header_.begin());
   if (v4_) {
     ip_.add(ip.first(kV4Length));
     ip_.add(ip.subspan(kV4Identification + 2, kV4Checksum - kV4Identification - 2));
@@ -46,7 +47,11 @@ std::size_t Splitter::next(MutableBytes into) {
   const std::size_t size = next_size();
   const std::size_t payload = next_payload();
   if (payload == 0 || into.size() < size) return 0;
-  std::memcpy(into.data(), whole_.header.data(), whole_.header.size());
+  if (whole_.header.size() <= kHeaders && into.size() >= kHeaders) {
+    std::memcpy(into.data(), header_.data(), kHeaders);
+  } else {
+    std::memcpy(into.data(), whole_.header.data(), whole_.header.size());
+  }
   write_ip(into.subspan(whole_.ip_at), payload);
   const MutableBytes tcp = into.subspan(whole_.tcp_at, size - whole_.tcp_at);
   Sum sum = pseudo_;
@@ -111,7 +116,15 @@ Sum Splitter::write_tcp(MutableBytes tcp, std::size_t payload) const {
   return sum;
 }
 
+/// Most of them lie in one slice.
 Sum Splitter::copy_payload(MutableBytes into) {
+  const Bytes part = whole_.payload[part_].bytes().subspan(within_);
+  if (part.size() <= into.size()) return copy_parts(into);
+  within_ += into.size();
+  return copy_and_sum(part.first(into.size()), into);
+}
+
+Sum Splitter::copy_parts(MutableBytes into) {
   Sum sum;
   bool odd = false;
   while (!into.empty()) {

@@ -2,6 +2,7 @@
 // those who leave it to it (TSO), at the very bottom for those that can't.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -30,8 +31,9 @@ class Splitter {
   [[nodiscard]] bool done() const { return at_ == whole_.payload_size; }
   /// Octets of the next packet.
   [[nodiscard]] std::size_t next_size() const { return whole_.header.size() + next_payload(); }
-  /// Writes the next packet to the front of `into`, its octets summed while they are copied. Octets
-  /// written; 0 where there are none left, or too little room for it (then it is still the next).
+  /// Writes the next packet to the front of `into`, its octets summed while they are copied; what
+  /// is behind it there may change, too. Octets written; 0 where there are none left, or too little
+  /// room for it (then it is still the next).
   std::size_t next(MutableBytes into);
 
  private:
@@ -42,8 +44,13 @@ class Splitter {
   void write_ip(MutableBytes ip, std::size_t payload) const;
   [[nodiscard]] Sum write_tcp(MutableBytes tcp, std::size_t payload) const;
   Sum copy_payload(MutableBytes into);
+  Sum copy_parts(MutableBytes into);
+
+  /// More than nearly all headers have: so many are copied at once.
+  static constexpr std::size_t kHeaders = 64;
 
   Whole whole_;
+  std::array<std::byte, kHeaders> header_{};  ///< where they do
   bool v4_;
   std::size_t at_ = 0;      ///< payload octets of the packets written
   std::size_t part_ = 0;    ///< the slice that the next octet lies in,

@@ -30,6 +30,18 @@ TEST(TimingWheel, NeverEarlyAndLessThanATickLate) {
   EXPECT_EQ(wheel.size(), 0U);
 }
 
+TEST(TimingWheel, HandedOnATimerIsAnothers) {
+  TimingWheel wheel;
+  const TimerId id = wheel.create(7);
+  wheel.set(id, TimePoint(10ms));
+  wheel.hand_on(id, 8);
+  EXPECT_EQ(wheel.next_deadline(), kNever);
+  wheel.set(id, TimePoint(20ms));
+  std::vector<std::uint32_t> due;
+  wheel.advance(TimePoint(1s), due);
+  EXPECT_EQ(due, std::vector<std::uint32_t>{8});
+}
+
 TEST(TimingWheel, AgreesWithAPlainOne) {
   std::mt19937_64 random(3);
   TimingWheel wheel;

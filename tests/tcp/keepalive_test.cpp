@@ -88,5 +88,15 @@ TEST(KeepAlive, OctetsAreAnAnswerToo) {  // as the ACK above, but by the predict
   s.expect_state(State::closed);
 }
 
+TEST(KeepAlive, SaysWhatAnAckThatIsDueWouldSay) {
+  Script s = asking(10s);
+  s.now += 10s;
+  s.c.timer_expired(s.now);  // nobody has pulled yet
+  s.arrive({.len = 1460});
+  s.arrive({.seq = 1460, .len = 1460});
+  EXPECT_EQ(s.expect(kAck, -1, 0, 2920).why, Why::keepalive);
+  s.expect_silence();
+}
+
 }  // namespace
 }  // namespace lastack::tcp

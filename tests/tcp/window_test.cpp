@@ -237,6 +237,19 @@ TEST(ClosedWindow, IsProbedAfterATimeoutAndThenLessAndLessOften) {  // SHLD-29, 
   }
 }
 
+TEST(ClosedWindow, ThatOpensBeforeItIsProbedTakesTheOctets) {
+  Script s;
+  s.establish();
+  s.arrive({.window = 0});
+  s.send(100).drain();
+  s.now = s.c.next_deadline();
+  s.c.timer_expired(s.now);  // nobody has pulled yet
+  s.arrive({.window = 65535});
+  EXPECT_EQ(s.expect(kAck, 0, 100, 0).why, Why::data);
+  EXPECT_FALSE(s.c.tcb().probe);
+  s.expect_silence();
+}
+
 TEST(ClosedWindow, OfOursTakesRstAndUrgentPointer) {  // MUST-66
   Settings settings = Script::plain();
   settings.receive_buffer = 1000;
