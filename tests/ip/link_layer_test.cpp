@@ -147,6 +147,13 @@ TEST_F(Layer, ResolvesOverArp) {
   EXPECT_EQ(state("10.0.0.2"), "REACHABLE");
 }
 
+/// Though a router says that every address is on this link.
+TEST_F(Layer, NobodyIsAskedForAnAddressThatNobodyHas) {
+  begin();
+  for (const char* nobody : {"::", "::1", "0.0.0.0", "127.0.0.1"}) EXPECT_EQ(way(nobody), "none");
+  EXPECT_EQ(said(), "");
+}
+
 TEST_F(Layer, ResolvesOverNeighbourDiscovery) {
   begin();
   EXPECT_EQ(way("fd00::2"), "wait for fd00::2");
