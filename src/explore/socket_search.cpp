@@ -1,22 +1,15 @@
 // Visits every state that two hosts' open sockets can get into within given bounds.
-#include <algorithm>
-#include <limits>
-#include <unordered_set>
 #include <utility>
 
-#include "explore/digest.hpp"
 #include "explore/explorer.hpp"
+#include "explore/graph.hpp"
 #include "explore/socket_world.hpp"
 
 namespace lastack::explore {
 namespace {
 
-/// How a state was reached first: enough to come there again.
-struct Reached {
-  std::uint32_t parent = 0;
-  SocketAction action{};
-};
-
+/// Goes by breadth, so that what it finds is told in as few steps as can be. A world is much larger
+/// than what it differs by from others: the nearest are kept, all others are made again.
 class SocketSearch {
  public:
   SocketSearch(const Bounds& bounds, const OnProgress& progress)
@@ -24,74 +17,76 @@ class SocketSearch {
 
   Report run() {
     report_.exhausted = true;
-    is_new(SocketWorld(bounds_));
-    reached_.push_back({});
-    open_.push_back(0);
-    while (!open_.empty() && report_.violations.empty()) {
-      const std::uint32_t at = open_.back();
-      open_.pop_back();
+    SocketWorld first(bounds_);
+    find_or_add(first, graph_.kNone, {});
+    for (std::uint32_t at = 0; at < graph_.size() && report_.violations.empty(); ++at) {
       expand(at);
-      if (progress_ && reached_.size() >= next_report_) {
-        next_report_ = reached_.size() + kReportEvery;
-        if (!progress_({reached_.size(), open_.size(), 0})) {
-          report_.exhausted = false;
-          break;
-        }
+      if (!progress_ || graph_.size() < next_report_) continue;
+      next_report_ = graph_.size() + kReportEvery;
+      if (!progress_({graph_.size(), graph_.size() - at - 1, 0})) {
+        report_.exhausted = false;
+        break;
       }
     }
-    report_.states = reached_.size();
+    report_.states = graph_.size();
+    if (report_.violations.empty() && report_.exhausted) check_ends();
     return std::move(report_);
   }
 
  private:
   static constexpr std::size_t kReportEvery = 10'000;
 
-  bool is_new(const SocketWorld& world) {
+  std::pair<std::uint32_t, bool> find_or_add(const SocketWorld& world, std::uint32_t parent,
+                                             SocketAction action) {
     world.canonical(octets_);
-    return seen_.insert(digest_of(octets_)).second;
+    return graph_.find_or_add(octets_, parent, action, world.waits_for_user());
   }
 
-  std::vector<SocketAction> way_to(std::uint32_t at) const {
-    std::vector<SocketAction> way;
-    for (; at != 0; at = reached_[at].parent) way.push_back(reached_[at].action);
-    std::ranges::reverse(way);
-    return way;
-  }
-
-  SocketWorld at_the_end_of(const std::vector<SocketAction>& way) const {
+  [[nodiscard]] SocketWorld make_again(std::uint32_t at) const {
     SocketWorld world(bounds_);
-    for (const SocketAction& action : way) world.act(action);
+    for (const SocketAction& action : graph_.way_to(at)) world.act(action);
     return world;
   }
 
-  /// From each state everybody may let go at once: nothing is left then, wherever it stood.
   void expand(std::uint32_t at) {
-    const std::vector<SocketAction> way = way_to(at);
-    SocketWorld here = at_the_end_of(way);
-    const std::vector<SocketAction> actions = here.actions();
-    if (const std::string left = here.left_over(); !left.empty()) return violated(left, way);
-    for (const SocketAction& action : actions) {
-      SocketWorld next = at_the_end_of(way);
+    SocketWorld here = make_again(at);
+    graph_.begin_edges(at);
+    for (const SocketAction& action : here.actions()) {
+      SocketWorld next(here);
       next.act(action);
       ++report_.steps;
-      if (!is_new(next)) continue;
-      open_.push_back(static_cast<std::uint32_t>(reached_.size()));
-      reached_.push_back({at, action});
+      next.note_rows(report_.rows);
+      const std::uint32_t to = find_or_add(next, at, action).first;
+      if (by_itself(action.kind)) graph_.add_edge(at, to, action);
+      if (!next.violation().empty()) return violated(next.violation(), at, action);
     }
+    if (const std::string wrong = SocketWorld(here).wrong_with_calls(); !wrong.empty()) {
+      return violated(wrong, at, std::nullopt);
+    }
+    if (!graph_.is_quiet(at)) return;
+    const std::string wrong = here.wrong_when_quiet();
+    if (!wrong.empty()) violated(wrong, at, std::nullopt);
   }
 
-  void violated(const std::string& what, const std::vector<SocketAction>& way) {
-    Violation v{.what = what, .bounds = bounds_.name, .trace = {}};
-    for (const SocketAction& action : way) v.trace.push_back(to_string(action));
-    report_.violations.push_back(std::move(v));
+  void violated(const std::string& what, std::uint32_t at, std::optional<SocketAction> last) {
+    std::vector<SocketAction> way = graph_.way_to(at);
+    if (last) way.push_back(*last);
+    report_.violations.push_back({.what = what, .bounds = bounds_.name, .trace = in_words(way)});
+  }
+
+  void check_ends() {
+    const auto round = graph_.round();
+    if (!round) return;
+    violated("it can go on for ever without anybody calling", round->first, std::nullopt);
+    auto& trace = report_.violations.back().trace;
+    trace.emplace_back("and from here on round and round:");
+    for (const SocketAction& action : round->steps) trace.push_back(to_string(action));
   }
 
   const Bounds& bounds_;
   const OnProgress& progress_;
   Report report_;
-  std::vector<Reached> reached_;
-  std::vector<std::uint32_t> open_;
-  std::unordered_set<Digest, DigestHash> seen_;
+  Graph<SocketAction> graph_;
   std::vector<std::uint8_t> octets_;
   std::size_t next_report_ = kReportEvery;
 };

@@ -36,13 +36,24 @@ Host::Host(Config config, Random random)
       error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst),
       trace_(config_.trace) {
   if (config_.medium == Medium::ethernet) {
-    link_ = std::make_unique<LinkSide>(config_, Random(random_.next()));
+    link_ = Box(LinkSide(config_, Random(random_.next())));
   } else {
     addresses_ = at_once(config_.addresses);
   }
 }
 
 Host::~Host() = default;
+Host::Host(const Host&) = default;
+
+std::unique_ptr<Host> Host::copy() const {
+  std::unique_ptr<Host> other(new Host(*this));
+  other->last_ = nullptr;
+  connections_.each_index([&](std::uint32_t i, const ConnectionEntry&) {
+    other->connections_[i].out.move_to(other->pool_);
+    other->connections_[i].in.move_to(other->pool_);
+  });
+  return other;
+}
 
 const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   if (settings) return *settings;
