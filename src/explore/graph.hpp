@@ -51,6 +51,16 @@ class Graph {
     return way;
   }
 
+  /// The states on that way, both ends with them.
+  [[nodiscard]] std::vector<std::uint32_t> states_to(std::uint32_t at) const {
+    std::vector<std::uint32_t> way;
+    for (; at != kNone; at = nodes_[at].parent) way.push_back(at);
+    std::ranges::reverse(way);
+    return way;
+  }
+  /// What led to `at` from the state before it.
+  [[nodiscard]] Action action_to(std::uint32_t at) const { return nodes_[at].action; }
+
   /// A way along which it goes round by itself: from `first` back to it.
   struct Round {
     std::uint32_t first = 0;

@@ -11,6 +11,16 @@ namespace lastack::explore {
 
 using socket::OpenSocket;
 
+namespace {
+
+/// Relative to `base`; what lies beyond any window is old or new, however far.
+void seq(Encoder& out, Seq s, Seq base) {
+  constexpr std::int32_t kFar = 120;
+  out.byte(static_cast<std::uint64_t>(std::clamp(distance(base, s), -kFar, kFar) + kFar));
+}
+
+}  // namespace
+
 void SocketWorld::canonical(std::vector<std::uint8_t>& into) const {
   into.clear();
   Encoder out(into);
@@ -44,12 +54,12 @@ void SocketWorld::encode_host(Encoder& out, const SocketSide& side) const {
       out.byte(record.syn_ack_due);
       out.deadline(record.next_deadline(), side.now);
       out.byte(record.challenges.spent(side.now));
-      out.seq(record.irs, peer.iss);
+      seq(out, record.irs, peer.iss);
     } else if (v.time_wait != nullptr) {
       const tcp::TimeWait& record = v.time_wait->record;
       out.deadline(record.next_deadline(), side.now);
-      out.seq(record.snd_nxt(), side.iss);
-      out.seq(record.rcv_nxt(), peer.iss);
+      seq(out, record.snd_nxt(), side.iss);
+      seq(out, record.rcv_nxt(), peer.iss);
       out.window(record.window());
       out.byte(record.challenges().spent(side.now));
     } else {
@@ -89,8 +99,8 @@ void SocketWorld::encode_packets(Encoder& out) const {
     Encoder one(packets.emplace_back());
     one.byte(packet.to);
     one.byte(tcp->header.flags.bits());
-    one.seq(tcp->header.seq, from.iss);
-    one.seq(tcp->header.ack, to.iss);
+    seq(one, tcp->header.seq, from.iss);
+    seq(one, tcp->header.ack, to.iss);
     one.window(tcp->header.window);
     one.byte(tcp->payload.size());
   }

@@ -42,10 +42,20 @@ class SocketSearch {
     return graph_.find_or_add(octets_, parent, action, world.waits_for_user());
   }
 
-  [[nodiscard]] SocketWorld make_again(std::uint32_t at) const {
-    SocketWorld world(bounds_);
-    for (const SocketAction& action : graph_.way_to(at)) world.act(action);
-    return world;
+  /// A state's world, made again from the last one that both have come through.
+  [[nodiscard]] SocketWorld make_again(std::uint32_t at) {
+    const auto way = graph_.states_to(at);
+    std::size_t common = 0;
+    while (common < way.size() && common < path_.size() && path_[common].first == way[common]) {
+      ++common;
+    }
+    path_.erase(path_.begin() + static_cast<std::ptrdiff_t>(common), path_.end());
+    for (; common < way.size(); ++common) {
+      SocketWorld next = path_.empty() ? SocketWorld(bounds_) : path_.back().second;
+      if (!path_.empty()) next.act(graph_.action_to(way[common]));
+      path_.emplace_back(way[common], std::move(next));
+    }
+    return path_.back().second;
   }
 
   void expand(std::uint32_t at) {
@@ -87,6 +97,7 @@ class SocketSearch {
   const OnProgress& progress_;
   Report report_;
   Graph<SocketAction> graph_;
+  std::vector<std::pair<std::uint32_t, SocketWorld>> path_;
   std::vector<std::uint8_t> octets_;
   std::size_t next_report_ = kReportEvery;
 };

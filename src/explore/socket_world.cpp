@@ -212,9 +212,11 @@ void SocketWorld::act(const SocketAction& action) {
 void SocketWorld::deliver(const Packet& packet) {
   SocketSide& side = *sides_[packet.to];
   const Before what_was = before(side, Kind::deliver);
+  const auto tcp = wire::parse_tcp(wire::parse_ip(packet.octets.bytes())->payload);
+  // Initial sequence numbers are of a clock (RFC 6528 §3): no two connections have the same.
+  if (tcp->header.flags.has(wire::Flag::syn)) side.now += 1ms;
   side.host->packet_arrives(packet.octets, side.now);
   send_all(side);
-  const auto tcp = wire::parse_tcp(wire::parse_ip(packet.octets.bytes())->payload);
   if (tcp->header.flags.has(wire::Flag::rst)) check_reset(side, what_was);
 }
 

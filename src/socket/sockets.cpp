@@ -138,7 +138,7 @@ Lingering Sockets::let_go(std::uint32_t index, TimePoint now) {
   if (s.kind == OpenSocket::Kind::datagram) host_->udp_close(s.udp());
   if (s.has_flow()) {
     const bool unread = readable(s) > 0;
-    if (s.resets_at_close() && !is_over(s)) host_->abort(s.flow(), now);
+    if (s.resets_at_close() && !unread && !is_over(s)) host_->abort(s.flow(), now);
     if (s.linger && !s.resets_at_close() && !unread && !is_over(s)) {
       lingering = {host_->find(s.flow())->flow, now + s.choices->linger};
     }
