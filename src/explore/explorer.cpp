@@ -65,7 +65,8 @@ class Search {
   }
 
   void violated(const std::string& what, std::uint32_t at, std::optional<Action> last) {
-    Violation v{.what = what, .bounds = bounds_.name, .trace = in_words(graph_.way_to(at))};
+    Violation v{.what = what, .bounds = bounds_.name, .trace = {}};
+    for (const Action& action : graph_.way_to(at)) v.trace.push_back(to_string(action));
     if (last) v.trace.push_back(to_string(*last));
     report_.violations.push_back(std::move(v));
   }

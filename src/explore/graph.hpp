@@ -51,16 +51,6 @@ class Graph {
     return way;
   }
 
-  /// The states on that way, both ends with them.
-  [[nodiscard]] std::vector<std::uint32_t> states_to(std::uint32_t at) const {
-    std::vector<std::uint32_t> way;
-    for (; at != kNone; at = nodes_[at].parent) way.push_back(at);
-    std::ranges::reverse(way);
-    return way;
-  }
-  /// What led to `at` from the state before it.
-  [[nodiscard]] Action action_to(std::uint32_t at) const { return nodes_[at].action; }
-
   /// A way along which it goes round by itself: from `first` back to it.
   struct Round {
     std::uint32_t first = 0;
@@ -120,14 +110,5 @@ class Graph {
   std::vector<Edge> edges_;
   std::unordered_map<Digest, std::uint32_t, DigestHash> seen_;
 };
-
-/// The steps of a counterexample, in words.
-template <typename Action>
-[[nodiscard]] std::vector<std::string> in_words(const std::vector<Action>& way) {
-  std::vector<std::string> words;
-  words.reserve(way.size());
-  for (const Action& action : way) words.push_back(to_string(action));
-  return words;
-}
 
 }  // namespace lastack::explore

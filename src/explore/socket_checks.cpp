@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "explore/socket_side.hpp"
-#include "explore/socket_world.hpp"
 
 namespace lastack::explore {
 
@@ -15,8 +14,6 @@ using tcp::State;
 
 namespace {
 
-std::string at(const SocketSide& side) { return std::string(" at ") + "AB"[side.index]; }
-
 bool waits(State state) {
   return state == State::syn_sent || state == State::syn_rcvd || state == State::established ||
          state == State::fin_wait_1 || state == State::fin_wait_2 || state == State::close_wait;
@@ -24,42 +21,42 @@ bool waits(State state) {
 
 }  // namespace
 
-SocketWorld::Before SocketWorld::before(const SocketSide& side, Kind kind) const {
+SocketSide::Before SocketSide::before(Kind kind) const {
   Before b;
-  if (const OpenSocket* s = side.held()) {
-    b.state = *side.sockets.state(side.copies.front());
+  if (const OpenSocket* s = held()) {
+    b.state = *sockets_.state(copies_.front());
     b.has_flow = s->has_flow();
-    b.unread = b.has_flow && side.host->readable(s->flow()) > 0;
+    b.unread = b.has_flow && host_->readable(s->flow()) > 0;
     b.linger_zero = s->resets_at_close();
   }
   const bool nothing_changes =
       kind == Kind::dup || kind == Kind::dup_listener || kind == Kind::shut_listener_wr ||
       kind == Kind::linger_zero || kind == Kind::linger_timed ||
-      (kind == Kind::close && side.copies.size() > 1) ||
-      (kind == Kind::close_listener && side.listeners.size() > 1);
+      (kind == Kind::close && copies_.size() > 1) ||
+      (kind == Kind::close_listener && listeners_.size() > 1);
   if (!nothing_changes) return b;
   Encoder out(b.form);
-  encode_host(out, side);
+  encode_host(out);
   b.form.push_back(0);  // there is a form
   return b;
 }
 
 // --- what a call does
 
-void SocketWorld::check_call(const SocketSide& side, Kind kind, const Before& before) {
+void SocketSide::check_call(Kind kind, const Before& before) {
   if (!before.form.empty()) {
     std::vector<std::uint8_t> form;
     Encoder out(form);
-    encode_host(out, side);
+    encode_host(out);
     form.push_back(0);
-    if (sent_ > 0 || form != before.form) {
-      wrong(to_string(SocketAction{kind, side.index}) + " changes the connection, and must not");
+    if (!sent_.empty() || form != before.form) {
+      wrong(to_string(kind) + " changes the connection, and must not");
     }
   }
-  if (kind == Kind::close && side.copies.empty()) check_last_close(side, before);
-  if (kind >= Kind::shut_rd && kind <= Kind::shut_rdwr) check_shutdown(side, kind, before);
+  if (kind == Kind::close && copies_.empty()) check_last_close(before);
+  if (kind >= Kind::shut_rd && kind <= Kind::shut_rdwr) check_shutdown(kind, before);
   if (kind == Kind::disconnect && before.has_flow) {
-    const State after = left_of(side, before);
+    const State after = left_of(before);
     const bool stays = before.state == State::time_wait && after == State::time_wait;
     if (!stays && after != State::closed) wrong("connect() with AF_UNSPEC aborts nothing");
   }
@@ -67,16 +64,16 @@ void SocketWorld::check_call(const SocketSide& side, Kind kind, const Before& be
 
 /// What the connection of that moment has become. A handshake that came later, with an old SYN, is
 /// none of it.
-State SocketWorld::left_of(const SocketSide& side, const Before& before) {
-  const State now = side.host->state_of(side.flow());
+State SocketSide::left_of(const Before& before) const {
+  const State now = host_->state_of(flow());
   const bool another = now == State::syn_rcvd && before.state != State::syn_rcvd;
   return another ? State::closed : now;
 }
 
 /// DESIGN's table: RST where octets are unread or SO_LINGER is 0, else FIN.
-void SocketWorld::check_last_close(const SocketSide& side, const Before& before) {
+void SocketSide::check_last_close(const Before& before) {
   if (!before.has_flow) return;
-  const State after = left_of(side, before);
+  const State after = left_of(before);
   const bool resets = (before.unread || before.linger_zero) && before.state != State::time_wait;
   const bool never_began = before.state == State::closed || before.state == State::syn_sent;
   if (resets || never_began) {
@@ -95,8 +92,8 @@ void SocketWorld::check_last_close(const SocketSide& side, const Before& before)
   if (after != expected) wrong("the last close() leads to a wrong state");
 }
 
-void SocketWorld::check_shutdown(const SocketSide& side, Kind kind, const Before& before) {
-  const Fd fd = side.copies.front();
+void SocketSide::check_shutdown(Kind kind, const Before& before) {
+  const Fd fd = copies_.front();
   State expected = before.state;
   if (before.state == State::syn_sent) expected = State::closed;
   if (kind != Kind::shut_rd) {
@@ -105,27 +102,27 @@ void SocketWorld::check_shutdown(const SocketSide& side, Kind kind, const Before
     }
     if (before.state == State::close_wait) expected = State::last_ack;
   }
-  if (*side.sockets.state(fd) != expected) wrong("shutdown() leads to a wrong state");
+  if (*sockets_.state(fd) != expected) wrong("shutdown() leads to a wrong state");
   if (resets_ > 0) wrong("shutdown() resets");
-  const bool discards = kind != Kind::shut_wr && !bounds_.linux_profile && waits(before.state);
-  const OpenSocket* s = side.held();
-  if (discards && s->has_flow() && side.host->readable(s->flow()) > 0) {
+  const bool discards = kind != Kind::shut_wr && !linux_ && waits(before.state);
+  const OpenSocket* s = held();
+  if (discards && s->has_flow() && host_->readable(s->flow()) > 0) {
     wrong("shutdown() for reading discards nothing");
   }
 }
 
 /// A RST has come: what its holders are told depends on the state that it found.
-void SocketWorld::check_reset(const SocketSide& side, const Before& before) {
+void SocketSide::check_reset(const Before& before) {
   if (!before.has_flow || before.state == State::closed) return;
-  const host::ConnectionEntry* entry = side.entry();
-  if (entry == nullptr || entry->connection.state() != State::closed) return;
+  const host::ConnectionEntry* ours = entry();
+  if (ours == nullptr || ours->connection.state() != State::closed) return;
   Errno expected = Errno::econnreset;
   if (before.state == State::syn_sent || before.state == State::syn_rcvd) {
     expected = Errno::econnrefused;
   }
   if (before.state == State::close_wait) expected = Errno::epipe;  // as Linux has it
-  SocketSide told(side);
-  const auto error = told.sockets.take_error(told.copies.front());
+  SocketSide told(*this);
+  const auto error = told.sockets_.take_error(told.copies_.front());
   if (!error || *error != expected) wrong("a RST is not told as " + std::string(to_string(expected)));
 }
 
@@ -133,16 +130,16 @@ void SocketWorld::check_reset(const SocketSide& side, const Before& before) {
 
 /// Each connection and record has one place in the table, one timer, and somebody who answers for
 /// it: a holder, a listener, or the count of orphans. Its port is taken as long as it is there.
-void SocketWorld::check_books(SocketSide& side) {
-  const host::Host& host = *side.host;
-  const host::ConnectionEntry* ours = side.entry();
+void SocketSide::check_books() {
+  const host::Host& host = *host_;
+  const host::ConnectionEntry* ours = entry();
   const bool ended = ours != nullptr && ours->connection.state() == State::closed;
   std::size_t records = 0;
   std::size_t alive = 0;
   std::size_t orphans = 0;
   std::size_t unread = ours != nullptr ? ours->in.held() : 0;
   std::size_t unsent = ours != nullptr ? ours->out.size() : 0;
-  bool port = side.held() != nullptr && side.held()->bound;
+  bool port = held() != nullptr && held()->bound;
   host.each([&](const host::View& v) {
     if (v.state == State::listen) {
       port = true;
@@ -156,87 +153,61 @@ void SocketWorld::check_books(SocketSide& side) {
       unsent += v.entry->out.size();
     }
     orphans += v.entry->orphan ? 1 : 0;
-    if (v.entry->held != (v.entry == ours)) wrong("who holds a connection is not known" + at(side));
+    if (v.entry->held != (v.entry == ours)) wrong("who holds a connection is not known");
     const bool known = v.entry->held || v.entry->orphan || v.entry->listener != host::kNobody;
-    if (!known) wrong("a connection belongs to nobody" + at(side));
-    if (v.entry->orphan && v.entry->held) wrong("an orphan is held" + at(side));
+    if (!known) wrong("a connection belongs to nobody");
+    if (v.entry->orphan && v.entry->held) wrong("an orphan is held");
   });
-  if (const OpenSocket* l = side.held_listener()) port |= l->bound;
-  if (host.flows() != alive + records) wrong("the table has another number of flows" + at(side));
-  if (host.timers() != host.connections() + records) wrong("a timer too many or too few" + at(side));
-  if (host.orphans() != orphans) wrong("orphans are counted wrong" + at(side));
+  if (const OpenSocket* l = held_listener()) port |= l->bound;
+  if (host.flows() != alive + records) wrong("the table has another number of flows");
+  if (host.timers() != host.connections() + records) wrong("a timer too many or too few");
+  if (host.orphans() != orphans) wrong("orphans are counted wrong");
   // One that has ended and waits for accept() stands in no row.
   const bool all = host.connections() == alive + (ended ? 1U : 0U);
-  if (all && host.unread() != unread) wrong("unread octets are counted wrong" + at(side));
-  if (all && unread + unsent == 0 && side.host->pool().in_use() > 0) wrong("a buffer is kept" + at(side));
-  const auto bound = side.host->bind(side.place(), false);
-  if (bound) side.host->unbind(*bound, false);
-  if (bound && port) wrong("the port is free though it is in use" + at(side));
-  if (!bound && !port) wrong("the port is taken by nobody" + at(side));
+  if (all && host.unread() != unread) wrong("unread octets are counted wrong");
+  if (all && unread + unsent == 0 && host_->pool().in_use() > 0) wrong("a buffer is kept");
+  const auto bound = host_->bind(place(), false);
+  if (bound) host_->unbind(*bound, false);
+  if (bound && port) wrong("the port is free though it is in use");
+  if (!bound && !port) wrong("the port is taken by nobody");
 }
 
 /// A descriptor more or less is counted, and all of them are answered alike.
-void SocketWorld::check_holders(const SocketSide& side) {
-  const std::size_t open = (side.copies.empty() ? 0U : 1U) + (side.listeners.empty() ? 0U : 1U);
-  if (side.sockets.open_sockets() != open) wrong("open sockets are counted wrong" + at(side));
-  for (const auto* all : {&side.copies, &side.listeners}) {
+void SocketSide::check_holders() {
+  const std::size_t open = (copies_.empty() ? 0U : 1U) + (listeners_.empty() ? 0U : 1U);
+  if (sockets_.open_sockets() != open) wrong("open sockets are counted wrong");
+  for (const auto* all : {&copies_, &listeners_}) {
     for (const Fd fd : *all) {
-      const auto references = side.sockets.references(fd);
-      if (!references || *references != all->size()) wrong("references are counted wrong" + at(side));
-      if (side.sockets.poll(fd) != side.sockets.poll(all->front())) {
-        wrong("holders of one socket are told different things" + at(side));
+      const auto references = sockets_.references(fd);
+      if (!references || *references != all->size()) wrong("references are counted wrong");
+      if (sockets_.poll(fd) != sockets_.poll(all->front())) {
+        wrong("holders of one socket are told different things");
       }
     }
   }
 }
 
-/// What one end knows of the other's FIN is true, as long as the other is there to be asked.
-void SocketWorld::check_pair(const SocketSide& side) {
-  const SocketSide& peer = peer_of(side);
-  const State ours = side.host->state_of(side.flow());
-  const State theirs = peer.host->state_of(peer.flow());
-  const bool there = tcp::traits(theirs).synchronized;
-  const bool fin_acked = ours == State::fin_wait_2 || ours == State::time_wait;
-  if (there && tcp::traits(ours).fin_received && !tcp::traits(theirs).closing) {
-    wrong("a FIN was received that nobody has sent" + at(side));
-  }
-  if (there && fin_acked && !tcp::traits(theirs).fin_received) {
-    wrong("a FIN is acknowledged that nobody has received" + at(side));
-  }
-  if (tcp::traits(ours).synchronized && theirs == State::syn_sent && bounds_.opens[peer.index] < 2) {
-    wrong("a handshake is over that the other end has only begun" + at(side));
-  }
-}
-
 // --- what poll() promises
 
-std::string SocketWorld::wrong_with_calls() {
-  for (const auto& side : sides_) {
-    if (std::string what = wrong_with_calls_of(*side); !what.empty()) return what + at(*side);
-  }
-  return {};
-}
-
-std::string SocketWorld::wrong_with_calls_of(SocketSide& side) {
-  socket::Sockets& sockets = side.sockets;
-  if (!side.listeners.empty()) {
-    const Fd fd = side.listeners.back();
-    const bool promised = (*sockets.poll(fd) & socket::kPollIn) != 0 &&
-                          side.held_listener()->kind == OpenSocket::Kind::listening;
-    const auto accepted = sockets.accept(fd);
+std::string SocketSide::wrong_with_calls() {
+  if (!listeners_.empty()) {
+    const Fd fd = listeners_.back();
+    const bool promised = (*sockets_.poll(fd) & socket::kPollIn) != 0 &&
+                          held_listener()->kind == OpenSocket::Kind::listening;
+    const auto accepted = sockets_.accept(fd);
     if (accepted.has_value() != promised) return "accept() does not do what poll() says";
   }
-  if (side.copies.empty()) return {};
-  const Fd fd = side.copies.back();
-  const std::uint16_t bits = *sockets.poll(fd);
+  if (copies_.empty()) return {};
+  const Fd fd = copies_.back();
+  const std::uint16_t bits = *sockets_.poll(fd);
   const bool ended = (bits & (socket::kPollErr | socket::kPollHup)) != 0;
   std::array<std::byte, 1> octet{};
-  const auto got = sockets.recv(fd, octet, side.now);
+  const auto got = sockets_.recv(fd, octet, now_);
   const bool reads = (bits & socket::kPollIn) != 0 || ended;
   if (reads != (got || got.error() != Errno::eagain)) return "recv() does not do what poll() says";
-  const bool shut = sockets.find(fd)->shut_write;
+  const bool shut = sockets_.find(fd)->shut_write;
   const auto had_error = got || got.error() == Errno::eagain ? Errno::none : got.error();
-  const auto sent = sockets.send(fd, octet, side.now);
+  const auto sent = sockets_.send(fd, octet, now_);
   const bool writes = (bits & (socket::kPollOut | socket::kPollErr)) != 0;
   if (writes != (sent || sent.error() != Errno::eagain)) return "send() does not do what poll() says";
   if (shut && sent) return "send() goes on after SHUT_WR";
@@ -244,32 +215,19 @@ std::string SocketWorld::wrong_with_calls_of(SocketSide& side) {
   if (due && had_error == Errno::none && (sent || sent.error() == Errno::none)) {
     return "an error is due and nobody is told";
   }
-  const auto again = sockets.send(fd, octet, side.now);
+  const auto again = sockets_.send(fd, octet, now_);
   const bool begun = (bits & socket::kPollOut) != 0;  // no handshake is under way
-  const bool over = begun && (shut || (ended && sockets.find(fd)->has_flow()));
+  const bool over = begun && (shut || (ended && sockets_.find(fd)->has_flow()));
   if (over && (again || again.error() != Errno::epipe)) return "a second send() is not EPIPE";
-  if ((*sockets.poll(fd) & socket::kPollErr) != 0) return "an error is told twice";
+  if ((*sockets_.poll(fd) & socket::kPollErr) != 0) return "an error is told twice";
   return {};
 }
 
 // --- in the end
 
-std::string SocketWorld::wrong_when_quiet() {
-  if (is_final()) {
-    for (const auto& side : sides_) {
-      if (std::string left = left_at(*side); !left.empty()) return left + at(*side);
-    }
-    return {};
-  }
-  for (const auto& side : sides_) {
-    if (std::string what = waits_for_ever(*side); !what.empty()) return what + at(*side);
-  }
-  return {};
-}
-
-std::string SocketWorld::waits_for_ever(const SocketSide& side) const {
+std::string SocketSide::waits_for_ever() const {
   std::string what;
-  side.host->each([&](const host::View& v) {
+  host_->each([&](const host::View& v) {
     const bool handshake = v.state == State::syn_sent || v.state == State::syn_rcvd;
     if (handshake) what = "a handshake waits for ever";
     if (v.entry == nullptr) return;
@@ -281,9 +239,9 @@ std::string SocketWorld::waits_for_ever(const SocketSide& side) const {
   return what;
 }
 
-std::string SocketWorld::left_at(SocketSide& side) {
-  const host::Host& host = *side.host;
-  if (side.sockets.open_sockets() != 0) return "an open socket is left";
+std::string SocketSide::left() {
+  const host::Host& host = *host_;
+  if (sockets_.open_sockets() != 0) return "an open socket is left";
   if (host.flows() != 0) return "a connection or record is left in the table";
   if (host.connections() != 0) return "a connection is left";
   if (host.orphans() != 0) return "an orphan is counted";
@@ -293,11 +251,11 @@ std::string SocketWorld::left_at(SocketSide& side) {
   bool any = false;
   host.each([&any](const host::View&) { any = true; });
   if (any) return "a row is left";
-  side.out.clear();
-  if (side.host->pool().in_use() != 0) return "a buffer is left";
-  const auto bound = side.host->bind(side.place(), false);
+  out_.clear();
+  if (host_->pool().in_use() != 0) return "a buffer is left";
+  const auto bound = host_->bind(place(), false);
   if (!bound) return "the port is not free";
-  side.host->unbind(*bound, false);
+  host_->unbind(*bound, false);
   return {};
 }
 

@@ -1,4 +1,5 @@
 // Visits every state that two hosts' open sockets can get into within given bounds.
+#include <optional>
 #include <utility>
 
 #include "explore/explorer.hpp"
@@ -8,17 +9,15 @@
 namespace lastack::explore {
 namespace {
 
-/// Goes by breadth, so that what it finds is told in as few steps as can be. A world is much larger
-/// than what it differs by from others: the nearest are kept, all others are made again.
+/// Goes by breadth, so that what it finds is told in as few steps as can be.
 class SocketSearch {
  public:
   SocketSearch(const Bounds& bounds, const OnProgress& progress)
-      : bounds_(bounds), progress_(progress) {}
+      : bounds_(bounds), progress_(progress), sides_(bounds) {}
 
   Report run() {
     report_.exhausted = true;
-    SocketWorld first(bounds_);
-    find_or_add(first, graph_.kNone, {});
+    add(SocketWorld(bounds_, sides_), graph_.kNone, {});
     for (std::uint32_t at = 0; at < graph_.size() && report_.violations.empty(); ++at) {
       expand(at);
       if (!progress_ || graph_.size() < next_report_) continue;
@@ -29,6 +28,7 @@ class SocketSearch {
       }
     }
     report_.states = graph_.size();
+    report_.rows = sides_.rows();
     if (report_.violations.empty() && report_.exhausted) check_ends();
     return std::move(report_);
   }
@@ -36,52 +36,46 @@ class SocketSearch {
  private:
   static constexpr std::size_t kReportEvery = 10'000;
 
-  std::pair<std::uint32_t, bool> find_or_add(const SocketWorld& world, std::uint32_t parent,
-                                             SocketAction action) {
-    world.canonical(octets_);
-    return graph_.find_or_add(octets_, parent, action, world.waits_for_user());
-  }
-
-  /// A state's world, made again from the last one that both have come through.
-  [[nodiscard]] SocketWorld make_again(std::uint32_t at) {
-    const auto way = graph_.states_to(at);
-    std::size_t common = 0;
-    while (common < way.size() && common < path_.size() && path_[common].first == way[common]) {
-      ++common;
-    }
-    path_.erase(path_.begin() + static_cast<std::ptrdiff_t>(common), path_.end());
-    for (; common < way.size(); ++common) {
-      SocketWorld next = path_.empty() ? SocketWorld(bounds_) : path_.back().second;
-      if (!path_.empty()) next.act(graph_.action_to(way[common]));
-      path_.emplace_back(way[common], std::move(next));
-    }
-    return path_.back().second;
+  std::uint32_t add(const SocketWorld& world, std::uint32_t parent, SocketAction action) {
+    world.canonical(octets_, sides_);
+    const auto [at, added] =
+        graph_.find_or_add(octets_, parent, action, world.waits_for_user(sides_));
+    if (added) worlds_.push_back(world);
+    return at;
   }
 
   void expand(std::uint32_t at) {
-    SocketWorld here = make_again(at);
     graph_.begin_edges(at);
-    for (const SocketAction& action : here.actions()) {
-      SocketWorld next(here);
-      next.act(action);
+    for (const SocketAction& action : worlds_[at].actions(bounds_, sides_)) {
+      SocketWorld next = worlds_[at];
+      const std::string wrong = next.act(action, bounds_, sides_);
       ++report_.steps;
-      next.note_rows(report_.rows);
-      const std::uint32_t to = find_or_add(next, at, action).first;
+      if (!wrong.empty()) return violated(wrong, at, action);
+      const std::uint32_t to = add(next, at, action);
       if (by_itself(action.kind)) graph_.add_edge(at, to, action);
-      if (!next.violation().empty()) return violated(next.violation(), at, action);
-    }
-    if (const std::string wrong = SocketWorld(here).wrong_with_calls(); !wrong.empty()) {
-      return violated(wrong, at, std::nullopt);
     }
     if (!graph_.is_quiet(at)) return;
-    const std::string wrong = here.wrong_when_quiet();
+    const std::string wrong = worlds_[at].wrong_when_quiet(sides_);
     if (!wrong.empty()) violated(wrong, at, std::nullopt);
   }
 
   void violated(const std::string& what, std::uint32_t at, std::optional<SocketAction> last) {
     std::vector<SocketAction> way = graph_.way_to(at);
     if (last) way.push_back(*last);
-    report_.violations.push_back({.what = what, .bounds = bounds_.name, .trace = in_words(way)});
+    Violation v{.what = what, .bounds = bounds_.name, .trace = {}};
+    tell(SocketWorld(bounds_, sides_), way, v.trace);
+    report_.violations.push_back(std::move(v));
+  }
+
+  /// What happens along `way`, and where both ends stand after each step.
+  void tell(SocketWorld world, const std::vector<SocketAction>& way,
+            std::vector<std::string>& trace) {
+    for (const SocketAction& action : way) {
+      std::string words = world.in_words(action, sides_);
+      (void)world.act(action, bounds_, sides_);
+      words.resize(std::max<std::size_t>(words.size() + 2, 40), ' ');
+      trace.push_back(words + world.states(sides_));
+    }
   }
 
   void check_ends() {
@@ -90,14 +84,15 @@ class SocketSearch {
     violated("it can go on for ever without anybody calling", round->first, std::nullopt);
     auto& trace = report_.violations.back().trace;
     trace.emplace_back("and from here on round and round:");
-    for (const SocketAction& action : round->steps) trace.push_back(to_string(action));
+    tell(worlds_[round->first], round->steps, trace);
   }
 
   const Bounds& bounds_;
   const OnProgress& progress_;
   Report report_;
+  SocketSides sides_;
   Graph<SocketAction> graph_;
-  std::vector<std::pair<std::uint32_t, SocketWorld>> path_;
+  std::vector<SocketWorld> worlds_;  ///< by state
   std::vector<std::uint8_t> octets_;
   std::size_t next_report_ = kReportEvery;
 };
