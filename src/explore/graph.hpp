@@ -1,4 +1,5 @@
-// What a search keeps of the states it has found: how each was reached, and where it goes by itself.
+// What a search keeps of the states it has found: how each was reached, and where it goes by
+// itself.
 #pragma once
 
 #include <algorithm>

@@ -29,11 +29,11 @@ SocketSide::Before SocketSide::before(Kind kind) const {
     b.unread = b.has_flow && host_->readable(s->flow()) > 0;
     b.linger_zero = s->resets_at_close();
   }
-  const bool nothing_changes =
-      kind == Kind::dup || kind == Kind::dup_listener || kind == Kind::shut_listener_wr ||
-      kind == Kind::linger_zero || kind == Kind::linger_timed ||
-      (kind == Kind::close && copies_.size() > 1) ||
-      (kind == Kind::close_listener && listeners_.size() > 1);
+  const bool nothing_changes = kind == Kind::dup || kind == Kind::dup_listener ||
+                               kind == Kind::shut_listener_wr || kind == Kind::linger_zero ||
+                               kind == Kind::linger_timed ||
+                               (kind == Kind::close && copies_.size() > 1) ||
+                               (kind == Kind::close_listener && listeners_.size() > 1);
   if (!nothing_changes) return b;
   Encoder out(b.form);
   encode_host(out);
@@ -78,8 +78,8 @@ void SocketSide::check_last_close(const Before& before) {
   const bool never_began = before.state == State::closed || before.state == State::syn_sent;
   if (resets || never_began) {
     if (after != State::closed) wrong("the last close() leaves something where it has to reset");
-    const bool told = resets && !never_began &&
-                      (waits(before.state) || before.unread) && resets_ == 0;
+    const bool told =
+        resets && !never_began && (waits(before.state) || before.unread) && resets_ == 0;
     if (told) wrong("the last close() has to reset and sends no RST");
     return;
   }
@@ -123,7 +123,8 @@ void SocketSide::check_reset(const Before& before) {
   if (before.state == State::close_wait) expected = Errno::epipe;  // as Linux has it
   SocketSide told(*this);
   const auto error = told.sockets_.take_error(told.copies_.front());
-  if (!error || *error != expected) wrong("a RST is not told as " + std::string(to_string(expected)));
+  if (!error || *error != expected)
+    wrong("a RST is not told as " + std::string(to_string(expected)));
 }
 
 // --- what holds in every state
@@ -209,7 +210,8 @@ std::string SocketSide::wrong_with_calls() {
   const auto had_error = got || got.error() == Errno::eagain ? Errno::none : got.error();
   const auto sent = sockets_.send(fd, octet, now_);
   const bool writes = (bits & (socket::kPollOut | socket::kPollErr)) != 0;
-  if (writes != (sent || sent.error() != Errno::eagain)) return "send() does not do what poll() says";
+  if (writes != (sent || sent.error() != Errno::eagain))
+    return "send() does not do what poll() says";
   if (shut && sent) return "send() goes on after SHUT_WR";
   const bool due = (bits & socket::kPollErr) != 0;
   if (due && had_error == Errno::none && (sent || sent.error() == Errno::none)) {

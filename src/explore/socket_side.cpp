@@ -195,8 +195,8 @@ void SocketSide::fire() {
 }
 
 void SocketSide::call(Kind kind) {
-  const bool counts = (kind >= Kind::shut_rd && kind <= Kind::disconnect) ||
-                      kind == Kind::listen || kind >= Kind::shut_listener_rd;
+  const bool counts = (kind >= Kind::shut_rd && kind <= Kind::disconnect) || kind == Kind::listen ||
+                      kind >= Kind::shut_listener_rd;
   if (counts && calls_left_ != Bounds::kNoLimit) --calls_left_;
   const Fd listener = listeners_.empty() ? -1 : listeners_.back();
   switch (kind) {
@@ -221,7 +221,7 @@ void SocketSide::call_on_socket(Kind kind) {
   const auto set_linger = [&](int seconds) {
     const std::array<int, 2> linger{1, seconds};
     (void)sockets_.set_option(fd, socket::kSolSocket, socket::kSoLinger,
-                             std::as_bytes(std::span(linger)), now_);
+                              std::as_bytes(std::span(linger)), now_);
   };
   switch (kind) {
     case Kind::connect:

@@ -26,8 +26,7 @@ std::vector<SocketAction> SocketWorld::actions(const Bounds&, const SocketSides&
   return all;
 }
 
-std::string SocketWorld::act(const SocketAction& action, const Bounds& bounds,
-                             SocketSides& sides) {
+std::string SocketWorld::act(const SocketAction& action, const Bounds& bounds, SocketSides& sides) {
   const bool on_wire = action.kind <= Kind::duplicate;
   const Flying flying = on_wire ? wire_[action.which] : Flying{};
   if (on_wire && action.kind != Kind::duplicate) take_off(action.which);
@@ -107,7 +106,8 @@ std::string SocketWorld::wrong_pair(std::size_t i, const Bounds& bounds,
   if (there && fin_acked && !tcp::traits(theirs).fin_received) {
     wrong = "a FIN is acknowledged that nobody has received";
   }
-  if (tcp::traits(ours).synchronized && theirs == State::syn_sent && bounds.opens[1 - i] < 2) {
+  const bool whole = tcp::traits(ours).synchronized && ours != State::fin_wait_1;  // of SYN_RCVD
+  if (whole && theirs == State::syn_sent && bounds.opens[1 - i] < 2) {
     wrong = "a handshake is over that the other end has only begun";
   }
   return wrong.empty() ? wrong : wrong + " at " + "AB"[i];
@@ -128,8 +128,9 @@ std::string SocketWorld::in_words(const SocketAction& action, const SocketSides&
   const Flying& flying = wire_[action.which];
   const auto& packet = sides.packet(flying.packet);
   std::string words = to_string(action.kind) + " ";
-  constexpr std::array kFlags{std::pair{wire::Flag::syn, "SYN,"}, std::pair{wire::Flag::fin, "FIN,"},
-                              std::pair{wire::Flag::rst, "RST,"}, std::pair{wire::Flag::ack, "ACK,"}};
+  constexpr std::array kFlags{
+      std::pair{wire::Flag::syn, "SYN,"}, std::pair{wire::Flag::fin, "FIN,"},
+      std::pair{wire::Flag::rst, "RST,"}, std::pair{wire::Flag::ack, "ACK,"}};
   for (const auto& [flag, name] : kFlags) {
     if (packet.header.flags.has(flag)) words += name;
   }

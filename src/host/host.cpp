@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/link_side.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::host {
 namespace {
@@ -111,7 +112,8 @@ void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects
                  TimePoint now) {
   note(entry.flow, fx, now);
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
-  if (!fx.acked.empty()) entry.out.release(fx.acked.end);
+  const bool keeps = tcp::mutated(tcp::Mutant::acked_octets_kept);
+  if (!fx.acked.empty() && !keeps) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
   if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
   if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
@@ -185,7 +187,7 @@ void Host::release(std::uint32_t index) {
   ConnectionEntry& entry = connections_[index];
   remove_from_table(entry, index);
   wheel_.destroy(entry.timer);
-  if (entry.orphan) --orphans_;
+  if (entry.orphan && !tcp::mutated(tcp::Mutant::orphan_still_counted)) --orphans_;
   count_unread(entry, 0);
   connections_.drop(index);
 }
@@ -236,7 +238,7 @@ void Host::go_on_with_syn_rcvd(std::uint32_t index) {
 void Host::end_syn_rcvd(std::uint32_t index) {
   SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(entry.hash, {Handle::Kind::syn_rcvd, index});
-  wheel_.destroy(entry.timer);
+  if (!tcp::mutated(tcp::Mutant::timer_kept)) wheel_.destroy(entry.timer);
   auto& handshakes = listeners_[entry.listener].handshakes;
   syn_rcvd_[handshakes.back()].place = entry.place;
   handshakes[entry.place] = handshakes.back();
@@ -247,7 +249,9 @@ void Host::end_syn_rcvd(std::uint32_t index) {
 void Host::end_time_wait(std::uint32_t index) {
   const TimeWaitEntry& entry = time_wait_[index];
   table_.erase(entry.hash, {Handle::Kind::time_wait, index});
-  used_.remove(entry.flow.local.port, entry.shares);
+  if (!tcp::mutated(tcp::Mutant::port_kept_after_wait)) {
+    used_.remove(entry.flow.local.port, entry.shares);
+  }
   wheel_.destroy(time_wait_[index].timer);
   time_wait_.drop(index);
 }
