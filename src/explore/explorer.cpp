@@ -1,5 +1,6 @@
 #include "explore/explorer.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "explore/graph.hpp"

@@ -1,7 +1,7 @@
 // What must hold for open sockets: in every state, for every call, and in the end.
-#include <algorithm>
-#include <optional>
-#include <utility>
+#include <array>
+#include <string>
+#include <vector>
 
 #include "explore/socket_side.hpp"
 

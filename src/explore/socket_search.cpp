@@ -1,4 +1,5 @@
 // Visits every state that two hosts' open sockets can get into within given bounds.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -46,7 +47,7 @@ class SocketSearch {
 
   void expand(std::uint32_t at) {
     graph_.begin_edges(at);
-    for (const SocketAction& action : worlds_[at].actions(bounds_, sides_)) {
+    for (const SocketAction& action : worlds_[at].actions(sides_)) {
       SocketWorld next = worlds_[at];
       const std::string wrong = next.act(action, bounds_, sides_);
       ++report_.steps;

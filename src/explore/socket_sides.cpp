@@ -12,7 +12,9 @@ SocketSides::SocketSides(const Bounds& bounds) : bounds_(bounds) {
 
 void SocketSides::make_first(std::uint8_t i) {
   std::string wrong;
-  first_[i] = add(std::make_unique<SocketSide>(i, bounds_), {.index = i}, wrong);
+  Record record;
+  record.index = i;
+  first_[i] = add(std::make_unique<SocketSide>(i, bounds_), std::move(record), wrong);
 }
 
 void SocketSides::apply(SocketSide& side, const Record& record) const {
@@ -28,7 +30,11 @@ const SocketSides::Step& SocketSides::step(std::uint32_t side, Kind kind, std::u
   Step& step = at->second;
   if (!fresh) return step;
   auto next = std::make_unique<SocketSide>(this->side(side));
-  Record record{.parent = side, .packet = packet, .kind = kind, .index = records_[side].index};
+  Record record;
+  record.parent = side;
+  record.packet = packet;
+  record.kind = kind;
+  record.index = records_[side].index;
   apply(*next, record);
   step.wrong = next->wrong();
   for (const Slice& octets : next->sent()) step.sent.push_back(number_of(octets));

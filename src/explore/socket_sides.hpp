@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/buffer.hpp"
+#include "base/ring.hpp"
 #include "explore/digest.hpp"
 #include "explore/socket_side.hpp"
 #include "wire/tcp.hpp"

@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include "explore/encoder.hpp"
+
 namespace lastack::explore {
 
 using tcp::State;
@@ -13,7 +15,7 @@ SocketWorld::SocketWorld(const Bounds& bounds, const SocketSides& sides)
       losses_left_(bounds.losses),
       duplicates_left_(bounds.duplicates) {}
 
-std::vector<SocketAction> SocketWorld::actions(const Bounds&, const SocketSides& sides) const {
+std::vector<SocketAction> SocketWorld::actions(const SocketSides& sides) const {
   std::vector<SocketAction> all;
   for (std::uint8_t i = 0; i < flying_; ++i) {
     all.push_back({Kind::deliver, i});

@@ -17,8 +17,7 @@ class SocketWorld {
  public:
   SocketWorld(const Bounds& bounds, const SocketSides& sides);
 
-  [[nodiscard]] std::vector<SocketAction> actions(const Bounds& bounds,
-                                                  const SocketSides& sides) const;
+  [[nodiscard]] std::vector<SocketAction> actions(const SocketSides& sides) const;
   /// Does it; what is wrong with it, or with what it led to, where anything is.
   std::string act(const SocketAction& action, const Bounds& bounds, SocketSides& sides);
   /// Equal worlds are equal octets.
