@@ -1,7 +1,6 @@
 #include "explore/socket_world.hpp"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "explore/encoder.hpp"
@@ -72,7 +71,7 @@ void SocketWorld::canonical(std::vector<std::uint8_t>& into, const SocketSides& 
     into.insert(into.end(), side.form.begin(), side.form.end());
     out.near(side.peers, sides.view(sides_[1 - i]).iss);
   }
-  std::array<std::array<std::uint8_t, 6>, kMost> packets{};
+  std::vector<std::array<std::uint8_t, 6>> packets(flying_);
   for (std::size_t i = 0; i < flying_; ++i) {
     const auto& packet = sides.packet(wire_[i].packet);
     std::vector<std::uint8_t> form;
@@ -85,9 +84,8 @@ void SocketWorld::canonical(std::vector<std::uint8_t>& into, const SocketSides& 
     one.byte(packet.payload);
     std::ranges::copy(form, packets[i].begin());
   }
-  const auto all = std::span(packets).first(flying_);
-  std::ranges::sort(all);
-  for (const auto& packet : all) into.insert(into.end(), packet.begin(), packet.end());
+  std::ranges::sort(packets);
+  for (const auto& packet : packets) into.insert(into.end(), packet.begin(), packet.end());
 }
 
 bool SocketWorld::waits_for_user(const SocketSides& sides) const {
