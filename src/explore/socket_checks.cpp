@@ -113,7 +113,9 @@ void SocketSide::check_shutdown(Kind kind, const Before& before) {
 
 /// A RST has come: what its holders are told depends on the state that it found.
 void SocketSide::check_reset(const Before& before) {
-  if (!before.has_flow || before.state == State::closed) return;
+  // To its holders TIME_WAIT is over.
+  const bool over = before.state == State::closed || before.state == State::time_wait;
+  if (!before.has_flow || over) return;
   const host::ConnectionEntry* ours = entry();
   if (ours == nullptr || ours->connection.state() != State::closed) return;
   Errno expected = Errno::econnreset;
