@@ -14,6 +14,12 @@ namespace lastack {
 template <typename T, std::size_t kBlock = 64>
 class BlockVector {
  public:
+  BlockVector() = default;
+  BlockVector(const BlockVector& other) : size_(other.size_) {
+    blocks_.reserve(other.blocks_.size());
+    for (const auto& block : other.blocks_) blocks_.push_back(std::make_unique<Block>(*block));
+  }
+  BlockVector& operator=(const BlockVector&) = delete;
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] T& operator[](std::size_t i) { return (*blocks_[i / kBlock])[i % kBlock]; }
   [[nodiscard]] const T& operator[](std::size_t i) const {

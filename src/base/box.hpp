@@ -13,6 +13,7 @@ template <typename T>
 class Box {
  public:
   Box() = default;
+  explicit Box(T value) : held_(std::make_unique<T>(std::move(value))) {}
   Box(const Box& other) : held_(other.held_ ? std::make_unique<T>(*other.held_) : nullptr) {}
   Box(Box&&) noexcept = default;
   Box& operator=(const Box& other) {

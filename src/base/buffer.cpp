@@ -139,6 +139,7 @@ void recycle(Block* block) noexcept {
 }
 
 BufferPool::BufferPool(std::size_t keep) : core_(new PoolCore) { core_->keep = keep; }
+BufferPool::BufferPool(const BufferPool& other) : BufferPool(other.core_->keep) {}
 
 BufferPool::~BufferPool() {
   core_->closed = true;

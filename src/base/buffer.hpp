@@ -50,7 +50,8 @@ class BufferPool {
 
   /// Keeps at most `keep` octets of unused blocks; what is more goes back to the heap.
   explicit BufferPool(std::size_t keep = std::size_t{64} << 20U);
-  BufferPool(const BufferPool&) = delete;
+  /// An empty one that keeps as much.
+  BufferPool(const BufferPool& other);
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 

@@ -1,97 +1,99 @@
 // Visits every state that two hosts' open sockets can get into within given bounds.
 #include <algorithm>
-#include <limits>
-#include <unordered_set>
+#include <optional>
 #include <utility>
 
-#include "explore/digest.hpp"
 #include "explore/explorer.hpp"
+#include "explore/graph.hpp"
 #include "explore/socket_world.hpp"
 
 namespace lastack::explore {
 namespace {
 
-/// How a state was reached first: enough to come there again.
-struct Reached {
-  std::uint32_t parent = 0;
-  SocketAction action{};
-};
-
+/// Goes by breadth, so that what it finds is told in as few steps as can be.
 class SocketSearch {
  public:
   SocketSearch(const Bounds& bounds, const OnProgress& progress)
-      : bounds_(bounds), progress_(progress) {}
+      : bounds_(bounds), progress_(progress), sides_(bounds) {}
 
   Report run() {
     report_.exhausted = true;
-    is_new(SocketWorld(bounds_));
-    reached_.push_back({});
-    open_.push_back(0);
-    while (!open_.empty() && report_.violations.empty()) {
-      const std::uint32_t at = open_.back();
-      open_.pop_back();
+    add(SocketWorld(bounds_, sides_), graph_.kNone, {});
+    for (std::uint32_t at = 0; at < graph_.size() && report_.violations.empty(); ++at) {
       expand(at);
-      if (progress_ && reached_.size() >= next_report_) {
-        next_report_ = reached_.size() + kReportEvery;
-        if (!progress_({reached_.size(), open_.size(), 0})) {
-          report_.exhausted = false;
-          break;
-        }
+      if (!progress_ || graph_.size() < next_report_) continue;
+      next_report_ = graph_.size() + kReportEvery;
+      if (!progress_({graph_.size(), graph_.size() - at - 1, 0})) {
+        report_.exhausted = false;
+        break;
       }
     }
-    report_.states = reached_.size();
+    report_.states = graph_.size();
+    report_.rows = sides_.rows();
+    if (report_.violations.empty() && report_.exhausted) check_ends();
     return std::move(report_);
   }
 
  private:
   static constexpr std::size_t kReportEvery = 10'000;
 
-  bool is_new(const SocketWorld& world) {
-    world.canonical(octets_);
-    return seen_.insert(digest_of(octets_)).second;
+  std::uint32_t add(const SocketWorld& world, std::uint32_t parent, SocketAction action) {
+    world.canonical(octets_, sides_);
+    const auto [at, added] =
+        graph_.find_or_add(octets_, parent, action, world.waits_for_user(sides_));
+    if (added) worlds_.push_back(world);
+    return at;
   }
 
-  std::vector<SocketAction> way_to(std::uint32_t at) const {
-    std::vector<SocketAction> way;
-    for (; at != 0; at = reached_[at].parent) way.push_back(reached_[at].action);
-    std::ranges::reverse(way);
-    return way;
-  }
-
-  SocketWorld at_the_end_of(const std::vector<SocketAction>& way) const {
-    SocketWorld world(bounds_);
-    for (const SocketAction& action : way) world.act(action);
-    return world;
-  }
-
-  /// From each state everybody may let go at once: nothing is left then, wherever it stood.
   void expand(std::uint32_t at) {
-    const std::vector<SocketAction> way = way_to(at);
-    SocketWorld here = at_the_end_of(way);
-    const std::vector<SocketAction> actions = here.actions();
-    if (const std::string left = here.left_over(); !left.empty()) return violated(left, way);
-    for (const SocketAction& action : actions) {
-      SocketWorld next = at_the_end_of(way);
-      next.act(action);
+    graph_.begin_edges(at);
+    for (const SocketAction& action : worlds_[at].actions(sides_)) {
+      SocketWorld next = worlds_[at];
+      const std::string wrong = next.act(action, bounds_, sides_);
       ++report_.steps;
-      if (!is_new(next)) continue;
-      open_.push_back(static_cast<std::uint32_t>(reached_.size()));
-      reached_.push_back({at, action});
+      if (!wrong.empty()) return violated(wrong, at, action);
+      const std::uint32_t to = add(next, at, action);
+      if (by_itself(action.kind)) graph_.add_edge(at, to, action);
+    }
+    if (!graph_.is_quiet(at)) return;
+    const std::string wrong = worlds_[at].wrong_when_quiet(sides_);
+    if (!wrong.empty()) violated(wrong, at, std::nullopt);
+  }
+
+  void violated(const std::string& what, std::uint32_t at, std::optional<SocketAction> last) {
+    std::vector<SocketAction> way = graph_.way_to(at);
+    if (last) way.push_back(*last);
+    Violation v{.what = what, .bounds = bounds_.name, .trace = {}};
+    tell(SocketWorld(bounds_, sides_), way, v.trace);
+    report_.violations.push_back(std::move(v));
+  }
+
+  /// What happens along `way`, and where both ends stand after each step.
+  void tell(SocketWorld world, const std::vector<SocketAction>& way,
+            std::vector<std::string>& trace) {
+    for (const SocketAction& action : way) {
+      std::string words = world.in_words(action, sides_);
+      (void)world.act(action, bounds_, sides_);
+      words.resize(std::max<std::size_t>(words.size() + 2, 40), ' ');
+      trace.push_back(words + world.states(sides_));
     }
   }
 
-  void violated(const std::string& what, const std::vector<SocketAction>& way) {
-    Violation v{.what = what, .bounds = bounds_.name, .trace = {}};
-    for (const SocketAction& action : way) v.trace.push_back(to_string(action));
-    report_.violations.push_back(std::move(v));
+  void check_ends() {
+    const auto round = graph_.round();
+    if (!round) return;
+    violated("it can go on for ever without anybody calling", round->first, std::nullopt);
+    auto& trace = report_.violations.back().trace;
+    trace.emplace_back("and from here on round and round:");
+    tell(worlds_[round->first], round->steps, trace);
   }
 
   const Bounds& bounds_;
   const OnProgress& progress_;
   Report report_;
-  std::vector<Reached> reached_;
-  std::vector<std::uint32_t> open_;
-  std::unordered_set<Digest, DigestHash> seen_;
+  SocketSides sides_;
+  Graph<SocketAction> graph_;
+  std::vector<SocketWorld> worlds_;  ///< by state
   std::vector<std::uint8_t> octets_;
   std::size_t next_report_ = kReportEvery;
 };

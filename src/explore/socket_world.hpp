@@ -1,81 +1,54 @@
-// What is explored where endpoints are open sockets: two hosts, each with descriptors that may be
-// copied, and a wire. A host can't be copied: a state is the calls and packets that led to it.
+// What is explored where endpoints are open sockets: two sides and the wire between them.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "explore/encoder.hpp"
+#include "explore/socket_action.hpp"
+#include "explore/socket_sides.hpp"
 #include "explore/world.hpp"
-#include "socket/sockets.hpp"
 
 namespace lastack::explore {
 
-/// What may happen next.
-struct SocketAction {
-  enum class Kind : std::uint8_t {
-    deliver,
-    lose,
-    timer,
-    connect,  ///< again: what has become of it
-    accept,
-    dup,
-    close,  ///< one descriptor
-    close_listener,
-    shut_rd,
-    shut_wr,
-    shut_rdwr,
-    linger_zero,
-    linger_timed,
-    disconnect,  ///< connect() with AF_UNSPEC: aborts
-    send,
-    receive,
-  };
-  Kind kind = Kind::deliver;
-  std::uint8_t which = 0;  ///< a packet's place on the wire, or a side
-};
-[[nodiscard]] std::string to_string(const SocketAction& action);
-
+/// A small value: what its sides are stands in SocketSides, which outlives it.
 class SocketWorld {
  public:
-  /// A connects to B, which listens.
-  explicit SocketWorld(const Bounds& bounds);
-  SocketWorld(SocketWorld&&) noexcept;
-  SocketWorld& operator=(SocketWorld&&) noexcept;
-  ~SocketWorld();
+  SocketWorld(const Bounds& bounds, const SocketSides& sides);
 
-  [[nodiscard]] std::vector<SocketAction> actions() const;
-  void act(const SocketAction& action);
-  void canonical(std::vector<std::uint8_t>& into) const;
-  /// Nothing happens by itself any more, and nobody holds anything.
-  [[nodiscard]] bool is_final() const;
-  /// Everybody lets go of everything, and what follows from that comes to its end. What is left
-  /// then, where anything is: a count, a buffer, a record, a port, a timer.
-  [[nodiscard]] std::string left_over();
+  [[nodiscard]] std::vector<SocketAction> actions(const SocketSides& sides) const;
+  /// Does it; what is wrong with it, or with what it led to, where anything is.
+  std::string act(const SocketAction& action, const Bounds& bounds, SocketSides& sides);
+  /// Equal worlds are equal octets.
+  void canonical(std::vector<std::uint8_t>& into, const SocketSides& sides) const;
+  /// What is wrong where nothing happens by itself any more.
+  [[nodiscard]] std::string wrong_when_quiet(const SocketSides& sides) const;
+  /// A user could act: read what lies there.
+  [[nodiscard]] bool waits_for_user(const SocketSides& sides) const;
+  /// What `action` is, in words, before it is done.
+  [[nodiscard]] std::string in_words(const SocketAction& action, const SocketSides& sides) const;
+  /// Where both sides stand.
+  [[nodiscard]] std::string states(const SocketSides& sides) const;
 
  private:
-  struct Side;
-  struct Packet {
+  using Kind = SocketAction::Kind;
+  static constexpr std::size_t kMost = 8;  ///< packets on a wire
+  struct Flying {
+    std::uint32_t packet = 0;
     std::uint8_t to = 0;
-    Slice octets;
   };
 
-  void call(Side& side, SocketAction::Kind kind);
-  void send_all(Side& side);
-  void fire(Side& side);
-  void deliver(std::size_t at);
-  void encode_packets(Encoder& out) const;
-  void encode_side(Encoder& out, const Side& side, const Side& peer) const;
-  [[nodiscard]] Side& peer_of(const Side& side) const;
-  [[nodiscard]] std::string left_at(Side& side) const;
+  void put(std::uint8_t to, const std::vector<std::uint32_t>& packets, const Bounds& bounds);
+  void take_off(std::uint8_t at);
+  [[nodiscard]] std::string wrong_pair(std::size_t i, const Bounds& bounds,
+                                       const SocketSides& sides) const;
 
-  Bounds bounds_;
-  std::array<std::unique_ptr<Side>, 2> sides_;
-  std::vector<Packet> wire_;
-  std::uint8_t losses_left_ = 0;
+  std::array<std::uint32_t, 2> sides_;
+  std::array<Flying, kMost> wire_{};
+  std::uint8_t flying_ = 0;
+  std::uint8_t losses_left_;
+  std::uint8_t duplicates_left_;
 };
 
 }  // namespace lastack::explore

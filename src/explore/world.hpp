@@ -34,6 +34,9 @@ struct Bounds {
   bool options = false;       ///< timestamps and SACK are offered
   /// Descriptors that may refer to each open socket. 0: endpoints are bare connections.
   std::uint8_t holders = 0;
+  std::uint8_t listener_holders = 1;  ///< the same for each listener
+  /// As `calls` of open sockets: any number, since only what they lead to differs, not how often.
+  static constexpr std::uint8_t kNoLimit = 255;
 };
 
 /// Of both endpoints.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "host/link_side.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::host {
 namespace {
@@ -36,13 +37,24 @@ Host::Host(Config config, Random random)
       error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst),
       trace_(config_.trace) {
   if (config_.medium == Medium::ethernet) {
-    link_ = std::make_unique<LinkSide>(config_, Random(random_.next()));
+    link_ = Box(LinkSide(config_, Random(random_.next())));
   } else {
     addresses_ = at_once(config_.addresses);
   }
 }
 
 Host::~Host() = default;
+Host::Host(const Host&) = default;
+
+std::unique_ptr<Host> Host::copy() const {
+  std::unique_ptr<Host> other(new Host(*this));
+  other->last_ = nullptr;
+  connections_.each_index([&](std::uint32_t i, const ConnectionEntry&) {
+    other->connections_[i].out.move_to(other->pool_);
+    other->connections_[i].in.move_to(other->pool_);
+  });
+  return other;
+}
 
 const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   if (settings) return *settings;
@@ -113,7 +125,8 @@ void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects
                  TimePoint now) {
   note(entry.flow, fx, now);
   for (const tcp::Transition& t : fx.transitions()) entry.history.add(t, now);
-  if (!fx.acked.empty()) entry.out.release(fx.acked.end);
+  const bool keeps = tcp::mutated(tcp::Mutant::acked_octets_kept);
+  if (!fx.acked.empty() && !keeps) entry.out.release(fx.acked.end);
   if (fx.reset.wanted) reply_reset(entry.flow, fx.reset);
   if (link_ && !(fx.acked.empty() && fx.accepted.empty())) way_works(entry.flow, now);
   if ((fx.ready & tcp::kConnected) != 0) mind_path(entry, now);
@@ -187,7 +200,7 @@ void Host::release(std::uint32_t index) {
   ConnectionEntry& entry = connections_[index];
   remove_from_table(entry, index);
   if (entry.timer != kNoTimer) wheel_.destroy(entry.timer);
-  if (entry.orphan) --orphans_;
+  if (entry.orphan && !tcp::mutated(tcp::Mutant::orphan_still_counted)) --orphans_;
   count_unread(entry, 0);
   connections_.drop(index);
 }
@@ -239,7 +252,7 @@ void Host::go_on_with_syn_rcvd(std::uint32_t index) {
 void Host::end_syn_rcvd(std::uint32_t index) {
   const SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(entry.hash, {Handle::Kind::syn_rcvd, index});
-  wheel_.destroy(entry.timer);
+  if (!tcp::mutated(tcp::Mutant::timer_kept)) wheel_.destroy(entry.timer);
   drop_syn_rcvd(index);
 }
 
@@ -255,7 +268,9 @@ void Host::drop_syn_rcvd(std::uint32_t index) {
 void Host::end_time_wait(std::uint32_t index) {
   const TimeWaitEntry& entry = time_wait_[index];
   table_.erase(entry.hash, {Handle::Kind::time_wait, index});
-  used_.remove(entry.flow.local.port, entry.shares);
+  if (!tcp::mutated(tcp::Mutant::port_kept_after_wait)) {
+    used_.remove(entry.flow.local.port, entry.shares);
+  }
   wheel_.destroy(time_wait_[index].timer);
   time_wait_.drop(index);
 }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/box.hpp"
 #include "base/buffer.hpp"
 #include "base/random.hpp"
 #include "base/ring.hpp"
@@ -55,9 +56,12 @@ struct LinkSide;
 class Host {
  public:
   Host(Config config, Random random);
-  Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   ~Host();
+  /// Another one in the same state, which goes its own way from here: ids mean the same there.
+  /// Octets of connections are copied; packets that wait to be sent are shared, so both stay with
+  /// one thread.
+  [[nodiscard]] std::unique_ptr<Host> copy() const;
 
   // --- The link's side.
 
@@ -235,6 +239,8 @@ class Host {
   [[nodiscard]] std::uint16_t mtu_for(Family family) const;
 
  private:
+  Host(const Host&);
+
   /// A segment in one packet or, where several continue each other, in as many.
   struct Run {
     std::span<const Slice> packets;
@@ -486,7 +492,7 @@ class Host {
   ip::TokenBucket error_budget_;
   Counters counters_;
   Trace trace_;
-  std::unique_ptr<LinkSide> link_;   ///< null where the medium is not Ethernet
+  Box<LinkSide> link_;               ///< null where the medium is not Ethernet
   ConnectionEntry* last_ = nullptr;  ///< of the last packet, or made since; while in the table
   std::uint32_t last_index_ = 0;     ///< of it
   std::uint32_t last_hash_ = 0;      ///< of its flow

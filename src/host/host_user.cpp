@@ -4,6 +4,7 @@
 
 #include "base/flat.hpp"
 #include "host/host.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::host {
 
@@ -187,6 +188,7 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
   for (auto& queue = listeners_[listener].accept_queue; !queue.empty();) {
     const std::uint32_t index = queue.pop_front();
     connections_[index].listener = kNobody;
+    if (tcp::mutated(tcp::Mutant::waiting_not_reset)) continue;
     apply(index, connections_[index].connection.abort(now), now);
   }
   for (const auto& handshakes = listeners_[listener].handshakes; !handshakes.empty();) {
@@ -379,7 +381,8 @@ void Host::discard_receive(FlowId id, TimePoint now) {
   if (entry == nullptr) return;
   trace_call(entry->flow, TraceEvent::Call::discard_receive, 0, now);
   apply(id.index, entry->connection.discard_receive(now), now);
-  if (!entry->connection.settings().shut_rd_keeps_buffered) {
+  const bool keeps = tcp::mutated(tcp::Mutant::shut_rd_keeps_octets);
+  if (!entry->connection.settings().shut_rd_keeps_buffered && !keeps) {
     entry->in.skip_to(entry->connection.tcb().rcv.read, &pool_);
   }
 }

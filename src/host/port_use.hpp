@@ -10,6 +10,14 @@ namespace lastack::host {
 /// Counts by port. A page of them exists once one of its ports was in use.
 class PortUse {
  public:
+  PortUse() = default;
+  PortUse(const PortUse& other) {
+    for (std::size_t i = 0; i < pages_.size(); ++i) {
+      if (other.pages_[i]) pages_[i] = std::make_unique<Page>(*other.pages_[i]);
+    }
+  }
+  PortUse& operator=(const PortUse&) = delete;
+
   struct Use {
     std::uint32_t all = 0;
     std::uint32_t shared = 0;  ///< of them those that share their port (SO_REUSEADDR)

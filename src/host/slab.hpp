@@ -18,7 +18,21 @@ template <typename T>
 class Slab {
  public:
   Slab() = default;
-  Slab(const Slab&) = delete;
+  /// Entries have the same indices and generations there.
+  Slab(const Slab& other) : places_(other.places_), free_(other.free_), size_(other.size_) {
+    blocks_.reserve(other.blocks_.size());
+    for (const auto& block : other.blocks_) {
+      blocks_.push_back(std::make_unique_for_overwrite<Block>());
+      blocks_.back()->generations = block->generations;
+    }
+    for (std::uint32_t i = 0; i < places_; ++i) {
+      if (has(i)) {
+        std::construct_at(&place(i).value, other[i]);
+      } else {
+        place(i).next_free = other.place(i).next_free;
+      }
+    }
+  }
   Slab& operator=(const Slab&) = delete;
   ~Slab() {
     each_index([this](std::uint32_t i, const T&) { std::destroy_at(&place(i).value); });

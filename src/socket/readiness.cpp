@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "socket/sockets.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::socket {
 
@@ -22,7 +23,7 @@ Result<std::uint16_t> Sockets::poll(Fd fd) const {
 std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
   const tcp::State state = state_of(s);
   const bool over = is_over(s);
-  const bool no_more_in = no_more_to_read(s);
+  const bool no_more_in = no_more_to_read(s) && !tcp::mutated(tcp::Mutant::fin_not_polled);
   const bool no_more_out = s.shut_write || (over && s.has_flow());
   unsigned bits = 0;
   if (over || (no_more_in && no_more_out)) bits |= kPollHup;

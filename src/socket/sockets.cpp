@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tcp/mutant.hpp"
+
 namespace lastack::socket {
 namespace {
 
@@ -123,6 +125,7 @@ bool Sockets::keeps_both(const OpenSocket& s, const wire::IpAddress& address) {
 
 Result<Fd> Sockets::dup(Fd fd) {
   if (get(fd) == nullptr) return std::unexpected(Errno::ebadf);
+  if (tcp::mutated(tcp::Mutant::dup_not_counted)) --get(fd)->references;
   return install(descriptors_[static_cast<std::size_t>(fd)]);
 }
 
@@ -131,6 +134,7 @@ Result<Lingering> Sockets::close(Fd fd, TimePoint now) {
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const std::uint32_t index = std::exchange(descriptors_[static_cast<std::size_t>(fd)], kFree);
   free_descriptors_.push(fd);
+  if (tcp::mutated(tcp::Mutant::any_close_sends_fin)) (void)shut_flow(*s, kShutWr, now);
   if (--s->references > 0) return {};
   return let_go(index, now);
 }
@@ -143,7 +147,8 @@ Lingering Sockets::let_go(std::uint32_t index, TimePoint now) {
   if (s.kind == OpenSocket::Kind::datagram) host_->udp_close(s.udp());
   if (s.has_flow()) {
     const bool unread = readable(s) > 0;
-    if (s.resets_at_close() && !is_over(s)) host_->abort(s.flow(), now);
+    const bool resets = s.resets_at_close() && !tcp::mutated(tcp::Mutant::linger_zero_sends_fin);
+    if (resets && !unread && !is_over(s)) host_->abort(s.flow(), now);
     if (s.linger && !s.resets_at_close() && !unread && !is_over(s)) {
       lingering = {host_->find(s.flow())->flow, now + s.choices->linger};
     }
@@ -166,7 +171,8 @@ bool Sockets::lingers(const Lingering& closed) const {
 
 /// What bind() took is free for others.
 void Sockets::forget_place(OpenSocket& s) {
-  if (s.bound && s.kind != OpenSocket::Kind::datagram) {
+  const bool keeps = tcp::mutated(tcp::Mutant::bound_port_kept);
+  if (s.bound && s.kind != OpenSocket::Kind::datagram && !keeps) {
     host_->unbind(s.choices->local, s.reuse_address || s.reuse_port,
                   keeps_both(s, s.choices->local.address));
   }

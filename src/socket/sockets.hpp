@@ -80,6 +80,9 @@ using PartsOut = std::span<const std::span<std::byte>>;
 class Sockets {
  public:
   explicit Sockets(host::Host& host) : host_(&host) {}
+  /// The same descriptors and open sockets over `copy`, which is a copy of the other's host.
+  Sockets(const Sockets& other, host::Host& copy) : Sockets(other) { host_ = &copy; }
+  Sockets& operator=(const Sockets&) = delete;
 
   /// A fresh socket for TCP and addresses of either family. EMFILE when no number is left.
   Result<Fd> socket();
@@ -175,6 +178,7 @@ class Sockets {
 
  private:
   friend struct OptionContext;
+  Sockets(const Sockets&) = default;
 
   static constexpr std::uint32_t kFree = UINT32_MAX;
   static constexpr std::size_t kMostDescriptors = 1U << 20U;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "socket/sockets.hpp"
+#include "tcp/mutant.hpp"
 
 namespace lastack::socket {
 namespace {
@@ -43,7 +44,9 @@ std::optional<Errno> Sockets::error_of(const OpenSocket& s) const {
 
 std::optional<Errno> Sockets::tell_error(OpenSocket& s) {
   const auto error = error_of(s);
-  if (std::exchange(s.error, Errno::none) == Errno::none && error) s.error_told = true;
+  if (std::exchange(s.error, Errno::none) == Errno::none && error) {
+    s.error_told = !tcp::mutated(tcp::Mutant::error_told_again);
+  }
   return error;
 }
 

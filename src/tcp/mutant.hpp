@@ -57,6 +57,19 @@ enum class Mutant : std::uint8_t {
   icmp_hard_when_synchronised,  ///< RFC 5927 §5
   icmp_any_sequence,            ///< RFC 5927 §4
   delayed_ack_never,            ///< §3.8.6.3
+  // of hosts and sockets
+  dup_not_counted,        ///< a descriptor that dup() made is a reference
+  any_close_sends_fin,    ///< only the last close() does
+  linger_zero_sends_fin,  ///< SO_LINGER 0 resets
+  bound_port_kept,        ///< what bind() took is given back
+  port_kept_after_wait,   ///< and so is what TIME_WAIT kept
+  timer_kept,             ///< a handshake's, when it is over
+  acked_octets_kept,      ///< what was acknowledged is let go of
+  orphan_still_counted,   ///< one that is over is none
+  waiting_not_reset,      ///< who waits for accept() at a listener that is closed
+  error_told_again,       ///< an error is told once
+  fin_not_polled,         ///< POLLIN: the end of the stream can be read
+  shut_rd_keeps_octets,   ///< SHUT_RD discards what lies there
   count,
 };
 

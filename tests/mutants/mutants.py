@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Deliberate mistakes in src/tcp: the explorer or the unit tests must find each.
+"""Deliberate mistakes in src/tcp, src/host and src/socket: the explorer or the unit tests must find each.
 
 The numbers are those of tcp::Mutant, then one for each row of tcp::kTable, which is then missing.
 Those that nothing can find stand in SURVIVORS, each with its reason.
@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "mutants"
 # Sets of bounds that are quick and cover most; the others would find no more.
 QUICK = ["simultaneous open, ICMP errors", "self-connect", "calls with octets unread", "a loss"]
+QUICK_SOCKETS = ["three holders", "an octet unread, a call"]
 SURVIVORS = {
     "no row LISTEN --active_open-->":
         "POSIX calls can't reach it, so no code takes it; that it stands in the table is table_test's",
@@ -44,9 +45,10 @@ def finds(number):
     if done.returncode != 0:
         failed = re.search(r"\[  FAILED  \] (\S+)", done.stdout)
         return failed[1].rstrip(",") if failed else "unit tests"
-    for bounds in QUICK:
+    for bounds in QUICK + QUICK_SOCKETS:
+        sockets = ["--sockets"] if bounds in QUICK_SOCKETS else []
         try:
-            done = subprocess.run([BUILD / "lastack", "explore", "--mutant", str(number), "--only", bounds],
+            done = subprocess.run([BUILD / "lastack", "explore", "--mutant", str(number), *sockets, "--only", bounds],
                                   capture_output=True, text=True, timeout=120)
         except subprocess.TimeoutExpired:
             return f"explorer: {bounds} (it does not end)"

@@ -100,6 +100,12 @@ void ReceiveBuffer::skip_to(Offset at, BufferPool* pool) {
   if (ahead_) catch_up(pool);
 }
 
+void ReceiveBuffer::move_to(BufferPool& pool) {
+  ready_.move_to(pool);
+  if (!ahead_) return;
+  for (Stretch& stretch : *ahead_) stretch.move_to(pool);
+}
+
 /// After the in-order end has jumped: lets go of what it has passed, and reads on through what it
 /// has reached.
 void ReceiveBuffer::catch_up(BufferPool* pool) {

@@ -49,6 +49,8 @@ class ReceiveBuffer {
   /// Forgets everything before `at`, held or not, and reads on from there: what SHUT_RD does with
   /// what is queued, and then with rcv.nxt as it advances. Never goes back.
   void skip_to(Offset at, BufferPool* pool = nullptr);
+  /// Copies what it holds into blocks of `pool`, and lets go of those it lay in.
+  void move_to(BufferPool& pool);
 
   /// The same octets at the same places, wherever they lie in memory.
   friend bool operator==(const ReceiveBuffer&, const ReceiveBuffer&) = default;

@@ -32,6 +32,9 @@ class SendBuffer {
   /// end() is a mistake.
   void release(Offset una);
 
+  /// Copies what it holds into blocks of `pool`, and lets go of those it lay in.
+  void move_to(BufferPool& pool) { held_.move_to(pool); }
+
   /// Calls `visit(Slice)` for the slices that make up `wanted`, in order; nothing is copied, and
   /// they stay good whatever happens to the buffer. What is not held is left out.
   template <std::invocable<Slice> Visit>

@@ -144,6 +144,16 @@ void Stretch::append_copy(std::span<const std::byte> bytes, std::size_t room, Bu
   }
 }
 
+void Stretch::move_to(BufferPool& pool) {
+  Stretch moved(begin_);
+  each(range(), [&](const Slice& whole, std::size_t from, std::size_t octets) {
+    const std::size_t room = octets > BufferPool::kTiny ? BufferPool::kSmall : BufferPool::kTiny;
+    moved.append_copy(whole.bytes().subspan(from, octets), room, &pool);
+    return true;
+  });
+  *this = std::move(moved);
+}
+
 /// Copies a short slice behind the end. Where it finds no room there, and both blocks would hold
 /// little, both go into a new one: else so little in each would add up.
 void Stretch::absorb(std::span<const std::byte> bytes, BufferPool* pool) {

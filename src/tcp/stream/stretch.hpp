@@ -43,6 +43,9 @@ class Stretch {
   /// Puts `next`, which begins where this ends, behind it.
   void join(Stretch&& next, BufferPool* pool);
 
+  /// Copies what it holds into blocks of `pool`, and lets go of those it lay in.
+  void move_to(BufferPool& pool);
+
   /// Lets go of what lies before `at`; where that is beyond the end, begins there, empty.
   void drop_before(Offset at);
   /// The first octets, as many as lie in one block, given away. Empty where this is.

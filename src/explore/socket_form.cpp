@@ -1,0 +1,79 @@
+// The form in which sides are compared.
+#include <algorithm>
+
+#include "explore/socket_side.hpp"
+
+namespace lastack::explore {
+
+using socket::OpenSocket;
+
+void SocketSide::encode(Encoder& out) const {
+  out.byte(opens_left_);
+  out.byte(calls_left_);
+  out.byte(octets_left_);
+  out.byte(copies_.size() << 4U | listeners_.size());
+  encode_host(out);
+  encode_socket(out);
+}
+
+/// The initial number that the peer had when this came to be, or where its stream has ended.
+Seq SocketSide::peers() const {
+  Seq peers;
+  host_->each([&](const host::View& v) {
+    if (v.entry != nullptr) peers = v.entry->connection.tcb().irs;
+    if (v.handshake != nullptr) peers = v.handshake->record.irs;
+    if (v.time_wait != nullptr) peers = v.time_wait->record.rcv_nxt();
+  });
+  return peers;
+}
+
+/// Connections and records, whoever holds them.
+void SocketSide::encode_host(Encoder& out) const {
+  host_->each([&](const host::View& v) {
+    out.byte(static_cast<std::uint64_t>(v.state) | 128U);
+    if (v.entry != nullptr) {
+      explore::encode(out, v.entry->connection.tcb(), now_, now_);
+      out.byte(std::uint64_t{v.entry->held} | std::uint64_t{v.entry->orphan} << 1U |
+               std::uint64_t{v.entry->listener != host::kNobody} << 2U);
+      out.byte(v.receive_queue);
+      out.byte(v.send_queue);
+    } else if (v.handshake != nullptr) {
+      const tcp::SynRcvd& record = v.handshake->record;
+      out.byte(record.retransmissions);
+      out.byte(record.syn_ack_due);
+      out.deadline(record.next_deadline(), now_);
+      out.byte(record.challenges.spent(now_));
+    } else if (v.time_wait != nullptr) {
+      const tcp::TimeWait& record = v.time_wait->record;
+      out.deadline(record.next_deadline(), now_);
+      out.near(record.snd_nxt(), iss_);
+      out.window(record.window());
+      out.byte(record.challenges().spent(now_));
+    } else {
+      out.byte(v.receive_queue);
+    }
+  });
+}
+
+/// What its holders see of it that no connection tells.
+void SocketSide::encode_socket(Encoder& out) const {
+  const OpenSocket* listener = held_listener();
+  if (listener != nullptr) out.byte(static_cast<std::uint64_t>(listener->kind));
+  const OpenSocket* s = held();
+  if (s == nullptr) return;
+  out.byte(static_cast<std::uint64_t>(s->kind));
+  out.byte(std::uint64_t{s->shut_read} | std::uint64_t{s->shut_write} << 1U |
+           std::uint64_t{s->error_told} << 2U | std::uint64_t{s->bound} << 3U |
+           std::uint64_t{s->linger} << 4U | std::uint64_t{s->resets_at_close()} << 5U);
+  out.byte(static_cast<std::uint64_t>(s->error));
+  const host::ConnectionEntry* ours = entry();
+  out.byte(ours == nullptr ? 0 : 1 + static_cast<std::uint64_t>(ours->connection.state()));
+  if (ours == nullptr || ours->connection.state() != tcp::State::closed) return;
+  const tcp::Tcb& t = ours->connection.tcb();
+  out.byte(static_cast<std::uint64_t>(t.error));
+  out.byte(t.rcv.nxt > t.rcv.fin);
+  out.byte(host_->readable(s->flow()));
+  out.byte(static_cast<std::uint64_t>(ours->history.last(0).transition.from));
+}
+
+}  // namespace lastack::explore
