@@ -241,15 +241,7 @@ class Host {
  private:
   Host(const Host&);
 
-  /// A segment in one packet or, where several continue each other, in as many.
-  struct Run {
-    std::span<const Slice> packets;
-    std::size_t payload_at = 0;  ///< where in each of them its octets begin
-    std::size_t payload = 0;     ///< octets in all of them
-  };
   static Run run_of(const wire::ParsedTcp& tcp, const Slice& packet);
-  /// How a packet came: what comes from outside can't have an address of ours.
-  enum class Via : std::uint8_t { link, loop };
 
   // host_ip.cpp
   void arrive(std::span<const Slice> packets, Via via, TimePoint now);

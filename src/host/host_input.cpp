@@ -6,7 +6,7 @@
 #include "wire/merger.hpp"
 
 namespace lastack::host {
-Host::Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
+Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
   if (tcp.payload.empty()) return {{&packet, 1}, packet.size(), 0};
   const auto at = static_cast<std::size_t>(tcp.payload.data() - packet.bytes().data());
   return {{&packet, 1}, at, tcp.payload.size()};

@@ -74,4 +74,14 @@ struct Foreign {
   std::uint32_t owner = 0;  ///< Share::index of that host
 };
 
+/// A segment in one packet or, where several continue each other, in as many.
+struct Run {
+  std::span<const Slice> packets;
+  std::size_t payload_at = 0;  ///< where in each of them its octets begin
+  std::size_t payload = 0;     ///< octets in all of them
+};
+
+/// How a packet came: what comes from outside can't have an address of ours.
+enum class Via : std::uint8_t { link, loop };
+
 }  // namespace lastack::host
