@@ -263,7 +263,8 @@ void add_ss(CLI::App& app) {
   ss->add_flag("-e,--extended", columns.extended,
                "how long in this state, by which event, and what was before");
   ss->add_flag("-i,--info", columns.internals, "what TCP knows of each connection");
-  ss->add_flag("-p,--processes", options->processes, "who holds it: of a run each process and descriptor, else whose host it is");
+  ss->add_flag("-p,--processes", options->processes,
+               "who holds it: of a run each process and descriptor, else whose host it is");
   ss->add_flag("-s,--summary", options->summary, "how many in each state, instead of each one");
   ss->add_flag("-H,--no-header", options->no_header, "no line of headings");
   ss->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");

@@ -39,7 +39,8 @@ class Encoder {
   /// The same where what lies beyond any window is old or new, however far.
   void near(Seq s, Seq base) {
     constexpr std::int32_t kFar = 120;
-    byte(static_cast<std::uint64_t>(std::clamp(distance(base, s), -kFar, kFar) + kFar));
+    const std::int32_t far = std::clamp(distance(base, s), -kFar, kFar) + kFar;
+    byte(static_cast<std::uint64_t>(far));
   }
   void seq(Seq s, Seq base) { word(static_cast<std::uint32_t>(distance(base, s))); }
 

@@ -42,7 +42,7 @@ struct Config {
   /// Packets to our own addresses go out like others, to a link that brings them back; else they
   /// never leave the host.
   bool loops_over_link = false;
-  tcp::SettingsPtr settings;      ///< for connections that name none; may be null
+  tcp::SettingsPtr settings;  ///< for connections that name none; may be null
   std::size_t most_connections = 1U << 20U;
   /// Octets that peers have sent and nobody has read, in all; a connection that holds few gets
   /// more.

@@ -275,8 +275,9 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
     hash = free->hash;
   } else if (is_anothers(flow)) {
     return std::unexpected(Refusal::address_not_available);
-  } else if (living(flow, hash = this->hash(flow))) {
-    return std::unexpected(Refusal::address_in_use);
+  } else {
+    hash = this->hash(flow);
+    if (living(flow, hash)) return std::unexpected(Refusal::address_in_use);
   }
   const std::uint32_t index = make_connection(flow, shared, [] { return tcp::Connection(); });
   enter_table(index, hash);

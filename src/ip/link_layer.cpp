@@ -106,7 +106,7 @@ LinkLayer::Way LinkLayer::way_to(const IpAddress& destination, TimePoint now) {
   if (destination.is_multicast()) {
     return {Way::Kind::known, MacAddress::of_group(destination), destination};
   }
-  // No neighbour has such an address, whatever prefix a router says is here (RFC 4291 §2.5.2, §2.5.3).
+  // No neighbour has such an address, whatever prefix a router tells of (RFC 4291 §2.5.2, §2.5.3).
   if (destination.is_unspecified() || destination.is_loopback()) return {};
   const auto& hop = next_hop(destination);
   if (!hop) return {};

@@ -159,7 +159,7 @@ void Supervisor::settle(Guest& guest) {
 
 /// The last holder is gone. Octets that it did not read make it a reset (RFC 1122 4.2.2.13).
 void Supervisor::close(Guest& guest, TimePoint now) {
-  if (guest.unread) sockets_->set_linger_zero(guest.fd, true);
+  if (guest.unread) (void)sockets_->set_linger_zero(guest.fd, true);
   forget(guest, now);
 }
 

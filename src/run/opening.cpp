@@ -77,7 +77,7 @@ Supervisor::Answer Supervisor::socket(const Call& call) {
   if (!fd) return failed(fd.error());
   auto pair = StandIn::make((call.integer(1) & SOCK_NONBLOCK) != 0);
   if (!pair) {
-    sockets_->close(*fd, io::monotonic_now());
+    (void)sockets_->close(*fd, io::monotonic_now());
     return -pair.error();
   }
   auto guest = std::make_unique<Guest>(*fd, std::move(pair->near), domain == AF_INET6);
@@ -87,7 +87,7 @@ Supervisor::Answer Supervisor::socket(const Call& call) {
     take_in(std::move(guest));
     return std::nullopt;
   }
-  sockets_->close(*fd, io::monotonic_now());
+  (void)sockets_->close(*fd, io::monotonic_now());
   if (number == -ENOENT) return std::nullopt;
   return number;
 }
@@ -193,7 +193,7 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   auto pair = StandIn::make(non_blocking);
   if (!pair) {
     error = -pair.error();
-    sockets_->close(fd, io::monotonic_now());
+    (void)sockets_->close(fd, io::monotonic_now());
     return nullptr;
   }
   far = std::move(pair->far);
@@ -212,7 +212,7 @@ Supervisor::Answer Supervisor::accept_for(Guest& guest, const Call& call, TimePo
   const auto peer = sockets_->peer_name(child->fd);
   if (call.arguments[1] != 0 && peer &&
       !write_address(caller, *peer, guest.inet6, call.arguments[1], call.arguments[2])) {
-    sockets_->close(child->fd, now);
+    (void)sockets_->close(child->fd, now);
     return -EFAULT;
   }
   const int number = notifier_->give(call, far.get(), (flags & SOCK_CLOEXEC) != 0);

@@ -66,7 +66,7 @@ NotStarted failure(std::string what, int error) { return {std::move(what), error
 
 }  // namespace
 
-std::expected<Program, NotStarted> Program::prepare(std::vector<std::string> words) {
+std::expected<Program, NotStarted> Program::prepare(const std::vector<std::string>& words) {
   std::array<int, 2> down{};
   std::array<int, 2> up{};
   if (::pipe2(down.data(), O_CLOEXEC) != 0) return std::unexpected(failure("make a pipe", errno));

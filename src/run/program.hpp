@@ -22,7 +22,8 @@ class Program {
  public:
   /// Forks what will be the program; it does nothing before begin(). What this process does to
   /// signals afterwards is not the program's.
-  [[nodiscard]] static std::expected<Program, NotStarted> prepare(std::vector<std::string> words);
+  [[nodiscard]] static std::expected<Program, NotStarted> prepare(
+      const std::vector<std::string>& words);
   Program(Program&&) noexcept = default;
   Program& operator=(Program&&) noexcept = default;
   ~Program() = default;

@@ -195,11 +195,11 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
 
 void Supervisor::forget(Guest& guest, TimePoint now) {
   for (const auto& child : guest.returned) {
-    sockets_->set_linger_zero(child->fd, true);
-    sockets_->close(child->fd, now);
+    (void)sockets_->set_linger_zero(child->fd, true);
+    (void)sockets_->close(child->fd, now);
   }
   by_open_.erase(*sockets_->open_of(guest.fd));
-  sockets_->close(guest.fd, now);
+  (void)sockets_->close(guest.fd, now);
   by_inode_.erase(guest.stand_in.inode());  // and with it the guest
 }
 

@@ -123,7 +123,7 @@ bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
 
 void Connection::send_predicted(TimePoint now, Outgoing& out) {
   const Range text{tcb_.snd.nxt, tcb_.snd.end};
-  const bool fin = tcb_.fin_queued && text.size() == 0;  // less than that once it is out
+  const bool fin = tcb_.fin_queued && text.begin == text.end;  // less than that once it is out
   if (text.empty() && !fin) {
     transmit_ack(now, out);
     return;
