@@ -1,4 +1,5 @@
 // What must hold for open sockets: in every state, for every call, and in the end.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -139,6 +140,7 @@ void SocketSide::check_books() {
   const bool ended = ours != nullptr && ours->connection.state() == State::closed;
   std::size_t records = 0;
   std::size_t alive = 0;
+  std::size_t uses = 0;
   std::size_t orphans = 0;
   std::size_t unread = ours != nullptr ? ours->in.held() : 0;
   std::size_t unsent = ours != nullptr ? ours->out.size() : 0;
@@ -150,12 +152,18 @@ void SocketSide::check_books() {
     }
     (v.entry != nullptr ? alive : records) += 1;
     port |= v.handshake == nullptr;
+    uses += v.handshake == nullptr ? 1 : 0;
     if (v.entry == nullptr) return;
     if (v.entry != ours) {
       unread += v.entry->in.held();
       unsent += v.entry->out.size();
     }
     orphans += v.entry->orphan ? 1 : 0;
+    const tcp::SendVariables& snd = v.entry->connection.tcb().snd;
+    const Offset out = snd.end - std::clamp<Offset>(snd.una, 0, snd.end);
+    if (out < static_cast<Offset>(v.entry->out.size())) {
+      wrong("octets are kept that were acknowledged");
+    }
     if (v.entry->held != (v.entry == ours)) wrong("who holds a connection is not known");
     const bool known = v.entry->held || v.entry->orphan || v.entry->listener != host::kNobody;
     if (!known) wrong("a connection belongs to nobody");
@@ -164,6 +172,7 @@ void SocketSide::check_books() {
   if (const OpenSocket* l = held_listener()) port |= l->bound;
   if (host.flows() != alive + records) wrong("the table has another number of flows");
   if (host.timers() != host.connections() + records) wrong("a timer too many or too few");
+  if (host.uses_of(place().port) != uses) wrong("the uses of the port are counted wrong");
   if (host.orphans() != orphans) wrong("orphans are counted wrong");
   // One that has ended and waits for accept() stands in no row.
   const bool all = host.connections() == alive + (ended ? 1U : 0U);
