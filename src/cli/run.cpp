@@ -175,9 +175,8 @@ Manual run_manual() {
           "address outside the run is unreachable.\n\n"
           "The program's input, output, terminal, signals and exit code are its own. The run ends "
           "when the last process that it started has ended.",
-      .examples = {{"lastack run -- sh -c 'python3 -m http.server 8000 & sleep 1; curl "
-                    "http://127.0.0.1:8000/; kill $!'",
-                    "a server and a client on lastack's TCP"}},
+      .examples = {{"lastack run sh -c 'nc -l 127.0.0.1 7 & sleep 1; echo hi | nc -N 127.0.0.1 7'",
+                    "two programs talk to each other"}},
       .exit_codes = {
           {kCannotRun, "PROGRAM can't be run"},
           {kNotFound, "there is no PROGRAM"},

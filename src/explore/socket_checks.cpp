@@ -98,7 +98,7 @@ void SocketSide::check_shutdown(Kind kind, const Before& before) {
   State expected = before.state;
   if (before.state == State::syn_sent) expected = State::closed;
   if (kind != Kind::shut_rd) {
-    if (before.state == State::established || before.state == State::syn_rcvd) {
+    if (before.state == State::established) {  // in SYN_RCVD it waits for the handshake
       expected = State::fin_wait_1;
     }
     if (before.state == State::close_wait) expected = State::last_ack;
