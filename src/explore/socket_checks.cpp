@@ -120,9 +120,7 @@ void SocketSide::check_reset(const Before& before) {
   const host::ConnectionEntry* ours = entry();
   if (ours == nullptr || ours->connection.state() != State::closed) return;
   Errno expected = Errno::econnreset;
-  if (before.state == State::syn_sent || before.state == State::syn_rcvd) {
-    expected = Errno::econnrefused;
-  }
+  if (before.state == State::syn_sent) expected = Errno::econnrefused;
   if (before.state == State::close_wait) expected = Errno::epipe;  // as Linux has it
   SocketSide told(*this);
   const auto error = told.sockets_.take_error(told.copies_.front());
