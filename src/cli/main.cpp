@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,27 +41,33 @@ lastack::cli::Manual program_manual() {
                          {kNothingFound, "nothing found"}}};
 }
 
-/// CLI11 takes a word in brackets, as [fd00::1] of a filter, for a list. One that ends in a space
-/// is left alone, and to who reads it the space means nothing.
-std::vector<std::string> whole_words(std::vector<std::string> words) {
-  for (std::string& word : words) {
-    if (word == "--") break;  // what follows is the program's
-    if (word.starts_with('[') && word.ends_with(']')) word += ' ';
-  }
-  return words;
-}
-
-/// Of `run` all words from the program's name on are the program's, with "--" before it or without.
-std::vector<std::string> with_end_of_options(const CLI::App& app, std::vector<std::string> words) {
-  auto word = std::ranges::find(words, "run");
-  if (word == words.end()) return words;
+/// Where in the words of `run` the program's begin, or the "--" before them; elsewhere their end.
+std::size_t program_at(const CLI::App& app, const std::vector<std::string>& words) {
+  const auto is_subcommand = [&app](const std::string& word) {
+    const auto all = app.get_subcommands([](const CLI::App*) { return true; });
+    return std::ranges::any_of(all, [&](const CLI::App* one) { return one->get_name() == word; });
+  };
+  auto word = std::ranges::find_if(words, is_subcommand);
+  if (word == words.end() || *word != "run") return words.size();
   const CLI::App* run = app.get_subcommand("run");
   for (++word; word != words.end() && word->starts_with('-') && *word != "--"; ++word) {
     const CLI::Option* option = run->get_option_no_throw(*word);
     const bool takes_next = option != nullptr && option->get_items_expected_max() > 0;
     if (takes_next && std::next(word) != words.end()) ++word;
   }
-  if (word != words.end() && *word != "--") words.insert(word, "--");
+  return static_cast<std::size_t>(word - words.begin());
+}
+
+/// CLI11 takes a word in brackets, as [fd00::1] of a filter, for a list. One that ends in a space
+/// is left alone, and to who reads it the space means nothing. What is a program's stays as it is.
+std::vector<std::string> whole_words(const CLI::App& app, std::vector<std::string> words) {
+  const std::size_t program = program_at(app, words);
+  for (std::string& word : std::span(words).first(program)) {
+    if (word.starts_with('[') && word.ends_with(']')) word += ' ';
+  }
+  if (program < words.size() && words[program] != "--") {
+    words.insert(words.begin() + static_cast<std::ptrdiff_t>(program), "--");
+  }
   return words;
 }
 
@@ -103,8 +110,7 @@ int main(int argc, char** argv) {
   add_completion(app);
   add_man(app);  // the last: it names all the others
   try {
-    const std::vector<std::string> words =
-        whole_words(with_end_of_options(app, {argv, argv + argc}));
+    const std::vector<std::string> words = whole_words(app, {argv, argv + argc});
     std::vector<const char*> pointers;
     pointers.reserve(words.size());
     for (const std::string& word : words) pointers.push_back(word.c_str());

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <vector>
 
 #include "run/caller.hpp"
@@ -44,7 +43,7 @@ struct Guest {
   std::size_t left_from = 0;
   std::deque<WaitingCall> calls;
   /// Accepted for a caller who had gone by then: the next one gets it.
-  std::deque<std::unique_ptr<Guest>> returned;
+  std::deque<socket::Fd> returned;
 };
 
 }  // namespace lastack::run

@@ -83,6 +83,4 @@ int Notifier::replace(const Call& call, int ours, int theirs, bool close_on_exec
   return number >= 0 ? number : -errno;
 }
 
-bool Notifier::over() const { return (ready(listener_.get()) & POLLHUP) != 0; }
-
 }  // namespace lastack::run

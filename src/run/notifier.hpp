@@ -45,8 +45,6 @@ class Notifier {
   [[nodiscard]] int give(const Call& call, int ours, bool close_on_exec) const;
   /// Puts what `ours` refers to in the place of one of the caller's descriptors. -errno.
   [[nodiscard]] int replace(const Call& call, int ours, int theirs, bool close_on_exec) const;
-  /// Every program is gone that the filter is about.
-  [[nodiscard]] bool over() const;
 
  private:
   OwnedFd listener_;

@@ -180,7 +180,7 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
                                               std::int64_t& error) {
   socket::Fd fd = -1;
   if (!guest.returned.empty()) {
-    fd = guest.returned.front()->fd;
+    fd = guest.returned.front();
     guest.returned.pop_front();
   } else {
     const auto accepted = sockets_->accept(guest.fd);
@@ -217,7 +217,7 @@ Supervisor::Answer Supervisor::accept_for(Guest& guest, const Call& call, TimePo
   }
   const int number = notifier_->give(call, far.get(), (flags & SOCK_CLOEXEC) != 0);
   if (number < 0) {
-    guest.returned.push_front(std::move(child));
+    guest.returned.push_front(child->fd);
     return number == -ENOENT ? Answer() : Answer(number);
   }
   child->holder = {call.thread, number};

@@ -194,9 +194,9 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
 }
 
 void Supervisor::forget(Guest& guest, TimePoint now) {
-  for (const auto& child : guest.returned) {
-    (void)sockets_->set_linger_zero(child->fd, true);
-    (void)sockets_->close(child->fd, now);
+  for (const socket::Fd child : guest.returned) {
+    (void)sockets_->set_linger_zero(child, true);
+    (void)sockets_->close(child, now);
   }
   by_open_.erase(*sockets_->open_of(guest.fd));
   (void)sockets_->close(guest.fd, now);

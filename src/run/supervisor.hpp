@@ -55,8 +55,6 @@ class Supervisor {
   [[nodiscard]] TimePoint next_deadline() const;
   /// Every socket with everybody who has it.
   [[nodiscard]] std::vector<Shown> shown() const;
-  /// Sockets that programs hold, or that have something left to send.
-  [[nodiscard]] std::size_t guests() const { return by_inode_.size(); }
 
  private:
   /// What the call returns; nothing where it was answered, or waits.
