@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -59,11 +58,12 @@ std::size_t program_at(const CLI::App& app, const std::vector<std::string>& word
 }
 
 /// CLI11 takes a word in brackets, as [fd00::1] of a filter, for a list. One that ends in a space
-/// is left alone, and to who reads it the space means nothing. What is a program's stays as it is.
+/// is left alone, and to who reads it the space means nothing; run takes it off again.
 std::vector<std::string> whole_words(const CLI::App& app, std::vector<std::string> words) {
   const std::size_t program = program_at(app, words);
-  for (std::string& word : std::span(words).first(program)) {
-    if (word.starts_with('[') && word.ends_with(']')) word += ' ';
+  for (std::string& word : words) {
+    const std::size_t last = word.find_last_not_of(' ');
+    if (word.starts_with('[') && word[last] == ']') word += ' ';
   }
   if (program < words.size() && words[program] != "--") {
     words.insert(words.begin() + static_cast<std::ptrdiff_t>(program), "--");

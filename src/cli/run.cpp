@@ -155,6 +155,10 @@ int Running::run(const std::string& name) {
 /// The program's own end: its exit code, or its signal, as a shell reports it.
 void run(RunOptions options) {
   if (options.device.tun.empty()) options.device.ip = {"127.0.0.1/8", "::1/128"};
+  for (std::string& word : options.words) {  // main() has put a space there
+    const std::size_t last = word.find_last_not_of(' ');
+    if (word.starts_with('[') && word[last] == ']') word.pop_back();
+  }
   run::adopt_orphans();
   auto program = run::Program::prepare(options.words);
   if (!program) throw not_started(program.error(), options.words.front());

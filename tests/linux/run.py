@@ -90,6 +90,8 @@ def its_own_end(at):
     done = at.under("cat", stdin=None, input="what goes in comes out")
     check("input and output are the program's", done.stdout == "what goes in comes out", done.stdout)
     done = at.run(at.command, "run", "sh", "-c", "echo $0 $1", "-x", "--retries")
+    words = at.under("sh", "-c", 'printf "<%s>" "$@"', "-", "[x]", "[y] ", "--", "-z").stdout
+    check("so is every word, in brackets too", words == "<[x]><[y] ><--><-z>", words)
     check("options behind the program's name are the program's", done.stdout == "-x --retries\n", done.stdout)
 
 
