@@ -34,6 +34,7 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
       device_(place.device || device_name_.empty() ? std::move(place.device)
                                                    : open_device(options, config_)),
       itself_(config_.mtu),
+      given_(place.link),
       wire_(wire_around(bare_link(), options)),
       host_(config_, system_random()),
       sockets_(host_),
@@ -53,7 +54,10 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-link::Link& RealHost::bare_link() { return device_ ? static_cast<link::Link&>(*device_) : itself_; }
+link::Link& RealHost::bare_link() {
+  if (given_ != nullptr) return *given_;
+  return device_ ? static_cast<link::Link&>(*device_) : itself_;
+}
 
 bool RealHost::speaks(wire::Family family) const {
   if (family == wire::Family::v6 && config_.link.autoconfigure) return true;

@@ -19,9 +19,10 @@ namespace lastack::cli {
 
 /// Where a host stands that is one of several on threads of their own.
 struct Place {
-  std::unique_ptr<link::TunDevice> device;  ///< a queue of it; null: as the options say
+  std::unique_ptr<link::TunDevice> device{};  ///< a queue of it; null: as the options say
   host::Share share{};
   io::Handover* others = nullptr;  ///< outlives the host
+  link::Link* link = nullptr;      ///< in the place of a device; outlives the host
 };
 
 class RealHost {
@@ -46,6 +47,8 @@ class RealHost {
   void tell_if_unseen() const;
   /// Does what there is to do, then waits for more until `until`. Failure where the device goes.
   void turn(TimePoint until = kNever);
+  /// When turn() has something to do that no descriptor announces.
+  [[nodiscard]] TimePoint next_deadline() const { return driver_.next_deadline(); }
   /// On a wire back to itself: until packets that are there have arrived, and timers that are due
   /// have expired. Elsewhere nothing.
   void settle();
@@ -87,6 +90,7 @@ class RealHost {
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;  ///< null where the host talks to itself only
   link::Loopback itself_;
+  link::Link* given_;  ///< may be null
   std::unique_ptr<link::ImpairedBothWays> wire_;  ///< around the device; may be null
   host::Host host_;
   socket::Sockets sockets_;

@@ -14,6 +14,8 @@
 #include "cli/host_view.hpp"
 #include "cli/manual.hpp"
 #include "cli/real_host.hpp"
+#include "link/junction.hpp"
+#include "run/gateway.hpp"
 #include "run/program.hpp"
 #include "run/supervisor.hpp"
 
@@ -25,10 +27,46 @@ constexpr int kCannotRun = 126;
 constexpr int kBySignal = 128;  // and the signal's number
 constexpr Duration kAfterwards = 5s;
 
+// The run as it looks from inside where there is a way out.
+constexpr std::string_view kRunV4 = "10.0.2.15";
+constexpr std::string_view kRunV6 = "fd00:2::15";
+constexpr std::string_view kMachineV4 = "10.0.2.2";
+constexpr std::string_view kMachineV6 = "fd00:2::2";
+
 struct RunOptions {
   std::vector<std::string> words;
+  bool allow_host = false;
+  std::vector<std::string> publish;
   DeviceOptions device;
+  [[nodiscard]] bool has_gateway() const { return allow_host || !publish.empty(); }
 };
+
+run::Surroundings surroundings() {
+  const auto address = [](std::string_view text) { return *wire::IpAddress::parse(text); };
+  return {.run = {address(kRunV4), address(kRunV6)},
+          .machine = {address(kMachineV4), address(kMachineV6)}};
+}
+
+/// What --publish says: an address and port of the machine, and a port of the run.
+struct PublishedPort {
+  host::Endpoint outside;
+  std::uint16_t port = 0;
+};
+
+PublishedPort published_of(const std::string& text) {
+  const std::size_t colon = std::min(text.rfind(':'), text.size());
+  std::string outside = text.substr(0, colon);
+  if (outside.find(':') == std::string::npos) outside = "127.0.0.1:" + outside;
+  const auto at = host::Endpoint::parse(outside);
+  const auto inside = host::Endpoint::parse("0.0.0.0" + text.substr(colon));
+  if (!at || !inside || at->port == 0 || inside->port == 0) {
+    throw Failure{fmt::format("--publish {}: write a port of this machine and one of the run, as "
+                              "in 8080:80, 0.0.0.0:8080:80 or [::1]:8080:80",
+                              text),
+                  kUsage};
+  }
+  return {*at, inside->port};
+}
 
 Failure not_started(const run::NotStarted& why, const std::string& program) {
   if (why.what == "run") {
@@ -55,13 +93,15 @@ class Running {
  public:
   Running(const RunOptions& options, run::Program program)
       : program_(std::move(program)),
-        host_(options.device),
+        allow_host_(options.allow_host),
+        junction_(options.device.mtu, {surroundings().run.v4, surroundings().run.v6}),
+        host_(options.device, Place{.link = &junction_.near()}),
         notifier_(listener_of(program_, options.words.front())),
         supervisor_(host_.sockets(), host_.loop(), notifier_,
-                    {.settle = [this] { host_.settle(); },
-                     .reaches = [this](const wire::IpAddress& address) { return reaches(address); },
-                     .refused = [this](const host::Endpoint& end) { tell_refused(end); }}),
-        alone_(options.device.tun.empty() && options.device.tap.empty()) {
+                    {.settle = [this] { settle(); },
+                     .within = [this](const auto& address) { return junction_.is_own(address); },
+                     .goes_out = [this](const host::Endpoint& to) { return go_out(to); }}) {
+    if (options.has_gateway()) open_gateway(options);
     host_.describe_rows = [this] { return describe_rows(); };
     host_.on_event = [this](const host::HostEvent& event, TimePoint now) {
       supervisor_.on_event(event, now);
@@ -77,24 +117,61 @@ class Running {
     if (!listener) throw not_started(listener.error(), name);
     return std::move(*listener);
   }
-  [[nodiscard]] bool reaches(const wire::IpAddress& address) {
-    return !alone_ || host_.host().is_local(address);
-  }
-  void tell_refused(const host::Endpoint& end);
+  void open_gateway(const RunOptions& options);
+  [[nodiscard]] std::expected<void, int> go_out(const host::Endpoint& to);
+  void settle();
+  [[nodiscard]] TimePoint next_deadline() const;
   void pass_signal_on();
   [[nodiscard]] std::function<void(nlohmann::json&)> describe_rows() const;
 
   run::Program program_;
+  bool allow_host_;
+  link::Junction junction_;
   RealHost host_;
   run::Notifier notifier_;
   run::Supervisor supervisor_;
-  bool alone_;
+  std::optional<run::Gateway> gateway_;
   std::set<wire::IpAddress> told_;
 };
 
-void Running::tell_refused(const host::Endpoint& end) {
-  if (!told_.insert(end.address).second) return;
-  fmt::print(stderr, "lastack: {} is outside this run\n", end.address.to_string());
+void Running::open_gateway(const RunOptions& options) {
+  host::Config config = host_.host().config();
+  config.addresses = {{surroundings().machine.v4, 24}, {surroundings().machine.v6, 64}};
+  gateway_.emplace(junction_.far(), host_.loop(), std::move(config), system_random(),
+                   surroundings());
+  for (const std::string& text : options.publish) {
+    const PublishedPort published = published_of(text);
+    const auto done = gateway_->publish(published.outside, published.port);
+    if (done) continue;
+    throw Failure{fmt::format("can't listen at {}: {}", published.outside.to_string(),
+                              std::strerror(done.error())),
+                  kFailed};
+  }
+}
+
+/// Where there is no way out the program learns it at once, and the user once for each address.
+std::expected<void, int> Running::go_out(const host::Endpoint& to) {
+  if (allow_host_) return gateway_->begin(to);
+  if (told_.insert(to.address).second) {
+    fmt::print(stderr, "lastack: {} is outside this run; add --allow-host\n",
+               to.address.to_string());
+  }
+  return std::unexpected(ENETUNREACH);
+}
+
+void Running::settle() {
+  constexpr int kMostRounds = 16;
+  host_.settle();
+  for (int i = 0; gateway_ && i < kMostRounds; ++i) {
+    gateway_->turn();
+    host_.settle();
+    if (next_deadline() > io::monotonic_now()) return;
+  }
+}
+
+TimePoint Running::next_deadline() const {
+  const TimePoint here = std::min(host_.next_deadline(), supervisor_.next_deadline());
+  return gateway_ ? std::min(here, gateway_->next_deadline()) : here;
 }
 
 /// By both ends as ss has them.
@@ -114,11 +191,21 @@ std::function<void(nlohmann::json&)> Running::describe_rows() const {
                      {"fd", holder.descriptor}});
     }
   }
-  return [users = std::move(users)](nlohmann::json& row) {
+  std::map<std::string, nlohmann::json> legs;
+  for (const run::ShownLeg& leg : gateway_ ? gateway_->shown() : std::vector<run::ShownLeg>{}) {
+    auto& one = legs[key_of(endpoint_text(leg.program.local), endpoint_text(leg.program.remote))];
+    one = {{"local", endpoint_text(leg.machine.local)},
+           {"remote", endpoint_text(leg.machine.remote)}};
+    if (leg.state) one["state"] = to_string(*leg.state);
+  }
+  return [users = std::move(users), legs = std::move(legs)](nlohmann::json& row) {
     const bool listens = row["state"] == "LISTEN";
     const auto found = users.find(
         key_of(row["local"].get<std::string>(), listens ? "" : row["remote"].get<std::string>()));
     row["users"] = found == users.end() ? nlohmann::json::array() : found->second;
+    const auto leg = legs.find(
+        key_of(row["local"].get<std::string>(), listens ? "" : row["remote"].get<std::string>()));
+    if (leg != legs.end()) row["machine"] = leg->second;
   };
 }
 
@@ -143,7 +230,8 @@ int Running::run(const std::string& name) {
     const run::Ended ended = run::reap(program_.process());
     if (ended.status) status = ended.status;
     if (ended.all) break;
-    host_.turn(supervisor_.next_deadline());
+    if (gateway_) gateway_->turn();
+    host_.turn(next_deadline());
     supervisor_.turn(io::monotonic_now());
     pass_signal_on();
   }
@@ -154,7 +242,12 @@ int Running::run(const std::string& name) {
 
 /// The program's own end: its exit code, or its signal, as a shell reports it.
 void run(RunOptions options) {
-  if (options.device.tun.empty()) options.device.ip = {"127.0.0.1/8", "::1/128"};
+  options.device.ip = {"127.0.0.1/8", "::1/128"};
+  if (options.has_gateway()) {
+    options.device.ip.insert(options.device.ip.begin(),
+                             {fmt::format("{}/24", kRunV4), fmt::format("{}/64", kRunV6)});
+  }
+  for (const std::string& text : options.publish) (void)published_of(text);
   for (std::string& word : options.words) {  // main() has put a space there
     const std::size_t last = word.find_last_not_of(' ');
     if (word.starts_with('[') && word[last] == ']') word.pop_back();
@@ -177,11 +270,22 @@ Manual run_manual() {
           "of lastack's. They talk to each other over lastack's own loopback, and show in lastack "
           "ss and trace for as long as the run goes on. Nothing reaches the machine's network: an "
           "address outside the run is unreachable.\n\n"
+          "With --allow-host it is not: a connection to an address outside is lastack's own, "
+          "10.0.2.15 or fd00:2::15 on this side, and behind its far end stands a socket of the "
+          "machine; half-closes and resets are carried both ways. 10.0.2.2 and fd00:2::2 are the "
+          "machine's own loopback. With --publish the world reaches a server of the run: at "
+          "127.0.0.1 of the machine, unless an ADDRESS is given. lastack ss shows the machine's "
+          "end beside the program's.\n\n"
           "The program's input, output, terminal, signals and exit code are its own. The run ends "
           "when the last process that it started has ended.",
       .examples = {{"lastack run sh -c 'nc -l 127.0.0.1 7 & sleep 1; echo hi | nc -N 127.0.0.1 7'",
-                    "two programs talk to each other"}},
+                    "two programs talk to each other"},
+                   {"lastack run --allow-host curl http://10.0.2.2:8000/",
+                    "a server of this machine, at its port 8000"},
+                   {"lastack run --publish 8080:80 python3 -m http.server 80",
+                    "a server of the run, at http://127.0.0.1:8080/"}},
       .exit_codes = {
+          {kOk, "PROGRAM's own"},
           {kCannotRun, "PROGRAM can't be run"},
           {kNotFound, "there is no PROGRAM"},
           {kBySignal, "and more: PROGRAM was ended by the signal of that number less 128"},
@@ -196,6 +300,13 @@ void add_run(CLI::App& app) {
   options->device.mtu = 65535;
   CLI::App* command = add_command(app, "run", run_manual());
   command->add_option("PROGRAM", options->words, "what to run, and its arguments")->required();
+  command->add_flag("--allow-host", options->allow_host,
+                    "connect to addresses outside the run, through this machine");
+  command
+      ->add_option("--publish", options->publish,
+                   "a port of this machine that leads to one of the run")
+      ->allow_extra_args(false)
+      ->type_name("[ADDRESS:]PORT:PORT");
   add_host_options(*command, options->device);
   command->callback([options] { run(*options); });
 }

@@ -135,6 +135,14 @@ void put_endpoint(const std::string& text, std::string& address, std::string& po
   port = text.substr(colon + 1);
 }
 
+/// The end of the machine's that stands behind a connection of a run.
+std::string machine_text(const SocketRow& row) {
+  const auto machine = row.all.find("machine");
+  if (machine == row.all.end()) return "";
+  return fmt::format(" machine:({} {} {})", row_word(*machine, "state"),
+                     row_word(*machine, "local"), row_word(*machine, "remote"));
+}
+
 /// Who holds it; where nobody is named, whose host it is.
 std::string users_text(const SocketRow& row) {
   const auto users = row.all.find("users");
@@ -148,7 +156,7 @@ std::string users_text(const SocketRow& row) {
                        row_word(user, "name"), row_number(user, "pid").value_or(0),
                        row_number(user, "fd").value_or(-1));
   }
-  return all.empty() ? "" : "users:(" + all + ")";
+  return (all.empty() ? "" : "users:(" + all + ")") + machine_text(row);
 }
 
 Cells cells_of(const SocketRow& row, const Columns& shown) {

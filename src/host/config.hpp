@@ -42,6 +42,8 @@ struct Config {
   /// Packets to our own addresses go out like others, to a link that brings them back; else they
   /// never leave the host.
   bool loops_over_link = false;
+  /// Every address of one host counts as ours: for who stands on a wire for the rest of the world.
+  bool takes_any = false;
   tcp::SettingsPtr settings;  ///< for connections that name none; may be null
   std::size_t most_connections = 1U << 20U;
   /// Octets that peers have sent and nobody has read, in all; a connection that holds few gets

@@ -62,6 +62,7 @@ const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
 }
 
 bool Host::is_local(const wire::IpAddress& address) const {
+  if (config_.takes_any) return !address.is_multicast() && !is_broadcast(address);
   return std::ranges::any_of(
       addresses_, [&](const ip::UsableAddress& a) { return a.prefix.address == address; });
 }

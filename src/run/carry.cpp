@@ -78,6 +78,19 @@ bool Supervisor::send_left(Guest& guest, TimePoint now) {
   return true;
 }
 
+/// What the program has written before it shuts writing, TCP's room or not: behind that the mark
+/// will lie.
+void Supervisor::take_all(Guest& guest) {
+  while (!guest.stand_in.stuffed() && !guest.ended) {
+    const Taken taken = guest.stand_in.take(scratch_);
+    guest.unread |= taken.unread;
+    guest.ended |= taken.ended;
+    if (taken.octets == 0) return;
+    const auto octets = std::span(scratch_).first(taken.octets);
+    guest.leftover.insert(guest.leftover.end(), octets.begin(), octets.end());
+  }
+}
+
 /// All that the program has written, as far as TCP has room.
 void Supervisor::take_from_program(Guest& guest, TimePoint now) {
   if (guest.stand_in.stuffed()) return;

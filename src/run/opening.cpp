@@ -122,10 +122,6 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     remote->address =
         remote->address.is_v4() ? wire::IpAddress::v4(127, 0, 0, 1) : wire::IpAddress::from(kOne);
   }
-  if (!network_.reaches(remote->address)) {
-    network_.refused(*remote);
-    return failed(Errno::enetunreach);
-  }
   OwnedFd anew;  // the far end, where it is not `asked.far` any more
   if (!guest.stand_in.open()) {
     anew = renew(asked);
@@ -135,6 +131,12 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   const bool under_way =
       !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
   if (!under_way) return answer_of(done);
+  if (!guest.connecting && !network_.within(remote->address)) {
+    if (const auto begun = network_.goes_out(*remote); !begun) {
+      (void)sockets_->disconnect(guest.fd, asked.now);
+      return -begun.error();
+    }
+  }
   guest.connecting = true;
   if (asked.non_blocking()) {
     if (done.error() == Errno::einprogress) guest.stand_in.stuff(anew ? anew.get() : asked.far);

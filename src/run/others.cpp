@@ -29,6 +29,7 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
   if (how < SHUT_RD || how > SHUT_RDWR) return failed(Errno::einval);
   if (!guest.stand_in.open()) return answer_of(sockets_->shutdown(guest.fd, how, asked.now));
   const bool stream = !guest.listening && !guest.connecting;
+  if (stream && how != SHUT_RD) take_all(guest);
   const bool later = stream && how != SHUT_RD && !guest.left().empty();
   std::int64_t answer = 0;
   if (!later || how == SHUT_RDWR) {

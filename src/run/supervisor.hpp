@@ -26,10 +26,10 @@ namespace lastack::run {
 struct Network {
   /// Lets happen what happens without time passing: packets that are there arrive.
   std::function<void()> settle;
-  /// Whether an address lies within reach.
-  std::function<bool(const wire::IpAddress&)> reaches;
-  /// Somebody has asked for something beyond.
-  std::function<void(const host::Endpoint&)> refused;
+  /// Whether an address is one of the run.
+  std::function<bool(const wire::IpAddress&)> within;
+  /// A program's connection to something beyond has begun. errno where it comes to nothing.
+  std::function<std::expected<void, int>(const host::Endpoint&)> goes_out;
 };
 
 /// A socket of the programs, for views.
@@ -90,6 +90,7 @@ class Supervisor {
   void act(Guest& guest, TimePoint now);
   void act_connecting(Guest& guest, TimePoint now);
   void act_listening(Guest& guest, TimePoint now);
+  void take_all(Guest& guest);
   void take_from_program(Guest& guest, TimePoint now);
   [[nodiscard]] bool is_connected(const Guest& guest) const;
   [[nodiscard]] bool has_unread(const Guest& guest) const;

@@ -1,0 +1,191 @@
+#include "run/gateway.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ranges>
+#include <utility>
+
+#include "io/socket_address.hpp"
+
+namespace lastack::run {
+namespace {
+
+host::Config gateway_config(host::Config config) {
+  config.takes_any = config.loops_over_link = true;
+  config.trace = 0;
+  return config;
+}
+
+/// Whoever is at `from` is at `to` for the other side.
+host::Endpoint moved(const host::Endpoint& end, const Pair& from, const Pair& to) {
+  if (end.address != from.like(end.address)) return end;
+  return {to.like(end.address), end.port};
+}
+
+/// The kernel's numbers of TCP's states (include/net/tcp_states.h), from 1.
+std::optional<tcp::State> state_of(int descriptor) {
+  using enum tcp::State;
+  constexpr std::array kStates{established, syn_sent,   syn_rcvd, fin_wait_1, fin_wait_2, time_wait,
+                               closed,      close_wait, last_ack, listen,     closing};
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  const std::size_t number = info.tcpi_state;
+  if (number == 0 || number > kStates.size()) return std::nullopt;
+  return kStates[number - 1];
+}
+
+using NameOf = int(int, sockaddr*, socklen_t*) noexcept;
+
+host::Endpoint name_of(int descriptor, NameOf& ask) {
+  sockaddr_storage octets{};
+  socklen_t size = sizeof octets;
+  auto* const address = reinterpret_cast<sockaddr*>(&octets);
+  if (ask(descriptor, address, &size) != 0) return {};
+  return io::endpoint_of(address, size).value_or(host::Endpoint{});
+}
+
+}  // namespace
+
+const Pair& loopbacks() {
+  static const Pair all{*wire::IpAddress::parse("127.0.0.1"), *wire::IpAddress::parse("::1")};
+  return all;
+}
+
+OwnedFd machine_stream(const host::Endpoint& end) {
+  constexpr int kHow = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return OwnedFd(::socket(end.address.is_v4() ? AF_INET : AF_INET6, kHow, 0));
+}
+
+Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
+                 Surroundings around)
+    : loop_(&loop),
+      gate_(far),
+      host_(gateway_config(std::move(config)), random),
+      sockets_(host_),
+      driver_(host_, gate_),
+      around_(std::move(around)),
+      outsides_(::epoll_create1(EPOLL_CLOEXEC)) {
+  gate_.knocked = [this](const link::Knock& knock, TimePoint) { return knocked(knock); };
+  driver_.on_event = [this](const host::HostEvent& event) {
+    sockets_.heard(event);
+    act_on_wakes(io::monotonic_now());
+  };
+  loop_->add(outsides_, [this] { look_outside(io::monotonic_now()); });
+}
+
+Gateway::~Gateway() {
+  for (const auto& published : published_) loop_->remove(published->listener.get());
+  loop_->remove(outsides_);
+  ::close(outsides_);
+}
+
+void Gateway::turn() {
+  driver_.turn();
+  act_on_wakes(io::monotonic_now());
+  give_up_expecting(io::monotonic_now());
+}
+
+TimePoint Gateway::next_deadline() const {
+  const TimePoint given_up = expected_.empty() ? kNever : expected_.front().first;
+  return std::min(driver_.next_deadline(), given_up);
+}
+
+host::Endpoint Gateway::in_the_machine(const host::Endpoint& to) const {
+  return moved(to, around_.machine, loopbacks());
+}
+
+host::Endpoint Gateway::in_the_run(const host::Endpoint& from) const {
+  return moved(from, loopbacks(), around_.machine);
+}
+
+// --- passages
+
+Gateway::Id Gateway::take_in(Passage passage) {
+  const Id id = next_id_++;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = id;
+  ::epoll_ctl(outsides_, EPOLL_CTL_ADD, passage.leg.outside(), &event);
+  passages_.emplace(id, std::move(passage));
+  return id;
+}
+
+void Gateway::have_end(Id id, Passage& passage, socket::Fd fd) {
+  passage.leg.open(fd);
+  passage.open = *sockets_.open_of(fd);
+  by_open_[passage.open] = id;
+}
+
+void Gateway::end(Id id, Leg::Fate fate, TimePoint now) {
+  passages_.at(id).leg.close(sockets_, fate, now);
+  forget(id);
+}
+
+void Gateway::forget(Id id) {
+  const Passage& passage = passages_.at(id);
+  by_open_.erase(passage.open);
+  if (passage.knock) by_knock_.erase(*passage.knock);
+  const auto [first, last] = unclaimed_.equal_range(passage.to);
+  const auto found = std::find_if(first, last, [id](const auto& e) { return e.second == id; });
+  if (found != last) unclaimed_.erase(found);
+  passages_.erase(id);
+}
+
+void Gateway::look_outside(TimePoint now) {
+  std::array<epoll_event, 64> events{};
+  for (;;) {
+    const int n = ::epoll_wait(outsides_, events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < n; ++i) act(events[static_cast<std::size_t>(i)].data.u64, now);
+    if (n < static_cast<int>(events.size())) return;
+  }
+}
+
+void Gateway::act_on_wakes(TimePoint now) {
+  while (const auto wake = sockets_.next_wake()) {
+    if (const auto door = doors_by_open_.find(wake->open); door != doors_by_open_.end()) {
+      accept_inside(host::Endpoint(door->second), now);
+    } else if (const auto found = by_open_.find(wake->open); found != by_open_.end()) {
+      act(found->second, now);
+    }
+  }
+}
+
+void Gateway::act(Id id, TimePoint now) {
+  const auto found = passages_.find(id);
+  if (found == passages_.end()) return;
+  Passage& passage = found->second;
+  switch (passage.stage) {
+    case Stage::machine_connects: return machine_answers(id, passage, now);
+    case Stage::program_answers: return program_answers(id, passage, now);
+    case Stage::is_expected: return;
+    case Stage::open: break;
+  }
+  const Leg::Fate fate = passage.leg.carry(sockets_, scratch_, now);
+  if (fate != Leg::Fate::goes_on) end(id, fate, now);
+}
+
+std::vector<ShownLeg> Gateway::shown() const {
+  std::vector<ShownLeg> all;
+  for (const Passage& passage : passages_ | std::views::values) {
+    host::Flow program{{}, passage.to};
+    if (passage.knock) program.local = passage.knock->from;
+    if (const auto inside = passage.leg.inside()) {
+      program = {sockets_.peer_name(*inside).value_or(program.local),
+                 sockets_.local_name(*inside).value_or(program.remote)};
+    }
+    const int outside = passage.leg.outside();
+    all.push_back({.program = program,
+                   .machine = {name_of(outside, ::getsockname), name_of(outside, ::getpeername)},
+                   .state = state_of(outside)});
+  }
+  return all;
+}
+
+}  // namespace lastack::run
