@@ -57,6 +57,8 @@ class RealHost {
   /// What was written before the end still goes out, unless the peers take longer than `most` or
   /// another signal comes: with this process their TCP goes, too.
   void deliver(Duration most);
+  /// Whether peers have to acknowledge something yet that was written before the end.
+  [[nodiscard]] bool waits_for_ack() const;
   /// SIGINT or SIGTERM, the last that has come; 0 for none.
   [[nodiscard]] int signal() const { return signal_; }
   /// As if that signal had come.
@@ -70,7 +72,6 @@ class RealHost {
  private:
   [[nodiscard]] bool addresses_decided() const;
   [[nodiscard]] bool addresses_left() const;
-  [[nodiscard]] bool waits_for_ack() const;
   void answer_challenges();
   void tell_news();
   [[nodiscard]] link::Link& bare_link();

@@ -24,8 +24,8 @@ namespace {
 
 constexpr int kNotFound = 127;  // as shells have it
 constexpr int kCannotRun = 126;
-constexpr int kBySignal = 128;  // and the signal's number
-constexpr Duration kAfterwards = 5s;
+constexpr int kBySignal = 128;        // and the signal's number
+constexpr Duration kAfterwards = 5s;  // without a single octet
 
 // The run as it looks from inside where there is a way out.
 constexpr std::string_view kRunV4 = "10.0.2.15";
@@ -121,6 +121,9 @@ class Running {
   [[nodiscard]] std::expected<void, int> go_out(const host::Endpoint& to);
   void settle();
   [[nodiscard]] TimePoint next_deadline() const;
+  void turn(TimePoint until);
+  void deliver();
+  [[nodiscard]] std::uint64_t octets_moved();
   void pass_signal_on();
   [[nodiscard]] std::function<void(nlohmann::json&)> describe_rows() const;
 
@@ -216,6 +219,32 @@ void Running::pass_signal_on() {
   host_.end(0);
 }
 
+void Running::turn(TimePoint until) {
+  if (gateway_) gateway_->turn();
+  host_.turn(std::min(next_deadline(), until));
+  supervisor_.turn(io::monotonic_now());
+}
+
+std::uint64_t Running::octets_moved() {
+  return host_.host().counters().octets_in + (gateway_ ? gateway_->carried() : 0);
+}
+
+/// What programs wrote before they ended still goes out, as long as anybody takes it.
+void Running::deliver() {
+  host_.end(0);
+  std::uint64_t moved = 0;
+  TimePoint until{};
+  while (host_.signal() == 0 && (host_.waits_for_ack() || (gateway_ && gateway_->has_to_send()))) {
+    const TimePoint now = io::monotonic_now();
+    if (const std::uint64_t all = octets_moved(); all != moved || until == TimePoint{}) {
+      moved = all;
+      until = now + kAfterwards;
+    }
+    if (now >= until) return;
+    turn(until);
+  }
+}
+
 int Running::run(const std::string& name) {
   const int children = child_signals();
   host_.loop().add(children, [children] {
@@ -230,13 +259,11 @@ int Running::run(const std::string& name) {
     const run::Ended ended = run::reap(program_.process());
     if (ended.status) status = ended.status;
     if (ended.all) break;
-    if (gateway_) gateway_->turn();
-    host_.turn(next_deadline());
-    supervisor_.turn(io::monotonic_now());
+    turn(kNever);
     pass_signal_on();
   }
   host_.loop().remove(children);
-  host_.deliver(kAfterwards);
+  deliver();
   return status.value_or(0);
 }
 

@@ -89,6 +89,7 @@ Gateway::~Gateway() {
 void Gateway::turn() {
   driver_.turn();
   act_on_wakes(io::monotonic_now());
+  for (const Id id : std::exchange(failing_, {})) act(id, io::monotonic_now());
   give_up_expecting(io::monotonic_now());
 }
 
@@ -167,8 +168,18 @@ void Gateway::act(Id id, TimePoint now) {
     case Stage::is_expected: return;
     case Stage::open: break;
   }
+  const std::uint64_t before = passage.leg.carried();
   const Leg::Fate fate = passage.leg.carry(sockets_, scratch_, now);
-  if (fate != Leg::Fate::goes_on) end(id, fate, now);
+  carried_ += passage.leg.carried() - before;
+  if (fate == Leg::Fate::goes_on) return;
+  if (fate != Leg::Fate::fails) return end(id, fate, now);
+  if (std::ranges::find(failing_, id) == failing_.end()) failing_.push_back(id);
+}
+
+bool Gateway::has_to_send() const {
+  return std::ranges::any_of(passages_, [](const auto& entry) {
+    return entry.second.stage == Stage::open && !entry.second.leg.out_ended();
+  });
 }
 
 std::vector<ShownLeg> Gateway::shown() const {

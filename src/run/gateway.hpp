@@ -63,6 +63,10 @@ class Gateway {
   void turn();
   [[nodiscard]] TimePoint next_deadline() const;
   [[nodiscard]] std::vector<ShownLeg> shown() const;
+  /// Whether programs have sent something that the machine does not have yet.
+  [[nodiscard]] bool has_to_send() const;
+  /// Octets carried so far, both ways.
+  [[nodiscard]] std::uint64_t carried() const { return carried_; }
 
  private:
   using Id = std::uint64_t;
@@ -128,6 +132,7 @@ class Gateway {
   Surroundings around_;
   int outsides_;  ///< an epoll of all sockets of the machine, by edges
   Id next_id_ = 1;
+  std::uint64_t carried_ = 0;
   std::unordered_map<Id, Passage> passages_;
   std::multimap<host::Endpoint, Id> unclaimed_;  ///< begun, by whom they lead to; no SYN has come
   std::map<link::Knock, Id> by_knock_;
@@ -136,6 +141,7 @@ class Gateway {
   std::map<host::Endpoint, Door> doors_;
   std::unordered_map<std::uint32_t, host::Endpoint> doors_by_open_;
   std::vector<std::unique_ptr<Published>> published_;
+  std::vector<Id> failing_;  ///< to be looked at each turn
   std::vector<std::byte> scratch_ = std::vector<std::byte>(kScratch);
 };
 

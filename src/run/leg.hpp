@@ -19,7 +19,8 @@ namespace lastack::run {
 /// the other.
 class Leg {
  public:
-  enum class Fate : std::uint8_t { goes_on, complete, reset };
+  /// `fails`: a side has failed, and the other is to have first what came before that.
+  enum class Fate : std::uint8_t { goes_on, fails, complete, reset };
 
   explicit Leg(OwnedFd machines) : outside_(std::move(machines)) {}
 
@@ -28,22 +29,34 @@ class Leg {
   [[nodiscard]] std::optional<socket::Fd> inside() const { return inside_; }
   [[nodiscard]] int outside() const { return outside_.get(); }
 
+  /// Whether the machine has everything that the program will ever have sent.
+  [[nodiscard]] bool out_ended() const { return out_ended_; }
+  /// Octets, both ways.
+  [[nodiscard]] std::uint64_t carried() const { return carried_; }
+
   /// All that can be carried now. `scratch` is for a while.
   [[nodiscard]] Fate carry(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
   /// Ends both sides: where it is not complete with a RST.
   void close(socket::Sockets& sockets, Fate fate, TimePoint now);
 
  private:
-  [[nodiscard]] bool outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
-  [[nodiscard]] bool inward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
-  [[nodiscard]] bool give_left(socket::Sockets& sockets, TimePoint now);
+  void outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
+  void inward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
+  void give_left(socket::Sockets& sockets, TimePoint now);
+  [[nodiscard]] bool on_its_way(const socket::Sockets& sockets) const;
 
   OwnedFd outside_;
   std::optional<socket::Fd> inside_;
   std::vector<std::byte> left_;  ///< read outside; there is no room inside yet
   std::size_t left_from_ = 0;
+  std::uint64_t carried_ = 0;
   bool out_ended_ = false;
   bool in_ended_ = false;
+  bool inside_failed_ = false;
+  bool outside_failed_ = false;
 };
+
+/// SO_ERROR of a socket of the machine.
+[[nodiscard]] int error_of(int descriptor);
 
 }  // namespace lastack::run

@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::uint32_t kDoorBacklog = 1024;
 
-int error_of(int descriptor) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  return ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
-}
-
 }  // namespace
 
 std::expected<void, int> Gateway::begin(const host::Endpoint& to) {
