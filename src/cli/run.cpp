@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "cli/command.hpp"
 #include "cli/host_view.hpp"
@@ -45,6 +47,22 @@ run::Surroundings surroundings() {
   const auto address = [](std::string_view text) { return *wire::IpAddress::parse(text); };
   return {.run = {address(kRunV4), address(kRunV6)},
           .machine = {address(kMachineV4), address(kMachineV6)}};
+}
+
+/// Where the machine's programs ask for names, as far as it is on the machine itself: those of a
+/// run that may go out ask there, too.
+std::vector<wire::IpAddress> local_resolvers(bool allow_host) {
+  std::vector<wire::IpAddress> all;
+  std::ifstream file(allow_host ? "/etc/resolv.conf" : "");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string word;
+    std::string text;
+    if (!(words >> word >> text) || word != "nameserver") continue;
+    const auto address = wire::IpAddress::parse(text);
+    if (address && address->is_loopback()) all.push_back(*address);
+  }
+  return all;
 }
 
 /// What --publish says: an address and port of the machine, and a port of the run.
@@ -94,12 +112,14 @@ class Running {
   Running(const RunOptions& options, run::Program program)
       : program_(std::move(program)),
         allow_host_(options.allow_host),
-        junction_(options.device.mtu, {surroundings().run.v4, surroundings().run.v6}),
+        junction_(options.device.mtu, {surroundings().run.v4, surroundings().run.v6},
+                  local_resolvers(options.allow_host)),
         host_(options.device, Place{.link = &junction_.near()}),
         notifier_(listener_of(program_, options.words.front())),
         supervisor_(host_.sockets(), host_.loop(), notifier_,
                     {.settle = [this] { settle(); },
                      .within = [this](const auto& address) { return junction_.is_own(address); },
+                     .has_way = [this](const host::Endpoint& to) { return has_way(to); },
                      .goes_out = [this](const host::Endpoint& to) { return go_out(to); }}) {
     if (options.has_gateway()) open_gateway(options);
     host_.describe_rows = [this] { return describe_rows(); };
@@ -118,6 +138,7 @@ class Running {
     return std::move(*listener);
   }
   void open_gateway(const RunOptions& options);
+  [[nodiscard]] std::expected<void, int> has_way(const host::Endpoint& to);
   [[nodiscard]] std::expected<void, int> go_out(const host::Endpoint& to);
   void settle();
   [[nodiscard]] TimePoint next_deadline() const;
@@ -153,13 +174,18 @@ void Running::open_gateway(const RunOptions& options) {
 }
 
 /// Where there is no way out the program learns it at once, and the user once for each address.
-std::expected<void, int> Running::go_out(const host::Endpoint& to) {
-  if (allow_host_) return gateway_->begin(to);
+std::expected<void, int> Running::has_way(const host::Endpoint& to) {
+  if (allow_host_) return {};
   if (told_.insert(to.address).second) {
     fmt::print(stderr, "lastack: {} is outside this run; add --allow-host\n",
                to.address.to_string());
   }
   return std::unexpected(ENETUNREACH);
+}
+
+std::expected<void, int> Running::go_out(const host::Endpoint& to) {
+  if (const auto way = has_way(to); !way) return way;
+  return gateway_->begin(to);
 }
 
 void Running::settle() {
@@ -299,7 +325,9 @@ Manual run_manual() {
           "address outside the run is unreachable.\n\n"
           "With --allow-host it is not: a connection to an address outside is lastack's own, "
           "10.0.2.15 or fd00:2::15 on this side, and behind its far end stands a socket of the "
-          "machine; half-closes and resets are carried both ways. 10.0.2.2 and fd00:2::2 are the "
+          "machine; half-closes and resets are carried both ways. Datagrams go out as well, so "
+          "names "
+          "are found as on the machine. 10.0.2.2 and fd00:2::2 are the "
           "machine's own loopback. With --publish the world reaches a server of the run: at "
           "127.0.0.1 of the machine, unless an ADDRESS is given. lastack ss shows the machine's "
           "end beside the program's.\n\n"

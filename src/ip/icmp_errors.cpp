@@ -27,7 +27,8 @@ Silence silence_about(const wire::Quote& about, bool even_multicast) {
   const wire::IpAddress& to = about.destination;
   if (about.later_piece) return Silence::later_piece;
   if (is_about_error(about)) return Silence::about_error;
-  if (from.is_unspecified() || from.is_multicast() || from.is_broadcast() || from.is_loopback()) {
+  // A loopback address is one host's that talks to itself; from a link it never comes this far.
+  if (from.is_unspecified() || from.is_multicast() || from.is_broadcast()) {
     return Silence::from_nobody;
   }
   if (to.is_broadcast() || (to.is_multicast() && !even_multicast)) return Silence::to_many;

@@ -24,11 +24,15 @@ std::optional<wire::IpAddress> destination_of(Bytes packet) {
 
 }  // namespace
 
-Junction::Junction(std::uint16_t mtu, std::vector<wire::IpAddress> own)
-    : own_(std::move(own)), ends_{End(*this, mtu, true), End(*this, mtu, false)} {}
+Junction::Junction(std::uint16_t mtu, std::vector<wire::IpAddress> own,
+                   std::vector<wire::IpAddress> others)
+    : own_(std::move(own)),
+      others_(std::move(others)),
+      ends_{End(*this, mtu, true), End(*this, mtu, false)} {}
 
 bool Junction::is_own(const wire::IpAddress& address) const {
-  return address.is_loopback() || std::ranges::find(own_, address) != own_.end();
+  if (address.is_loopback()) return std::ranges::find(others_, address) == others_.end();
+  return std::ranges::find(own_, address) != own_.end();
 }
 
 void Junction::End::pass_on(Packet packet, TimePoint now) {

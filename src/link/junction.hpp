@@ -16,8 +16,10 @@ namespace lastack::link {
 /// super-segments whole.
 class Junction {
  public:
-  /// `own`: the addresses of the near end's host; loopback ones are its own in any case.
-  Junction(std::uint16_t mtu, std::vector<wire::IpAddress> own);
+  /// `own`: the addresses of the near end's host; loopback ones are its own in any case but where
+  /// `others` has them.
+  Junction(std::uint16_t mtu, std::vector<wire::IpAddress> own,
+           std::vector<wire::IpAddress> others = {});
 
   [[nodiscard]] Link& near() { return ends_[0]; }
   [[nodiscard]] Link& far() { return ends_[1]; }
@@ -43,6 +45,7 @@ class Junction {
   };
 
   std::vector<wire::IpAddress> own_;
+  std::vector<wire::IpAddress> others_;
   std::array<End, 2> ends_;
 };
 

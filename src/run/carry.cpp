@@ -11,6 +11,7 @@ namespace lastack::run {
 using socket::Errno;
 
 void Supervisor::act(Guest& guest, TimePoint now) {
+  if (guest.datagrams) return act_datagrams(guest, now);
   if (guest.listening) return act_listening(guest, now);
   if (guest.connecting) return act_connecting(guest, now);
   if (!guest.stand_in.open()) {

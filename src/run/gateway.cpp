@@ -53,11 +53,6 @@ host::Endpoint name_of(int descriptor, NameOf& ask) {
 
 }  // namespace
 
-const Pair& loopbacks() {
-  static const Pair all{*wire::IpAddress::parse("127.0.0.1"), *wire::IpAddress::parse("::1")};
-  return all;
-}
-
 OwnedFd machine_stream(const host::Endpoint& end) {
   constexpr int kHow = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   return OwnedFd(::socket(end.address.is_v4() ? AF_INET : AF_INET6, kHow, 0));
@@ -66,7 +61,8 @@ OwnedFd machine_stream(const host::Endpoint& end) {
 Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
                  Surroundings around)
     : loop_(&loop),
-      gate_(far),
+      nat_(far, loop, [this](const host::Endpoint& to) { return in_the_machine(to); }),
+      gate_(nat_),
       host_(gateway_config(std::move(config)), random),
       sockets_(host_),
       driver_(host_, gate_),

@@ -17,18 +17,11 @@
 #include "io/event_loop.hpp"
 #include "io/host_driver.hpp"
 #include "link/gate.hpp"
+#include "run/datagram_nat.hpp"
 #include "run/leg.hpp"
+#include "run/loopbacks.hpp"
 
 namespace lastack::run {
-
-/// An address of each family.
-struct Pair {
-  wire::IpAddress v4;
-  wire::IpAddress v6;
-  [[nodiscard]] const wire::IpAddress& like(const wire::IpAddress& other) const {
-    return other.is_v4() ? v4 : v6;
-  }
-};
 
 struct Surroundings {
   Pair run;      ///< where the programs are
@@ -125,6 +118,7 @@ class Gateway {
   void program_answers(Id id, Passage& passage, TimePoint now);
 
   io::EventLoop* loop_;
+  DatagramNat nat_;
   link::Gate gate_;
   host::Host host_;
   socket::Sockets sockets_;
@@ -145,8 +139,6 @@ class Gateway {
   std::vector<std::byte> scratch_ = std::vector<std::byte>(kScratch);
 };
 
-/// 127.0.0.1 and ::1.
-[[nodiscard]] const Pair& loopbacks();
 /// A socket of the machine for a stream to where `end` is, that never blocks.
 [[nodiscard]] OwnedFd machine_stream(const host::Endpoint& end);
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "run/caller.hpp"
@@ -19,6 +21,9 @@ struct WaitingCall {
 };
 
 struct Guest {
+  /// What lies in a datagram socket's stand-in to be read.
+  enum class Shown : std::uint8_t { nothing, datagram, error };
+
   Guest(socket::Fd of, StandIn with, bool v6) : fd(of), stand_in(std::move(with)), inet6(v6) {}
 
   /// Octets of the program that TCP has no room for yet.
@@ -30,6 +35,7 @@ struct Guest {
   StandIn stand_in;
   Holder holder;  ///< who had it when it was last seen
   bool inet6 = false;
+  bool datagrams = false;  ///< UDP's, not TCP's
   bool listening = false;
   bool connecting = false;
   bool readable = false;    ///< the near end may have something to take
@@ -44,6 +50,9 @@ struct Guest {
   std::deque<WaitingCall> calls;
   /// Accepted for a caller who had gone by then: the next one gets it.
   std::deque<socket::Fd> returned;
+  Shown shown = Shown::nothing;
+  host::Endpoint shown_from;           ///< who has sent that
+  std::optional<socket::Errno> error;  ///< of a datagram socket, not told yet
 };
 
 }  // namespace lastack::run

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "run/loopbacks.hpp"
 #include "run/supervisor.hpp"
 
 namespace lastack::run {
@@ -52,6 +53,11 @@ std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& calle
   return *end;
 }
 
+host::Endpoint meant(const host::Endpoint& end) {
+  if (!end.address.is_unspecified()) return end;
+  return {loopbacks().like(end.address), end.port};
+}
+
 bool write_address(const Caller& caller, const host::Endpoint& end, bool inet6, std::uint64_t at,
                    std::uint64_t size_at) {
   const auto room = caller.value<socklen_t>(size_at);
@@ -72,15 +78,15 @@ Supervisor::Answer Supervisor::socket(const Call& call) {
   }
   if (domain != AF_INET && domain != AF_INET6) return failed(Errno::eafnosupport);
   if (type == SOCK_RAW) return -EPERM;
-  if (type != SOCK_STREAM) return failed(Errno::eprotonosupport);
   const auto fd = sockets_->socket(domain, type, protocol);
   if (!fd) return failed(fd.error());
-  auto pair = StandIn::make((call.integer(1) & SOCK_NONBLOCK) != 0);
+  auto pair = StandIn::make((call.integer(1) & SOCK_NONBLOCK) != 0, type == SOCK_DGRAM);
   if (!pair) {
     (void)sockets_->close(*fd, io::monotonic_now());
     return -pair.error();
   }
   auto guest = std::make_unique<Guest>(*fd, std::move(pair->near), domain == AF_INET6);
+  guest->datagrams = type == SOCK_DGRAM;
   const int number = notifier_->give(call, pair->far.get(), (call.integer(1) & SOCK_CLOEXEC) != 0);
   guest->holder = {call.thread, number};
   if (number >= 0) {
@@ -116,12 +122,8 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   if (*family == AF_UNSPEC) return answer_of(sockets_->disconnect(guest.fd, asked.now));
   auto remote = address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
   if (!remote) return remote.error();
-  if (remote->address.is_unspecified()) {  // this host, as Linux has it
-    constexpr std::array<std::byte, 16> kOne = {
-        {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, std::byte{1}}};
-    remote->address =
-        remote->address.is_v4() ? wire::IpAddress::v4(127, 0, 0, 1) : wire::IpAddress::from(kOne);
-  }
+  *remote = meant(*remote);
+  if (guest.datagrams) return connect_datagrams(asked, *remote);
   OwnedFd anew;  // the far end, where it is not `asked.far` any more
   if (!guest.stand_in.open()) {
     anew = renew(asked);

@@ -27,6 +27,7 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
   Guest& guest = asked.guest;
   const int how = asked.call.integer(1);
   if (how < SHUT_RD || how > SHUT_RDWR) return failed(Errno::einval);
+  if (guest.datagrams) return shut_datagrams(asked, how);
   if (!guest.stand_in.open()) return answer_of(sockets_->shutdown(guest.fd, how, asked.now));
   const bool stream = !guest.listening && !guest.connecting;
   if (stream && how != SHUT_RD) take_all(guest);
@@ -84,11 +85,27 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
     (void)::getsockopt(asked.far, level, name, &told, &told_size);
     if (told == 0) (void)sockets_->take_error(asked.guest.fd);
   }
+  if (level == SOL_SOCKET && name == SO_ERROR && asked.guest.error) {
+    return told_error(asked, *size);
+  }
   const auto written = sockets_->get_option(asked.guest.fd, level, name, into, asked.now);
   if (!written) return failed(written.error());
   const auto octets = static_cast<std::int32_t>(*written);
   const bool done = asked.caller.write(arguments[3], into.first(*written)) &&
                     asked.caller.write(arguments[4], std::as_bytes(std::span(&octets, 1)));
+  return done ? 0 : -EFAULT;
+}
+
+/// SO_ERROR of a datagram socket whose error was kept.
+Supervisor::Answer Supervisor::told_error(const Asked& asked, std::int32_t size) {
+  Guest& guest = asked.guest;
+  const int error = static_cast<int>(tell_error(guest, asked.far));
+  const auto& arguments = asked.call.arguments;
+  const auto octets = std::min<std::int32_t>(size, sizeof error);
+  const auto value = std::as_bytes(std::span(&error, 1)).first(static_cast<std::size_t>(octets));
+  const bool done = asked.caller.write(arguments[3], value) &&
+                    asked.caller.write(arguments[4], std::as_bytes(std::span(&octets, 1)));
+  show_next_datagram(guest, asked.now);
   return done ? 0 : -EFAULT;
 }
 

@@ -40,9 +40,10 @@ std::size_t throw_away(int descriptor, std::size_t most) {
 
 }  // namespace
 
-std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking) {
+std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking, bool datagrams) {
   std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+  const int type = datagrams ? SOCK_SEQPACKET : SOCK_STREAM;  // SOCK_DGRAM tells of no last close
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
     return std::unexpected(errno);
   }
   OwnedFd near(ends[0]);
@@ -69,6 +70,24 @@ Taken StandIn::take(std::span<std::byte> into) {
 std::size_t StandIn::give(std::span<const std::byte> octets) {
   const ssize_t n = ::send(near_.get(), octets.data(), octets.size(), kQuietly);
   return n > 0 ? static_cast<std::size_t>(n) : 0;
+}
+
+std::optional<std::size_t> StandIn::take_message(std::span<std::byte> into) {
+  const ssize_t n = ::recv(near_.get(), into.data(), into.size(), MSG_DONTWAIT);
+  if (n < 0) return std::nullopt;
+  pollfd asked{.fd = near_.get(), .events = 0, .revents = 0};
+  const bool hung_up = ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLHUP) != 0;
+  if (n == 0 && hung_up) return std::nullopt;  // there is no other difference to an empty one
+  return static_cast<std::size_t>(n);
+}
+
+bool StandIn::give_message(std::span<const std::byte> octets) {
+  return ::send(near_.get(), octets.data(), octets.size(), kQuietly) >= 0;
+}
+
+bool StandIn::was_read() const {
+  int octets = 0;
+  return ::ioctl(near_.get(), SIOCOUTQ, &octets) == 0 && octets == 0;
 }
 
 std::size_t StandIn::waiting() const {

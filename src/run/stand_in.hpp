@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 
 #include "run/descriptor.hpp"
@@ -25,8 +26,8 @@ struct Taken {
 class StandIn {
  public:
   struct Pair;
-  /// A pair for a stream. errno where there can be none.
-  [[nodiscard]] static std::expected<Pair, int> make(bool non_blocking);
+  /// A pair for a stream, or for datagrams. errno where there can be none.
+  [[nodiscard]] static std::expected<Pair, int> make(bool non_blocking, bool datagrams = false);
 
   [[nodiscard]] int descriptor() const { return near_.get(); }
   /// The far end's.
@@ -38,6 +39,12 @@ class StandIn {
   [[nodiscard]] Taken take(std::span<std::byte> into);
   /// For the program to read; octets that it has room for.
   [[nodiscard]] std::size_t give(std::span<const std::byte> octets);
+  /// Of a pair for datagrams: the size of the next one that the program has written.
+  [[nodiscard]] std::optional<std::size_t> take_message(std::span<std::byte> into);
+  /// One for the program to read; false where there is no room.
+  [[nodiscard]] bool give_message(std::span<const std::byte> octets);
+  /// Whether the program has read all that it was given.
+  [[nodiscard]] bool was_read() const;
   /// Octets that the program wrote and take() has not brought.
   [[nodiscard]] std::size_t waiting() const;
 

@@ -111,8 +111,8 @@ void Supervisor::look_at_ends() {
 
 void Supervisor::act_on_due(TimePoint now) {
   while (!due_.empty()) {
-    const std::uint64_t inode = due_.back();
-    due_.pop_back();
+    const std::uint64_t inode = due_.front();
+    due_.pop_front();
     Guest* guest = find(inode);
     if (guest == nullptr) continue;
     guest->due = false;
@@ -166,10 +166,25 @@ Supervisor::Answer Supervisor::act_on(const Asked& asked) {
     case __NR_getsockname:
     case __NR_getpeername: return name(asked);
     case __NR_ioctl: return ioctl(asked);
-    case __NR_sendto: return send_to(asked);
+    case __NR_sendto: return asked.guest.datagrams ? send_messages(asked) : send_to(asked);
     default: break;
   }
+  if (asked.guest.datagrams) return transfer_datagrams(asked);
   if (reads_error_queue(asked.call)) return failed(Errno::eagain);
+  notifier_->pass(asked.call);
+  return std::nullopt;
+}
+
+Supervisor::Answer Supervisor::transfer_datagrams(const Asked& asked) {
+  if (reads_error_queue(asked.call)) return failed(Errno::eagain);
+  switch (asked.call.number) {
+    case __NR_sendmsg:
+    case __NR_sendmmsg: return send_messages(asked);
+    case __NR_recvfrom:
+    case __NR_recvmsg:
+    case __NR_recvmmsg: return receive_messages(asked);
+    default: break;
+  }
   notifier_->pass(asked.call);
   return std::nullopt;
 }

@@ -8,6 +8,8 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,12 +24,16 @@
 
 namespace lastack::run {
 
+struct Message;
+
 /// The network that the programs have.
 struct Network {
   /// Lets happen what happens without time passing: packets that are there arrive.
   std::function<void()> settle;
   /// Whether an address is one of the run.
   std::function<bool(const wire::IpAddress&)> within;
+  /// Whether datagrams find a way to something beyond. errno where they don't.
+  std::function<std::expected<void, int>(const host::Endpoint&)> has_way;
   /// A program's connection to something beyond has begun. errno where it comes to nothing.
   std::function<std::expected<void, int>(const host::Endpoint&)> goes_out;
 };
@@ -76,6 +82,7 @@ class Supervisor {
   void answer_calls();
   void handle(const Call& call, TimePoint now);
   [[nodiscard]] Answer act_on(const Asked& asked);
+  [[nodiscard]] Answer transfer_datagrams(const Asked& asked);
   void look_at_ends();
   void act_on_due(TimePoint now);
   void act_on_wakes(TimePoint now);
@@ -113,10 +120,26 @@ class Supervisor {
                                                   std::int64_t& error);
   [[nodiscard]] OwnedFd renew(const Asked& asked);
 
+  // datagrams.cpp
+  void act_datagrams(Guest& guest, TimePoint now);
+  void send_datagrams(Guest& guest, TimePoint now);
+  void show_next_datagram(Guest& guest, TimePoint now);
+  void keep_error(Guest& guest);
+  [[nodiscard]] static socket::Errno tell_error(Guest& guest, int far);
+  [[nodiscard]] Answer connect_datagrams(const Asked& asked, const host::Endpoint& remote);
+  [[nodiscard]] Answer send_messages(const Asked& asked);
+  [[nodiscard]] std::int64_t send_one(const Asked& asked, const Message& message);
+  [[nodiscard]] Answer receive_messages(const Asked& asked);
+  [[nodiscard]] Answer receive_for(Guest& guest, const Call& call, TimePoint now);
+  [[nodiscard]] std::int64_t next_datagram(Guest& guest, int far, bool peek, host::Endpoint& from,
+                                           TimePoint now);
+  [[nodiscard]] Answer shut_datagrams(const Asked& asked, int how);
+
   // others.cpp
   [[nodiscard]] Answer shutdown(const Asked& asked);
   [[nodiscard]] Answer set_option(const Asked& asked);
   [[nodiscard]] Answer get_option(const Asked& asked);
+  [[nodiscard]] Answer told_error(const Asked& asked, std::int32_t size);
   [[nodiscard]] Answer name(const Asked& asked);
   [[nodiscard]] Answer ioctl(const Asked& asked);
   [[nodiscard]] Answer send_to(const Asked& asked);
@@ -128,7 +151,7 @@ class Supervisor {
   int ends_;  ///< an epoll of all near ends, by edges: to watch one costs a call in its whole life
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
   std::unordered_map<std::uint32_t, Guest*> by_open_;
-  std::vector<std::uint64_t> due_;    ///< inodes of those to look at
+  std::deque<std::uint64_t> due_;     ///< inodes of those to look at, in the order of their news
   std::vector<std::uint64_t> timed_;  ///< of those with calls that do not wait for ever
   std::vector<std::uint64_t> reset_;  ///< of those whose stand-in was reset
   std::size_t most_reset_ = kMostReset;
@@ -154,6 +177,8 @@ template <typename T>
 [[nodiscard]] std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& caller,
                                                                            std::uint64_t at,
                                                                            std::uint64_t size);
+/// Whom a program means: no address is this host, as Linux has it.
+[[nodiscard]] host::Endpoint meant(const host::Endpoint& end);
 /// Writes an address as accept() and getsockname() do: as much as there is room for, and its size.
 [[nodiscard]] bool write_address(const Caller& caller, const host::Endpoint& end, bool inet6,
                                  std::uint64_t at, std::uint64_t size_at);

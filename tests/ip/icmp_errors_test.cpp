@@ -56,10 +56,10 @@ TEST(IcmpErrors, NothingIsSaidAboutLaterPieces) {
 
 TEST(IcmpErrors, NothingIsSaidToNobodyOrAboutWhatWentToMany) {
   const auto udp = counted(8);
-  for (const char* from : {"0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"}) {
+  for (const char* from : {"0.0.0.0", "224.0.0.1", "255.255.255.255"}) {
     EXPECT_EQ(silence(packet_of(from, "10.0.0.2", 17, udp)), "from_nobody") << from;
   }
-  for (const char* from : {"::", "ff02::1", "::1"}) {
+  for (const char* from : {"::", "ff02::1"}) {
     EXPECT_EQ(silence(packet_of(from, "fd00::2", 17, udp)), "from_nobody") << from;
   }
   EXPECT_EQ(silence(packet_of("10.0.0.1", "224.0.0.1", 17, udp)), "to_many");

@@ -50,6 +50,14 @@ TEST_F(Meeting, CarriesAllElseToTheFarEnd) {
   }
 }
 
+TEST_F(Meeting, CarriesToTheFarEndWhatIsAnothersOfTheLoopback) {
+  Junction junction(1500, {at("10.0.2.15")}, {at("127.0.0.53")});
+  junction.near().pass_on(packet_to("127.0.0.53"), kNow);
+  junction.near().pass_on(packet_to("127.0.0.54"), kNow);
+  EXPECT_EQ(received(junction.far()), 1U);
+  EXPECT_EQ(received(junction.near()), 1U);
+}
+
 TEST_F(Meeting, CarriesWhatTheFarEndSendsToTheNearOne) {
   junction_.far().pass_on(packet_to("127.0.0.1"), kNow);
   junction_.far().pass_on(packet_to("192.0.2.1"), kNow);

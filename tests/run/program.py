@@ -354,10 +354,105 @@ def other_families():
     say("unix", socket.socketpair()[0].family)
 
 
+def much_before_the_end():
+    client, server = connected_quietly()
+    client.setblocking(False)
+    sent = 0
+    while isinstance(taken := attempt(client.send, bytes(1 << 16)), int):
+        sent += taken
+    client.shutdown(socket.SHUT_WR)
+    came = 0
+    while octets := server.recv(1 << 16):
+        came += len(octets)
+    say(came == sent)
+
+
+def datagram(family=socket.AF_INET, address=None):
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    if address is not None:
+        made.bind((address, 0))
+    return made
+
+
+def datagrams():
+    for family, address in ((socket.AF_INET, HERE), (socket.AF_INET6, "::1")):
+        a, b = datagram(family, address), datagram(family)
+        at = a.getsockname()
+        say(b.sendto(b"hello", at), a.recvfrom(100)[0], bits(a), bits(b))
+        for octets in (b"one", b"two", b"", b"four", b"five"):
+            b.sendto(octets, at)
+        say(a.recv(100), a.recvfrom(100)[0], a.recv(10), os.read(a.fileno(), 2), a.recvfrom(100)[0],
+            attempt(a.recv, 10, socket.MSG_DONTWAIT), attempt(a.recvfrom, 10, socket.MSG_DONTWAIT))
+        b.connect(at)
+        say(b.send(b"sent"), os.write(b.fileno(), b"written"), a.recvfrom(100) == (b"sent", b.getsockname()))
+        say(a.recvfrom(100, socket.MSG_PEEK)[0], a.recv(100), a.sendto(b"answer", b.getsockname()), b.recv(100))
+        say(a.sendmsg([b"in ", b"parts"], [], 0, b.getsockname()), b.recvmsg(100)[0])
+        a.sendmsg([b"in ", b"parts"], [], 0, b.getsockname())
+        octets, _, flags, sender = b.recvmsg(4)
+        say(octets, bool(flags & socket.MSG_TRUNC), sender == at)
+        say(attempt(b.sendto, bytes(65528), at), a.type, a.proto, a.family)
+        say(attempt(a.listen), attempt(a.accept), attempt(a.getpeername), attempt(a.sendto, b"", (at[0], 0)))
+        with a, b:
+            pass
+
+
+def datagrams_are_waited_for():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    for receive in (a.recv, a.recvfrom, a.recvmsg):
+        child = os.fork()
+        if child == 0:
+            select.select([], [], [], 0.05)
+            b.send(b"late")
+            os._exit(0)
+        answer = receive(100)
+        say(answer if isinstance(answer, bytes) else answer[0])
+        os.waitpid(child, 0)
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50_000))
+    say(attempt(a.recv, 1), attempt(a.recvfrom, 1), attempt(a.recvmsg, 1))
+
+
+def nobody_receives():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    a.close()
+    say(b.send(b"x"), bits(b, 0xffff, 10_000) != "0", attempt(b.recvfrom, 10), b.send(b"x"))
+    bits(b, 0xffff, 10_000)
+    say(error_of(b), error_of(b), attempt(b.recv, 1, socket.MSG_DONTWAIT), b.send(b"x"))
+    bits(b, 0xffff, 10_000)
+    say(attempt(b.sendto, b"x", b.getpeername()), attempt(b.recv, 1, socket.MSG_DONTWAIT))
+
+
+def a_datagram_to_nobody_in_particular():
+    say(attempt(datagram().send, b"x"))
+
+
+def an_error_of_datagrams_in_poll():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    a.close()
+    b.send(b"x")
+    say(until(b, select.POLLIN))
+
+
+def many_datagrams():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    for i in range(2000):
+        b.send(b"%d" % i)
+        if (answer := a.recv(100) if i % 2 else a.recvfrom(100)[0]) != b"%d" % i:
+            say("wrong", i, answer)
+    for i in range(100):
+        b.send(b"%d" % i)
+    say([a.recv(100) if i % 3 else a.recvfrom(100)[0] for i in range(100)] == [b"%d" % i for i in range(100)])
+
+
 STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset, refused,
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
-         error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families]
+         error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families,
+         datagrams, datagrams_are_waited_for, nobody_receives, a_datagram_to_nobody_in_particular,
+         an_error_of_datagrams_in_poll, many_datagrams, much_before_the_end]
 for step in STEPS:
     name = step.__name__
     if len(sys.argv) < 2 or name in sys.argv[1:]:

@@ -1,0 +1,205 @@
+// Sockets for UDP. What a program writes into its stand-in goes out, one datagram each. Of those
+// that came in one at a time lies there to be read: so it is known who has sent it, should the
+// program ask.
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "run/message.hpp"
+#include "run/supervisor.hpp"
+
+namespace lastack::run {
+
+using socket::Errno;
+
+namespace {
+
+constexpr std::size_t kMostDatagram = 65535;
+
+}  // namespace
+
+void Supervisor::act_datagrams(Guest& guest, TimePoint now) {
+  send_datagrams(guest, now);
+  if (guest.hung_up) return forget(guest, now);
+  if (guest.shown != Guest::Shown::nothing && guest.stand_in.was_read()) {
+    if (std::exchange(guest.shown, Guest::Shown::nothing) == Guest::Shown::error) {
+      guest.error.reset();
+    }
+  }
+  while (!guest.calls.empty()) {
+    const WaitingCall waiting = guest.calls.front();
+    const Answer answer = receive_for(guest, waiting.call, now);
+    if (answer == failed(Errno::eagain) && waiting.until > now) break;
+    guest.calls.pop_front();
+    if (answer) notifier_->answer(waiting.call, *answer);
+  }
+  show_next_datagram(guest, now);
+}
+
+/// What the program has written without saying to whom. An error that is due is kept for it: its
+/// write is over.
+void Supervisor::send_datagrams(Guest& guest, TimePoint now) {
+  while (guest.readable && (sockets_->poll(guest.fd).value_or(0) & socket::kPollOut) != 0) {
+    const auto size = guest.stand_in.take_message(scratch_);
+    if (!size) {
+      guest.readable = false;
+      return;
+    }
+    keep_error(guest);
+    const std::span<const std::byte> octets = std::span(scratch_).first(*size);
+    (void)sockets_->sendmsg(guest.fd, std::span(&octets, 1), now);
+  }
+}
+
+void Supervisor::keep_error(Guest& guest) {
+  const auto error = sockets_->take_error(guest.fd);
+  if (error && *error) guest.error = **error;
+}
+
+/// The error that was kept: a call tells it, and what shows it is no more.
+Errno Supervisor::tell_error(Guest& guest, int far) {
+  if (guest.shown == Guest::Shown::error) {
+    std::byte nothing{};
+    (void)::recv(far, &nothing, 1, MSG_DONTWAIT);
+    guest.shown = Guest::Shown::nothing;
+  }
+  return *std::exchange(guest.error, {});
+}
+
+/// One that waits is readable for the program; so is an error, which read() takes for an empty one.
+void Supervisor::show_next_datagram(Guest& guest, TimePoint now) {
+  if (guest.shown != Guest::Shown::nothing || guest.stand_in.reading_ended()) return;
+  keep_error(guest);
+  if (guest.error) {
+    if (guest.stand_in.give_message({})) guest.shown = Guest::Shown::error;
+    return;
+  }
+  const std::span<std::byte> into = scratch_;
+  const auto received = sockets_->recvmsg(guest.fd, std::span(&into, 1), now);
+  if (!received) return;
+  guest.shown_from = received->from;
+  if (guest.stand_in.give_message(into.first(received->octets))) {
+    guest.shown = Guest::Shown::datagram;
+  }
+}
+
+// --- calls that name an address, or ask for one
+
+Supervisor::Answer Supervisor::connect_datagrams(const Asked& asked, const host::Endpoint& remote) {
+  if (!network_.within(remote.address)) {
+    if (const auto way = network_.has_way(remote); !way) return -way.error();
+  }
+  return answer_of(sockets_->connect(asked.guest.fd, remote, asked.now));
+}
+
+Supervisor::Answer Supervisor::send_messages(const Asked& asked) {
+  const auto messages = messages_of(asked.caller, asked.call);
+  if (!messages) return messages.error();
+  const bool named = std::ranges::any_of(*messages, [](const Message& m) { return m.name != 0; });
+  if (!named) {  // the kernel's, and the stand-in's
+    notifier_->pass(asked.call);
+    return std::nullopt;
+  }
+  std::int64_t sent = 0;
+  for (const Message& message : *messages) {
+    const std::int64_t answer = send_one(asked, message);
+    if (message.written_to_at == 0) return answer;
+    const auto size = static_cast<std::uint32_t>(answer);
+    if (answer < 0) return sent > 0 ? sent : answer;
+    if (!asked.caller.write(message.written_to_at, std::as_bytes(std::span(&size, 1)))) break;
+    ++sent;
+  }
+  return sent > 0 ? sent : -EFAULT;
+}
+
+std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
+  std::optional<host::Endpoint> to;
+  if (message.name != 0) {
+    const auto named = address_argument(asked.caller, message.name, message.name_size);
+    if (!named) return named.error();
+    to = meant(*named);
+    if (!network_.within(to->address)) {
+      if (const auto way = network_.has_way(*to); !way) return -way.error();
+    }
+  }
+  const auto octets = gather(asked.caller, message, kMostDatagram);
+  if (!octets) return octets.error();
+  if (!notifier_->waits(asked.call)) return -EINTR;
+  keep_error(asked.guest);
+  if (asked.guest.error) return failed(tell_error(asked.guest, asked.far));
+  const std::span<const std::byte> whole = *octets;
+  return answer_of(sockets_->sendmsg(asked.guest.fd, std::span(&whole, 1), asked.now,
+                                     flags_of(asked.call) & socket::kMsgOob, to));
+}
+
+Supervisor::Answer Supervisor::receive_messages(const Asked& asked) {
+  Guest& guest = asked.guest;
+  std::erase_if(guest.calls, [&](const WaitingCall& w) { return !notifier_->waits(w.call); });
+  const int flags = flags_of(asked.call);
+  const Answer answer =
+      guest.calls.empty() ? receive_for(guest, asked.call, asked.now) : failed(Errno::eagain);
+  show_next_datagram(guest, asked.now);
+  const bool waits = (flags & MSG_DONTWAIT) == 0 && !asked.non_blocking();
+  if (answer != failed(Errno::eagain) || !waits) return answer;
+  wait(guest, asked.call, socket::Call::receive, asked.now);
+  return std::nullopt;
+}
+
+/// EAGAIN where there is nothing. recvmmsg() has what there is.
+Supervisor::Answer Supervisor::receive_for(Guest& guest, const Call& call, TimePoint now) {
+  const Caller caller(call.thread);
+  const auto messages = messages_of(caller, call);
+  if (!notifier_->waits(call)) return std::nullopt;
+  if (!messages) return messages.error();
+  const int flags = flags_of(call);
+  std::int64_t received = 0;
+  for (const Message& message : *messages) {
+    const OwnedFd far = caller.borrow(call.descriptor());
+    host::Endpoint from;
+    const std::int64_t size = next_datagram(guest, far.get(), (flags & MSG_PEEK) != 0, from, now);
+    if (size < 0) return received > 0 ? received : size;
+    const auto octets = std::span(scratch_).first(static_cast<std::size_t>(size));
+    const std::int64_t answer = scatter(caller, message, octets, from, guest.inet6, flags);
+    if (message.written_to_at == 0) return answer;
+    const auto told = static_cast<std::uint32_t>(answer);
+    if (answer < 0) return received > 0 ? received : answer;
+    (void)caller.write(message.written_to_at, std::as_bytes(std::span(&told, 1)));
+    ++received;
+  }
+  return received;
+}
+
+/// Into scratch_: the one that lies in the stand-in, unless the program has read it by itself, else
+/// the next of the endpoint. Its size, or -errno.
+std::int64_t Supervisor::next_datagram(Guest& guest, int far, bool peek, host::Endpoint& from,
+                                       TimePoint now) {
+  if (guest.shown == Guest::Shown::datagram) {
+    const int flags = MSG_DONTWAIT | (peek ? MSG_PEEK : 0);
+    const ssize_t size = ::recv(far, scratch_.data(), scratch_.size(), flags);
+    from = guest.shown_from;
+    if (!peek || size < 0) guest.shown = Guest::Shown::nothing;
+    if (size >= 0) return size;
+  }
+  keep_error(guest);
+  if (guest.error) return failed(tell_error(guest, far));
+  const std::span<std::byte> into = scratch_;
+  const auto received =
+      sockets_->recvmsg(guest.fd, std::span(&into, 1), now, peek ? socket::kMsgPeek : 0);
+  if (!received) return failed(received.error());
+  from = received->from;
+  return static_cast<std::int64_t>(received->octets);
+}
+
+Supervisor::Answer Supervisor::shut_datagrams(const Asked& asked, int how) {
+  const std::int64_t answer = answer_of(sockets_->shutdown(asked.guest.fd, how, asked.now));
+  if (how != SHUT_WR && !asked.guest.stand_in.reading_ended()) {
+    asked.guest.stand_in.end_reading();
+  }
+  return answer;
+}
+
+}  // namespace lastack::run
