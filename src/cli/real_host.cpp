@@ -133,7 +133,11 @@ void RealHost::turn(TimePoint until) {
   // Who is not called looks for what has changed between turns: a timer may have ended what it
   // waits for, and nothing else comes.
   const bool look = due && !on_event;
-  loop_.wait(look ? TimePoint{} : std::min(driver_.next_deadline(), until));
+  wait(look ? TimePoint{} : until);
+}
+
+void RealHost::wait(TimePoint until) {
+  loop_.wait(std::min(driver_.next_deadline(), until));
   resets_before_ = host_.counters().resets_out;
   if (device_ && !device_->alive()) {
     throw Failure{

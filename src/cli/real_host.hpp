@@ -47,6 +47,8 @@ class RealHost {
   void tell_if_unseen() const;
   /// Does what there is to do, then waits for more until `until`. Failure where the device goes.
   void turn(TimePoint until = kNever);
+  /// The latter only: for who has done what there was to do, by settle().
+  void wait(TimePoint until);
   /// When turn() has something to do that no descriptor announces.
   [[nodiscard]] TimePoint next_deadline() const { return driver_.next_deadline(); }
   /// On a wire back to itself: until packets that are there have arrived, and timers that are due

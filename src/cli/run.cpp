@@ -246,8 +246,8 @@ void Running::pass_signal_on() {
 }
 
 void Running::turn(TimePoint until) {
-  if (gateway_) gateway_->turn();
-  host_.turn(std::min(next_deadline(), until));
+  settle();
+  host_.wait(std::min(next_deadline(), until));
   supervisor_.turn(io::monotonic_now());
 }
 

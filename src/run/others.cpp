@@ -1,4 +1,5 @@
 // Calls on sockets that are there: shutdown, options, names, ioctl.
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -19,6 +20,13 @@ constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;  // octets of a send
 /// The kernel does the waiting, so it has to know as well.
 bool is_of_waiting(int level, int name) {
   return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVLOWAT);
+}
+
+/// glibc's resolver asks for errors so, and does without where it is never told one: the queue is
+/// always empty, and the next call tells the error (ip(7), RFC 1122 §4.1.3.3).
+bool asks_for_error_queue(int level, int name) {
+  return (level == IPPROTO_IP && name == IP_RECVERR) ||
+         (level == IPPROTO_IPV6 && name == IPV6_RECVERR);
 }
 
 }  // namespace
@@ -61,6 +69,7 @@ Supervisor::Answer Supervisor::set_option(const Asked& asked) {
   const auto used = std::span(value).first(std::min<std::size_t>(size, kMostOption));
   if (!asked.caller.read(arguments[3], used)) return -EFAULT;
   if (!notifier_->waits(asked.call)) return std::nullopt;
+  if (asked.guest.datagrams && asks_for_error_queue(level, name)) return 0;
   const auto done = sockets_->set_option(asked.guest.fd, level, name, used, asked.now);
   if (done && is_of_waiting(level, name)) {
     (void)::setsockopt(asked.far, level, name, value.data(), size);

@@ -206,6 +206,85 @@ def over_a_bad_wire(at):
           done.stdout.strip() == hashlib.sha256(content).hexdigest(), done.stdout, done.stderr)
 
 
+# --- datagrams
+
+
+def answers(address, port, answer):
+    """A server of the machine's for datagrams; until it is closed."""
+    server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind((address, port))
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                octets, sender = server.recvfrom(65536)
+                server.sendto(answer(octets), sender)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server
+
+
+def datagrams(at):
+    for address, machine in (("10.0.2.2", "127.0.0.1"), ("fd00:2::2", "::1"), (WORLD, WORLD)):
+        with answers(machine, 0, bytes.upper) as server:
+            done = out(at, """
+                to = (sys.argv[1], int(sys.argv[2]))
+                family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET
+                one, other = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
+                one.connect(to)
+                for size in (0, 1, 1400, 60_000):
+                    one.send(b"a" * size)
+                    assert one.recv(65536) == b"A" * size, size
+                for i in range(200):
+                    other.sendto(b"number %d" % i, to)
+                    octets, sender = other.recvfrom(65536)
+                    assert octets == b"NUMBER %d" % i and sender[:2] == to, (octets, sender)
+                print("answered")
+                """, address, server.getsockname()[1])
+        check(f"{address}: datagrams go out, and the answers come from there", done.stdout == "answered\n", done.stdout,
+              done.stderr)
+    done = out(at, """
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one.connect(("10.0.2.2", 9))
+        print(one.send(b"x"), name(one.recvfrom, 1))
+        """)
+    check("that nobody receives is told", done.stdout == "1 ECONNREFUSED\n", done.stdout, done.stderr)
+    done = at.under(PYTHON, "-c", COMMON + textwrap.dedent("""
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        print(name(one.sendto, b"x", ("192.0.2.1", 9)), name(one.connect, ("192.0.2.1", 9)))
+        """))
+    check("without --allow-host there is no way", done.stdout == "ENETUNREACH ENETUNREACH\n", done.stdout, done.stderr)
+
+
+def as_for(address):
+    """Answers each question for a name's addresses with one, where it is asked for that family."""
+    wanted = 28 if ":" in address else 1
+    octets = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+    def answer(question):
+        end = question.index(b"\0", 12) + 5
+        asked = int.from_bytes(question[end - 4:end - 2], "big")
+        found = asked == wanted
+        record = b"\xc0\x0c" + struct.pack(">HHIH", wanted, 1, 60, len(octets)) + octets
+        head = question[:2] + b"\x81\x80" + struct.pack(">HHHH", 1, found, 0, 0)
+        return head + question[12:end] + (record if found else b"")
+
+    return answer
+
+
+def names(at):
+    hosts = at.path / "resolv.conf"
+    hosts.write_text("nameserver 127.0.0.53\n")
+    must("mount", "--bind", hosts, "/etc/resolv.conf")
+    with answers("127.0.0.53", 53, as_for(WORLD)), World(lambda c: c.sendall(b"found"), WORLD) as world:
+        done = out(at, 'print(all_of(to("some.name.example", sys.argv[1])))', world.port)
+        check("names are found as the machine finds them, also where it asks itself", done.stdout == "b'found'\n",
+              done.stdout, done.stderr)
+        done = out(at, 'print(all_of(to("localhost", sys.argv[1])))', world.port)
+        check("but localhost is the run's own", "ConnectionRefusedError" in done.stderr, done.stdout, done.stderr)
+    must("umount", "/etc/resolv.conf")
+
+
 # --- into the run
 
 
@@ -271,10 +350,11 @@ def main(folder):
     must("ip", "address", "add", f"{WORLD}/24", "dev", "world0")
     must("ip", "link", "set", "world0", "up")
     at = Folder(folder)
-    for part in (octets_and_ends, resets, no_way, a_slow_world, many, over_a_bad_wire, into_the_run, nothing_is_left):
+    for part in (octets_and_ends, resets, no_way, a_slow_world, many, over_a_bad_wire, datagrams, names,
+                 into_the_run, nothing_is_left):
         part(at)
     must("ip", "link", "delete", "world0")
 
 
 if __name__ == "__main__":
-    sys.exit(in_namespace(main))
+    sys.exit(in_namespace(main, "--mount"))
