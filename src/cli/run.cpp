@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "cli/real_host.hpp"
 #include "link/junction.hpp"
 #include "run/gateway.hpp"
+#include "run/guardian.hpp"
 #include "run/program.hpp"
 #include "run/supervisor.hpp"
 
@@ -109,14 +111,14 @@ int child_signals() {
 
 class Running {
  public:
-  Running(const RunOptions& options, run::Program program)
+  Running(const RunOptions& options, run::Program program, run::Ledger& ledger)
       : program_(std::move(program)),
         allow_host_(options.allow_host),
         junction_(options.device.mtu, {surroundings().run.v4, surroundings().run.v6},
                   local_resolvers(options.allow_host)),
         host_(options.device, Place{.link = &junction_.near()}),
         notifier_(listener_of(program_, options.words.front())),
-        supervisor_(host_.sockets(), host_.loop(), notifier_,
+        supervisor_(host_.sockets(), host_.loop(), notifier_, ledger,
                     {.settle = [this] { settle(); },
                      .within = [this](const auto& address) { return junction_.is_own(address); },
                      .has_way = [this](const host::Endpoint& to) { return has_way(to); },
@@ -293,6 +295,21 @@ int Running::run(const std::string& name) {
   return status.value_or(0);
 }
 
+/// The guardian ends as the supervisor has, which has said what there was to say.
+void end_as(const run::Outlived& outlived) {
+  if (WIFEXITED(outlived.status)) {
+    if (WEXITSTATUS(outlived.status) == 0) return;
+    throw CLI::RuntimeError(WEXITSTATUS(outlived.status));
+  }
+  std::error_code ignored;
+  std::filesystem::remove(fmt::format("{}/{}.sock", control::socket_folder(), outlived.supervisor),
+                          ignored);
+  throw Failure{fmt::format("what carries this run's connections was ended by signal {}: they were "
+                            "reset",
+                            WTERMSIG(outlived.status)),
+                kFailed};
+}
+
 /// The program's own end: its exit code, or its signal, as a shell reports it.
 void run(RunOptions options) {
   options.device.ip = {"127.0.0.1/8", "::1/128"};
@@ -305,10 +322,13 @@ void run(RunOptions options) {
     const std::size_t last = word.find_last_not_of(' ');
     if (word.starts_with('[') && word[last] == ']') word.pop_back();
   }
+  run::Ledger ledger;
+  run::adopt_orphans();
+  if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived);
   run::adopt_orphans();
   auto program = run::Program::prepare(options.words);
   if (!program) throw not_started(program.error(), options.words.front());
-  Running running(options, std::move(*program));
+  Running running(options, std::move(*program), ledger);
   const int status = running.run(options.words.front());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
   throw CLI::RuntimeError(WIFEXITED(status) ? WEXITSTATUS(status) : kBySignal + WTERMSIG(status));

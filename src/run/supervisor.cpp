@@ -24,10 +24,11 @@ bool reads_error_queue(const Call& call) {
 }  // namespace
 
 Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
-                       Network network)
+                       Ledger& ledger, Network network)
     : sockets_(&sockets),
       loop_(&loop),
       notifier_(&notifier),
+      ledger_(&ledger),
       network_(std::move(network)),
       ends_(::epoll_create1(EPOLL_CLOEXEC)) {
   loop_->add(notifier_->descriptor(), [this] { answer_calls(); });
@@ -201,6 +202,7 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   const std::uint64_t inode = taken.stand_in.inode();
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
+  ledger_->note(taken.stand_in.descriptor(), inode);
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.u64 = inode;

@@ -18,6 +18,7 @@
 
 #include "io/event_loop.hpp"
 #include "io/socket_address.hpp"
+#include "run/guardian.hpp"
 #include "run/guest.hpp"
 #include "run/notifier.hpp"
 #include "socket/sockets.hpp"
@@ -49,7 +50,7 @@ class Supervisor {
  public:
   /// All of them outlive it.
   Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
-             Network network);
+             Ledger& ledger, Network network);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -147,6 +148,7 @@ class Supervisor {
   socket::Sockets* sockets_;
   io::EventLoop* loop_;
   const Notifier* notifier_;
+  Ledger* ledger_;
   Network network_;
   int ends_;  ///< an epoll of all near ends, by edges: to watch one costs a call in its whole life
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;

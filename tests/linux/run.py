@@ -227,6 +227,52 @@ def out_of_reach(at):
     check("nor is io_uring, which no filter sees", done.stdout.splitlines()[1] == "-1 ENOSYS", done.stdout)
 
 
+# --- its supervisor is killed
+
+
+def supervisor_of(at):
+    return until(lambda: [int(path.stem) for path in (at.path / "lastack").glob("*.sock")])[0]
+
+
+def no_end_in_order(at):
+    """Each of its processes says how what it waits for has ended."""
+    (at.path / "four.py").write_text(textwrap.dedent("""
+        import errno, os, socket, sys
+        def child(what, call):
+            if os.fork() > 0:
+                return
+            try:
+                while call() not in (b"", 0):
+                    pass
+                answer = "an end in order"
+            except OSError as error:
+                answer = errno.errorcode[error.errno]
+            os.write(1, f"{what}: {answer}\\n".encode())
+            os._exit(0)
+        def pair():
+            client = socket.create_connection(("127.0.0.1", 8080))
+            return client, at.accept()[0]
+        at = socket.create_server(("127.0.0.1", 8080))
+        client, server = pair()
+        idle, other = pair()
+        child("who sends", lambda: server.send(bytes(65536)))
+        child("who receives", lambda: client.recv(65536))
+        child("who waits", lambda: idle.recv(1))
+        child("who accepts", at.accept)
+        os.write(1, b"up\\n")
+        """))
+    run = at.start(at.command, "run", "--", PYTHON, "four.py", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check("four processes are up", run.stdout.readline() == "up\n")
+    until(lambda: '"LISTEN"' in at.run(at.command, "ss", "-la", "--json").stdout)
+    os.kill(supervisor_of(at), signal.SIGKILL)
+    said, complaint = run.communicate(timeout=20)
+    said = said.replace("EPIPE", "ECONNRESET")  # of who sends, by what it was at
+    check("where the supervisor is killed nobody takes it for an end in order", sorted(said.splitlines()) == [
+        "who accepts: ENOSYS", *(f"who {does}: ECONNRESET" for does in ("receives", "sends", "waits"))], said)
+    check("the run says so, and leaves nothing behind", run.returncode == 1 and "ended by signal 9" in complaint and
+          not list((at.path / "lastack").glob("*.sock")), run.returncode, complaint)
+
+
 def main(folder):
     folder.chmod(0o755)
     at = Folder(folder)
@@ -238,6 +284,7 @@ def main(folder):
     of_real_programs(at)
     who_holds_it(at)
     out_of_reach(at)
+    no_end_in_order(at)
 
 
 if __name__ == "__main__":
