@@ -205,38 +205,42 @@ TimePoint Running::next_deadline() const {
   return gateway_ ? std::min(here, gateway_->next_deadline()) : here;
 }
 
-/// By both ends as ss has them.
-std::string key_of(const std::string& local, const std::string& remote) {
-  return local + ' ' + remote;
+/// What ss has of a socket that tells it apart; a remote end with any port is none.
+std::string key_of(std::string_view protocol, const std::string& local, const std::string& remote) {
+  return fmt::format("{} {} {}", protocol, local, remote.ends_with(":*") ? "" : remote);
+}
+
+nlohmann::json users_of(const run::Shown& shown) {
+  nlohmann::json users = nlohmann::json::array();
+  for (const run::Holder& holder : shown.holders) {
+    users.push_back({{"name", name_of_process(holder.process)},
+                     {"pid", holder.process},
+                     {"fd", holder.descriptor}});
+  }
+  return users;
 }
 
 std::function<void(nlohmann::json&)> Running::describe_rows() const {
   std::map<std::string, nlohmann::json> users;
   for (const run::Shown& shown : supervisor_.shown()) {
-    const std::string remote = shown.listening ? "" : endpoint_text(shown.flow.remote);
-    auto& all = users[key_of(endpoint_text(shown.flow.local), remote)];
-    all = nlohmann::json::array();
-    for (const run::Holder& holder : shown.holders) {
-      all.push_back({{"name", name_of_process(holder.process)},
-                     {"pid", holder.process},
-                     {"fd", holder.descriptor}});
-    }
+    const std::string remote = shown.remote ? endpoint_text(*shown.remote) : "";
+    const char* const protocol = shown.datagrams ? "udp" : "tcp";
+    users[key_of(protocol, endpoint_text(shown.local), remote)] = users_of(shown);
   }
   std::map<std::string, nlohmann::json> legs;
   for (const run::ShownLeg& leg : gateway_ ? gateway_->shown() : std::vector<run::ShownLeg>{}) {
-    auto& one = legs[key_of(endpoint_text(leg.program.local), endpoint_text(leg.program.remote))];
+    const auto& [local, remote] = leg.program;
+    auto& one = legs[key_of("tcp", endpoint_text(local), endpoint_text(remote))];
     one = {{"local", endpoint_text(leg.machine.local)},
            {"remote", endpoint_text(leg.machine.remote)}};
     if (leg.state) one["state"] = to_string(*leg.state);
   }
   return [users = std::move(users), legs = std::move(legs)](nlohmann::json& row) {
-    const bool listens = row["state"] == "LISTEN";
-    const auto found = users.find(
-        key_of(row["local"].get<std::string>(), listens ? "" : row["remote"].get<std::string>()));
+    const auto word = [&row](const char* name) { return row[name].get<std::string>(); };
+    const std::string key = key_of(word("protocol"), word("local"), word("remote"));
+    const auto found = users.find(key);
     row["users"] = found == users.end() ? nlohmann::json::array() : found->second;
-    const auto leg = legs.find(
-        key_of(row["local"].get<std::string>(), listens ? "" : row["remote"].get<std::string>()));
-    if (leg != legs.end()) row["machine"] = leg->second;
+    if (const auto leg = legs.find(key); leg != legs.end()) row["machine"] = leg->second;
   };
 }
 

@@ -28,6 +28,8 @@ struct SsOptions {
   bool no_header = false;
   bool processes = false;
   bool summary = false;
+  bool orphans = false;
+  int holder = 0;  ///< a process; 0: whoever it is
   bool v4 = false;
   bool v6 = false;
   std::string watch;  ///< seconds; empty: once
@@ -81,11 +83,21 @@ bool by_default(tcp::State state, const SsOptions& options) {
   return !passive && state != tcp::State::time_wait && state != tcp::State::syn_rcvd;
 }
 
+/// Whether that process has a descriptor of it.
+bool is_held_by(const SocketRow& row, int process) {
+  const auto users = row.all.find("users");
+  return users != row.all.end() && std::ranges::any_of(*users, [process](const auto& user) {
+           return row_number(user, "pid") == process;
+         });
+}
+
 bool passes(const SocketRow& row, const Wanted& wanted) {
   const SsOptions& options = wanted.options;
   if (row.udp ? !options.udp : options.udp && !options.tcp) return false;
   const bool is_v4 = row.flow.local.address.is_v4();
   if (options.v4 != options.v6 && is_v4 != options.v4) return false;
+  if (options.orphans && !row_flag(row.all, "orphan")) return false;
+  if (options.holder != 0 && !is_held_by(row, options.holder)) return false;
   const bool state = wanted.filter.names_states() ? wanted.filter.allows(row.state)
                                                   : by_default(row.state, options);
   return state && wanted.filter.matches(row.flow);
@@ -207,6 +219,7 @@ Manual ss_manual() {
                    {"lastack ss -tio state established", "timers and what TCP knows of each"},
                    {"lastack ss '( sport = :7 or sport = :80 )' and dst 10.0.0.0/8",
                     "those of two services with peers in a network"},
+                   {"lastack ss -ap --orphans", "what closed programs have left to TCP"},
                    {"lastack ss -s", "how many there are in each state"},
                    {"lastack ss --json", "all of it, with the last changes of state"}},
       .exit_codes = {{kOk, "something was shown, or --watch was interrupted"},
@@ -265,6 +278,9 @@ void add_ss(CLI::App& app) {
   ss->add_flag("-i,--info", columns.internals, "what TCP knows of each connection");
   ss->add_flag("-p,--processes", options->processes,
                "who holds it: of a run each process and descriptor, else whose host it is");
+  ss->add_flag("--orphans", options->orphans, "only those that nobody holds any more");
+  ss->add_option("--held-by", options->holder, "only those that a process of a run holds")
+      ->type_name("PID");
   ss->add_flag("-s,--summary", options->summary, "how many in each state, instead of each one");
   ss->add_flag("-H,--no-header", options->no_header, "no line of headings");
   ss->add_option("--pid", options->pid, "only the host of this process")->type_name("PID");

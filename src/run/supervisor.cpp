@@ -248,8 +248,9 @@ std::vector<Shown> Supervisor::shown() const {
     const auto local = sockets_->local_name(guest->fd);
     const auto remote = sockets_->peer_name(guest->fd);
     const auto found = holders.find(inode);
-    all.push_back({.flow = {local.value_or(host::Endpoint{}), remote.value_or(host::Endpoint{})},
-                   .listening = guest->listening,
+    all.push_back({.local = local.value_or(host::Endpoint{}),
+                   .remote = remote ? std::optional(*remote) : std::nullopt,
+                   .datagrams = guest->datagrams,
                    .holders = found == holders.end() ? std::vector<Holder>{} : found->second});
   }
   return all;

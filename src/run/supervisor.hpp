@@ -41,8 +41,9 @@ struct Network {
 
 /// A socket of the programs, for views.
 struct Shown {
-  host::Flow flow;  ///< of a listener the local end only
-  bool listening = false;
+  host::Endpoint local;
+  std::optional<host::Endpoint> remote;  ///< nothing where it has no peer
+  bool datagrams = false;
   std::vector<Holder> holders;  ///< those that can be seen
 };
 

@@ -197,6 +197,12 @@ def who_holds_it(at):
           users == {(parent, number), (child, number)}, row)
     text = at.run(at.command, "ss", "-tanp").stdout
     check("ss -p writes them as iproute2 does", f'pid={parent},fd={number}),("' in text, text)
+    def states(*options):
+        return [row["state"] for row in json.loads(at.run(at.command, "ss", "--json", *options).stdout or "[]")]
+
+    check("--held-by shows what a process holds", sorted(states("--held-by", child)) == ["CLOSE_WAIT", "LISTEN"] and
+          states("--held-by", 1) == [], states("--held-by", child))
+    check("--orphans what nobody holds any more", states("--orphans") == ["FIN_WAIT_2"], states("--orphans"))
     run.stdin.close()
     check("and the program ends", run.wait(20) == 0)
 
