@@ -219,7 +219,6 @@ Manual ss_manual() {
                    {"lastack ss -tio state established", "timers and what TCP knows of each"},
                    {"lastack ss '( sport = :7 or sport = :80 )' and dst 10.0.0.0/8",
                     "those of two services with peers in a network"},
-                   {"lastack ss -ap --orphans", "what closed programs have left to TCP"},
                    {"lastack ss -s", "how many there are in each state"},
                    {"lastack ss --json", "all of it, with the last changes of state"}},
       .exit_codes = {{kOk, "something was shown, or --watch was interrupted"},

@@ -2,6 +2,7 @@
 """--help, the man pages and the completion of shells say what is so: each command's help is whole and
 fits a terminal, its examples run, its exit codes are those it ends with, man's formatter finds nothing
 to complain about, and the shells complete what there is. All of it in a network namespace of its own."""
+import contextlib
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = os.environ.get("LASTACK_COMMAND", ROOT / "build" / "release" / "lastack")
@@ -114,6 +116,25 @@ def run_serving(place, command, meanwhile):
     check(ready == "ready\n" and server.returncode == 0, f"example: {command}", ready, output)
 
 
+def run_published(place, command):
+    """The example of a run that waits for somebody to connect to the machine's port 8080."""
+    server = place.start(f"exec {command}", start_new_session=True)
+    try:
+        end = time.monotonic() + 20
+        reached = False
+        while not reached and time.monotonic() < end and server.poll() is None:
+            with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", 8080)) as client:
+                client.sendall(b"hello")
+                client.shutdown(socket.SHUT_WR)
+                reached = client.recv(1) == b""  # nc has listened, and ends
+            time.sleep(0.02)
+        output, _ = server.communicate(timeout=20)
+    finally:
+        if server.poll() is None:
+            server.kill()
+    check(server.returncode == 0 and output == "hello", f"example: {command}", output)
+
+
 def write_config_file(place, tree):
     """The file that the manual shows for --config, as it stands there."""
     shown = [part for part in tree["description"].split("\n\n") if part.startswith(" ")]
@@ -147,6 +168,9 @@ def check_examples(place, tree):
                 examples.pop("lastack ask") + examples.pop("lastack nstat"))
     for command in others + examples.pop("lastack relay"):
         run_serving(place, command, [])
+    for command in [c for c in examples["lastack run"] if "--publish" in c]:
+        examples["lastack run"].remove(command)
+        run_published(place, command)
     for command in sorted({c for commands in examples.values() for c in commands}):
         code, output = place.run(command)
         check(code == 0, f"example: {command}", output[-2000:])
