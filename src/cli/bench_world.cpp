@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/flat.hpp"
 #include "cli/command.hpp"
 #include "wire/splitter.hpp"
 #include "wire/tcp.hpp"
@@ -91,7 +92,7 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
 }
 
 /// Of which the first packet is in `out_`.
-std::size_t BenchWorld::carry_batch(Side& from, Side& to) {
+LASTACK_FLAT std::size_t BenchWorld::carry_batch(Side& from, Side& to) {
   batch_.clear();
   do {
     carry_copy(to);

@@ -151,10 +151,17 @@ class Host {
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
                                               TimePoint now, bool urgent = false,
                                               bool more = false);
+  /// The usual send(), of who has looked at nothing yet: nothing, and nothing done, unless the
+  /// connection is there and ESTABLISHED, and takes as much as there is room for.
+  std::optional<std::size_t> send_plain(FlowId id, std::span<const std::byte> octets,
+                                        TimePoint now);
   /// All of `slice` without a copy, or nothing (0) where the buffer is full already.
   std::expected<std::size_t, tcp::Error> send(FlowId id, Slice slice, TimePoint now);
   /// Octets read; 0 where there is nothing to read now.
   std::size_t receive(FlowId id, std::span<std::byte> into, TimePoint now);
+  /// The usual receive(): nothing, and nothing done, unless the connection is there and no octet of
+  /// it is urgent.
+  std::optional<std::size_t> receive_plain(FlowId id, std::span<std::byte> into, TimePoint now);
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
   /// The next octets to read as they lie, without a copy; empty where there are none.
   Slice take(FlowId id, TimePoint now);
@@ -339,6 +346,11 @@ class Host {
                     const wire::ParsedTcp& tcp, const Slice& packet, TimePoint now);
 
   // host_user.cpp
+  std::expected<std::size_t, tcp::Error> send_from(ConnectionEntry& entry, std::uint32_t index,
+                                                   std::span<const std::byte> octets, TimePoint now,
+                                                   bool urgent, bool more);
+  std::size_t receive_from(ConnectionEntry& entry, std::uint32_t index, std::span<std::byte> into,
+                           TimePoint now);
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id) { return listeners_.find(id.index, id.generation); }
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;

@@ -297,23 +297,40 @@ std::size_t Host::writable(FlowId id) const {
   return room_in(*entry);
 }
 
+std::expected<std::size_t, tcp::Error> Host::send_from(ConnectionEntry& entry, std::uint32_t index,
+                                                       std::span<const std::byte> octets,
+                                                       TimePoint now, bool urgent, bool more) {
+  const std::size_t n = std::min(octets.size(), room_in(entry));
+  const tcp::Tcb& tcb = entry.connection.tcb();
+  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
+    return 0;
+  const auto fx =
+      entry.connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size(), more);
+  if (!fx) return std::unexpected(fx.error());
+  entry.out.append(octets.first(n), &pool_);
+  trace_call(entry.flow, TraceEvent::Call::send, n, now);
+  mark(entry, index);
+  return n;
+}
+
 LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
                                                                std::span<const std::byte> octets,
                                                                TimePoint now, bool urgent,
                                                                bool more) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  const std::size_t n = std::min(octets.size(), room_in(*entry));
-  const tcp::Tcb& tcb = entry->connection.tcb();
-  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
-    return 0;
-  const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now,
-                                         urgent && n == octets.size(), more);
-  if (!fx) return std::unexpected(fx.error());
-  entry->out.append(octets.first(n), &pool_);
-  trace_call(entry->flow, TraceEvent::Call::send, n, now);
-  mark(*entry, id.index);
-  return n;
+  return send_from(*entry, id.index, octets, now, urgent, more);
+}
+
+LASTACK_FLAT std::optional<std::size_t> Host::send_plain(FlowId id,
+                                                         std::span<const std::byte> octets,
+                                                         TimePoint now) {
+  ConnectionEntry* entry = get(id);
+  const bool plain = entry != nullptr && entry->connection.state() == tcp::State::established &&
+                     entry->connection.settings().not_sent_low_at == UINT32_MAX;
+  if (!plain) return std::nullopt;
+  const auto n = send_from(*entry, id.index, octets, now, false, false);
+  return n ? std::optional(*n) : std::nullopt;
 }
 
 std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePoint now) {
@@ -334,15 +351,26 @@ std::size_t Host::readable(FlowId id) const {
   return entry != nullptr ? static_cast<std::size_t>(entry->in.readable().size()) : 0;
 }
 
+std::size_t Host::receive_from(ConnectionEntry& entry, std::uint32_t index,
+                               std::span<std::byte> into, TimePoint now) {
+  const std::size_t n = entry.in.read(into);
+  if (n == 0) return 0;
+  trace_call(entry.flow, TraceEvent::Call::receive, n, now);
+  entry.connection.receive(static_cast<std::uint32_t>(n), now);
+  mark(entry, index);
+  return n;
+}
+
 LASTACK_FLAT std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   ConnectionEntry* entry = get(id);
-  if (entry == nullptr) return 0;
-  const std::size_t n = entry->in.read(into);
-  if (n == 0) return 0;
-  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
-  entry->connection.receive(static_cast<std::uint32_t>(n), now);
-  mark(*entry, id.index);
-  return n;
+  return entry != nullptr ? receive_from(*entry, id.index, into, now) : 0;
+}
+
+LASTACK_FLAT std::optional<std::size_t> Host::receive_plain(FlowId id, std::span<std::byte> into,
+                                                            TimePoint now) {
+  ConnectionEntry* entry = get(id);
+  if (entry == nullptr || entry->connection.tcb().urgent) return std::nullopt;
+  return receive_from(*entry, id.index, into, now);
 }
 
 std::size_t Host::peek(FlowId id, std::span<std::byte> into) const {

@@ -39,6 +39,8 @@ class Sum {
   }
   /// Adds one 16-bit word, in host order.
   constexpr void add_word(std::uint16_t word) { value_ += in_wire_order(word); }
+  /// The same for two of them, the upper one first.
+  constexpr void add_words(std::uint32_t words) { value_ += in_wire_order(words); }
   constexpr void add(Sum other) { value_ += other.folded_native(); }
   /// The sum of the same octets standing at an odd place.
   [[nodiscard]] constexpr Sum swapped() const {
@@ -80,9 +82,7 @@ class Sum {
   Sum sum;
   sum.add(source);
   sum.add(destination);
-  sum.add_word(protocol);
-  sum.add_word(static_cast<std::uint16_t>(length >> 16U));
-  sum.add_word(static_cast<std::uint16_t>(length));
+  sum.add_words(length + protocol);  // neither fills its 32 bits
   return sum;
 }
 
