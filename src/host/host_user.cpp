@@ -23,6 +23,28 @@ std::size_t room_in(const ConnectionEntry& entry) {
   return entry.out.size() < limit ? limit - entry.out.size() : 0;
 }
 
+/// The program's octets, as many as there is room for, behind those that wait to be sent.
+std::expected<std::size_t, tcp::Error> put(ConnectionEntry& entry,
+                                           std::span<const std::byte> octets, BufferPool& pool,
+                                           TimePoint now, bool urgent, bool more) {
+  const std::size_t n = std::min(octets.size(), room_in(entry));
+  const tcp::Tcb& tcb = entry.connection.tcb();
+  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
+    return 0;
+  const auto fx =
+      entry.connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size(), more);
+  if (!fx) return std::unexpected(fx.error());
+  entry.out.append(octets.first(n), &pool);
+  return n;
+}
+
+/// Those that wait to be read, as many as go into `into`.
+std::size_t get_out(ConnectionEntry& entry, std::span<std::byte> into, TimePoint now) {
+  const std::size_t n = entry.in.read(into);
+  if (n > 0) entry.connection.receive(static_cast<std::uint32_t>(n), now);
+  return n;
+}
+
 }  // namespace
 
 // --- binding and listening
@@ -297,29 +319,17 @@ std::size_t Host::writable(FlowId id) const {
   return room_in(*entry);
 }
 
-std::expected<std::size_t, tcp::Error> Host::send_from(ConnectionEntry& entry, std::uint32_t index,
-                                                       std::span<const std::byte> octets,
-                                                       TimePoint now, bool urgent, bool more) {
-  const std::size_t n = std::min(octets.size(), room_in(entry));
-  const tcp::Tcb& tcb = entry.connection.tcb();
-  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
-    return 0;
-  const auto fx =
-      entry.connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size(), more);
-  if (!fx) return std::unexpected(fx.error());
-  entry.out.append(octets.first(n), &pool_);
-  trace_call(entry.flow, TraceEvent::Call::send, n, now);
-  mark(entry, index);
-  return n;
-}
-
 LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
                                                                std::span<const std::byte> octets,
                                                                TimePoint now, bool urgent,
                                                                bool more) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  return send_from(*entry, id.index, octets, now, urgent, more);
+  const auto n = put(*entry, octets, pool_, now, urgent, more);
+  if (!n || (*n == 0 && !octets.empty())) return n;
+  trace_call(entry->flow, TraceEvent::Call::send, *n, now);
+  mark(*entry, id.index);
+  return n;
 }
 
 LASTACK_FLAT std::optional<std::size_t> Host::send_plain(FlowId id,
@@ -329,8 +339,12 @@ LASTACK_FLAT std::optional<std::size_t> Host::send_plain(FlowId id,
   const bool plain = entry != nullptr && entry->connection.state() == tcp::State::established &&
                      entry->connection.settings().not_sent_low_at == UINT32_MAX;
   if (!plain) return std::nullopt;
-  const auto n = send_from(*entry, id.index, octets, now, false, false);
-  return n ? std::optional(*n) : std::nullopt;
+  const auto n = put(*entry, octets, pool_, now, false, false);
+  if (!n) return std::nullopt;
+  if (*n == 0 && !octets.empty()) return 0;
+  trace_call(entry->flow, TraceEvent::Call::send, *n, now);
+  mark(*entry, id.index);
+  return *n;
 }
 
 std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePoint now) {
@@ -351,26 +365,24 @@ std::size_t Host::readable(FlowId id) const {
   return entry != nullptr ? static_cast<std::size_t>(entry->in.readable().size()) : 0;
 }
 
-std::size_t Host::receive_from(ConnectionEntry& entry, std::uint32_t index,
-                               std::span<std::byte> into, TimePoint now) {
-  const std::size_t n = entry.in.read(into);
-  if (n == 0) return 0;
-  trace_call(entry.flow, TraceEvent::Call::receive, n, now);
-  entry.connection.receive(static_cast<std::uint32_t>(n), now);
-  mark(entry, index);
-  return n;
-}
-
 LASTACK_FLAT std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   ConnectionEntry* entry = get(id);
-  return entry != nullptr ? receive_from(*entry, id.index, into, now) : 0;
+  const std::size_t n = entry != nullptr ? get_out(*entry, into, now) : 0;
+  if (n == 0) return 0;
+  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
+  mark(*entry, id.index);
+  return n;
 }
 
 LASTACK_FLAT std::optional<std::size_t> Host::receive_plain(FlowId id, std::span<std::byte> into,
                                                             TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr || entry->connection.tcb().urgent) return std::nullopt;
-  return receive_from(*entry, id.index, into, now);
+  const std::size_t n = get_out(*entry, into, now);
+  if (n == 0) return 0;
+  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
+  mark(*entry, id.index);
+  return n;
 }
 
 std::size_t Host::peek(FlowId id, std::span<std::byte> into) const {

@@ -41,7 +41,7 @@ class Sum {
   constexpr void add_word(std::uint16_t word) { value_ += in_wire_order(word); }
   /// The same for two of them, the upper one first.
   constexpr void add_words(std::uint32_t words) { value_ += in_wire_order(words); }
-  constexpr void add(Sum other) { value_ += other.folded_native(); }
+  constexpr void add(Sum other) { value_ += other.value_; }
   /// The sum of the same octets standing at an odd place.
   [[nodiscard]] constexpr Sum swapped() const {
     Sum sum;
