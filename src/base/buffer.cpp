@@ -37,15 +37,29 @@ std::size_t size_class(std::size_t octets) {
          (octets > kSizes[2] ? 1U : 0U);
 }
 
+/// Blocks that packets lie in begin with a line of the caches. Tiny ones would be a quarter larger
+/// for it.
+constexpr std::align_val_t kLine{64};
+bool is_aligned(std::size_t capacity) { return capacity > BufferPool::kTiny; }
+
 Block* heap_block(std::size_t capacity) {
-  void* const memory = ::operator new(sizeof(Block) + capacity);
+  const std::size_t octets = sizeof(Block) + capacity;
+  void* const memory =
+      is_aligned(capacity) ? ::operator new(octets, kLine) : ::operator new(octets);
   auto* const block = new (memory) Block;
   block->capacity = static_cast<std::uint32_t>(capacity);
   block->data = static_cast<std::byte*>(memory) + sizeof(Block);
   return block;
 }
 
-void free_heap_block(Block* block) { ::operator delete(block, sizeof(Block) + block->capacity); }
+void free_heap_block(Block* block) {
+  const std::size_t octets = sizeof(Block) + block->capacity;
+  if (is_aligned(block->capacity)) {
+    ::operator delete(block, octets, kLine);
+  } else {
+    ::operator delete(block, octets);
+  }
+}
 
 /// An unused block in a pool is as good as freed: AddressSanitizer shall say so where one is read.
 void mark_unused([[maybe_unused]] Block* block, [[maybe_unused]] bool unused) {

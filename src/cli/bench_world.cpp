@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/flat.hpp"
 #include "cli/command.hpp"
 #include "wire/splitter.hpp"
 #include "wire/tcp.hpp"
@@ -10,7 +11,10 @@
 namespace lastack::cli {
 namespace {
 
-constexpr Duration kOnTheWay = Duration(1);         // a microsecond for each batch
+constexpr Duration kOnTheWay = Duration(1);  // a microsecond for each batch
+/// Left free before a packet, as drivers do, so that TCP's header and, behind the usual options,
+/// the octets stand where vectors are loaded from one line of the caches.
+constexpr std::size_t kBefore = 12;
 constexpr std::size_t kWorthSummingOnTheWay = 256;  // octets
 
 }  // namespace
@@ -59,6 +63,14 @@ host::Config BenchWorld::config(bool b) const {
   return config;
 }
 
+/// Room for a packet of the receiver's.
+Slice BenchWorld::room_for(std::size_t octets, Side& to) {
+  Slice packet = Slice::allocate(kBefore + octets, &to.host.pool());
+  packet.grow(kBefore);
+  packet.drop_front(kBefore);
+  return packet;
+}
+
 /// The wire's one copy, into packets of the receiver's: of the largest size that the wire takes,
 /// with the sender's checksum. Few octets are summed where they have arrived.
 void BenchWorld::carry_copy(Side& to) {
@@ -71,7 +83,7 @@ void BenchWorld::carry_copy(Side& to) {
   whole.checksums = wire_.checksums;
   wire::Splitter splitter(whole);
   while (!splitter.done()) {
-    Slice packet = Slice::allocate(splitter.next_size(), &to.host.pool());
+    Slice packet = room_for(splitter.next_size(), to);
     packet.grow(splitter.next(packet.tail_room()));
     batch_.push_back(std::move(packet));
   }
@@ -91,7 +103,7 @@ std::size_t BenchWorld::carry(Side& from, Side& to) {
 }
 
 /// Of which the first packet is in `out_`.
-std::size_t BenchWorld::carry_batch(Side& from, Side& to) {
+LASTACK_FLAT std::size_t BenchWorld::carry_batch(Side& from, Side& to) {
   batch_.clear();
   do {
     carry_copy(to);

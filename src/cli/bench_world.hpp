@@ -66,6 +66,7 @@ class BenchWorld {
   [[nodiscard]] host::Config config(bool b) const;
   std::size_t carry(Side& from, Side& to);
   [[gnu::noinline]] std::size_t carry_batch(Side& from, Side& to);
+  static Slice room_for(std::size_t octets, Side& to);
   void carry_copy(Side& to);
   void carry_whole(Side& to, bool sums);
   [[nodiscard]] host::Endpoint server(std::size_t nth) const;

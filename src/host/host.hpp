@@ -91,7 +91,6 @@ class Host {
   /// The next event since the last call; false when there is none. Who does not pull them loses
   /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
-  /// Events that wait.
   [[nodiscard]] std::size_t events() const { return events_.size(); }
   /// What became of an address of ours on an Ethernet link; false when there is no more to tell.
   /// The latest few are kept for whoever asks.
@@ -123,7 +122,6 @@ class Host {
                                             bool both = false);
   /// The connection that has waited longest, now held by the caller.
   std::optional<FlowId> accept(ListenerId id);
-  /// Connections that wait for accept().
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
   void set_backlog(ListenerId id, std::uint32_t backlog);
   /// What it makes is shut from the beginning: discards what comes, sends FIN once it is there.
@@ -151,10 +149,16 @@ class Host {
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
                                               TimePoint now, bool urgent = false,
                                               bool more = false);
+  /// The usual send(); nothing is done, and said, unless ESTABLISHED, without a bound on the
+  /// unsent.
+  std::optional<std::size_t> send_plain(FlowId id, std::span<const std::byte> octets,
+                                        TimePoint now);
   /// All of `slice` without a copy, or nothing (0) where the buffer is full already.
   std::expected<std::size_t, tcp::Error> send(FlowId id, Slice slice, TimePoint now);
   /// Octets read; 0 where there is nothing to read now.
   std::size_t receive(FlowId id, std::span<std::byte> into, TimePoint now);
+  /// The usual receive(); nothing is done, and said, where some of it is urgent, or nothing there.
+  std::optional<std::size_t> receive_plain(FlowId id, std::span<std::byte> into, TimePoint now);
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
   /// The next octets to read as they lie, without a copy; empty where there are none.
   Slice take(FlowId id, TimePoint now);
@@ -206,9 +210,7 @@ class Host {
     const ConnectionEntry* const entry = find(id);
     return entry != nullptr ? &entry->connection : nullptr;
   }
-  /// Octets that can be read now.
   [[nodiscard]] std::size_t readable(FlowId id) const;
-  /// Octets that send() would take now.
   [[nodiscard]] std::size_t writable(FlowId id) const;
   /// Where a connection stands, held or not; CLOSED where there is none.
   [[nodiscard]] tcp::State state_of(const Flow& flow) const;
@@ -225,7 +227,6 @@ class Host {
   /// Calls visit(View) for everything there is: listeners, records, connections.
   template <typename Visit>
   void each(Visit visit) const;
-  /// Connections and records that exist; 0 when everything has been given back.
   [[nodiscard]] std::size_t flows() const { return table_.size(); }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
   /// Of them those that nobody holds any more, and that are not over yet.
@@ -405,7 +406,6 @@ class Host {
   [[nodiscard]] Handle living(const Flow& flow, std::uint32_t hash);
   [[nodiscard]] const Flow& flow_of(Handle handle) const;
   ConnectionEntry* get(FlowId id) { return connections_.find(id.index, id.generation); }
-  /// The addresses of the connection that the last packet belonged to, which need no second look.
   [[nodiscard]] bool is_of_last(const wire::IpAddress& source,
                                 const wire::IpAddress& destination) const {
     return last_ != nullptr && last_->flow.remote.address == source &&

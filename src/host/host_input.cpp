@@ -6,6 +6,32 @@
 #include "wire/merger.hpp"
 
 namespace lastack::host {
+namespace {
+
+/// Nearly always all of it is new, and goes on where all before it ends.
+[[gnu::noinline]] void keep_run(tcp::ReceiveBuffer& in, const Run& run, const tcp::Effects& fx,
+                                BufferPool* pool) {
+  const bool all = fx.accepted_from == 0 && fx.accepted.size() == static_cast<Offset>(run.payload);
+  if (all && in.append(fx.accepted.begin, run.packets, run.payload_at, pool)) return;
+  std::size_t skip = fx.accepted_from;
+  Offset at = fx.accepted.begin;
+  for (const Slice& packet : run.packets) {
+    const std::size_t held = packet.size() - run.payload_at;
+    if (skip >= held) {
+      skip -= held;
+      continue;
+    }
+    const std::size_t octets =
+        std::min(held - skip, static_cast<std::size_t>(fx.accepted.end - at));
+    if (octets == 0) return;
+    in.insert(at, packet.sub(run.payload_at + skip, octets), pool);
+    at += static_cast<Offset>(octets);
+    skip = 0;
+  }
+}
+
+}  // namespace
+
 Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
   if (tcp.payload.empty()) return {{&packet, 1}, packet.size(), 0};
   const auto at = static_cast<std::size_t>(tcp.payload.data() - packet.bytes().data());
@@ -91,24 +117,12 @@ std::size_t Host::run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& t
   return run.packets.size();
 }
 
-/// Puts what was accepted of a run where it waits to be read; it stays in the packets it came in.
+/// Puts what was accepted where it waits to be read; it stays in the packets it came in.
 void Host::keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx) {
-  std::size_t skip = fx.accepted_from;
-  Offset at = fx.accepted.begin;
-  for (const Slice& packet : run.packets) {
-    const bool alone = run.packets.size() == 1;  // there may be padding behind it
-    const std::size_t held = alone ? run.payload : packet.size() - run.payload_at;
-    if (skip >= held) {
-      skip -= held;
-      continue;
-    }
-    const std::size_t octets =
-        std::min(held - skip, static_cast<std::size_t>(fx.accepted.end - at));
-    if (octets == 0) return;
-    entry.in.insert(at, packet.sub(run.payload_at + skip, octets), &pool_);
-    at += static_cast<Offset>(octets);
-    skip = 0;
-  }
+  if (run.packets.size() > 1) return keep_run(entry.in, run, fx, &pool_);
+  const auto octets = static_cast<std::size_t>(fx.accepted.size());  // there may be padding behind
+  entry.in.insert(fx.accepted.begin, run.packets[0].sub(run.payload_at + fx.accepted_from, octets),
+                  &pool_);
 }
 
 /// The urgent octet lies aside, too, once it has come: it is there for who asks, even where the

@@ -43,13 +43,12 @@ void Host::packets_arrive(std::span<const Slice> packets, TimePoint now) {
 
 LASTACK_FLAT void Host::arrive(std::span<const Slice> packets, Via via, TimePoint now) {
   counters_.packets_in += packets.size();
-  for (const Slice& packet : packets) {
-    IpCounters& counts = counters_.ip[Counters::of_packet(packet.bytes())];
-    ++counts.in_receives;
-    counts.in_octets += packet.size();
-  }
   while (!packets.empty()) {
-    packets = packets.subspan(take(packets, via, config_.verify_checksum, now));
+    const std::size_t taken = take(packets, via, config_.verify_checksum, now);
+    IpCounters& counts = counters_.ip[Counters::of_packet(packets[0].bytes())];
+    counts.in_receives += taken;
+    for (const Slice& packet : packets.first(taken)) counts.in_octets += packet.size();
+    packets = packets.subspan(taken);
   }
 }
 

@@ -23,6 +23,28 @@ std::size_t room_in(const ConnectionEntry& entry) {
   return entry.out.size() < limit ? limit - entry.out.size() : 0;
 }
 
+/// The program's octets, as many as there is room for, behind those that wait to be sent.
+std::expected<std::size_t, tcp::Error> put(ConnectionEntry& entry,
+                                           std::span<const std::byte> octets, BufferPool& pool,
+                                           TimePoint now, bool urgent, bool more) {
+  const std::size_t n = std::min(octets.size(), room_in(entry));
+  const tcp::Tcb& tcb = entry.connection.tcb();
+  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
+    return 0;
+  const auto fx =
+      entry.connection.send(static_cast<std::uint32_t>(n), now, urgent && n == octets.size(), more);
+  if (!fx) return std::unexpected(fx.error());
+  entry.out.append(octets.first(n), &pool);
+  return n;
+}
+
+/// Those that wait to be read, as many as go into `into`.
+std::size_t get_out(ConnectionEntry& entry, std::span<std::byte> into, TimePoint now) {
+  const std::size_t n = entry.in.read(into);
+  if (n > 0) entry.connection.receive(static_cast<std::uint32_t>(n), now);
+  return n;
+}
+
 }  // namespace
 
 // --- binding and listening
@@ -303,17 +325,26 @@ LASTACK_FLAT std::expected<std::size_t, tcp::Error> Host::send(FlowId id,
                                                                bool more) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return std::unexpected(tcp::Error::not_open);
-  const std::size_t n = std::min(octets.size(), room_in(*entry));
-  const tcp::Tcb& tcb = entry->connection.tcb();
-  if (n == 0 && !octets.empty() && tcp::traits(tcb.state).may_send_data && !tcb.fin_queued)
-    return 0;
-  const auto fx = entry->connection.send(static_cast<std::uint32_t>(n), now,
-                                         urgent && n == octets.size(), more);
-  if (!fx) return std::unexpected(fx.error());
-  entry->out.append(octets.first(n), &pool_);
-  trace_call(entry->flow, TraceEvent::Call::send, n, now);
+  const auto n = put(*entry, octets, pool_, now, urgent, more);
+  if (!n || (*n == 0 && !octets.empty())) return n;
+  trace_call(entry->flow, TraceEvent::Call::send, *n, now);
   mark(*entry, id.index);
   return n;
+}
+
+LASTACK_FLAT std::optional<std::size_t> Host::send_plain(FlowId id,
+                                                         std::span<const std::byte> octets,
+                                                         TimePoint now) {
+  ConnectionEntry* entry = get(id);
+  const bool plain = entry != nullptr && entry->connection.state() == tcp::State::established &&
+                     entry->connection.settings().not_sent_low_at == UINT32_MAX;
+  if (!plain) return std::nullopt;
+  const auto n = put(*entry, octets, pool_, now, false, false);
+  if (!n) return std::nullopt;
+  if (*n == 0 && !octets.empty()) return 0;
+  trace_call(entry->flow, TraceEvent::Call::send, *n, now);
+  mark(*entry, id.index);
+  return *n;
 }
 
 std::expected<std::size_t, tcp::Error> Host::send(FlowId id, Slice slice, TimePoint now) {
@@ -336,11 +367,20 @@ std::size_t Host::readable(FlowId id) const {
 
 LASTACK_FLAT std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   ConnectionEntry* entry = get(id);
-  if (entry == nullptr) return 0;
-  const std::size_t n = entry->in.read(into);
+  const std::size_t n = entry != nullptr ? get_out(*entry, into, now) : 0;
   if (n == 0) return 0;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
-  entry->connection.receive(static_cast<std::uint32_t>(n), now);
+  mark(*entry, id.index);
+  return n;
+}
+
+LASTACK_FLAT std::optional<std::size_t> Host::receive_plain(FlowId id, std::span<std::byte> into,
+                                                            TimePoint now) {
+  ConnectionEntry* entry = get(id);
+  if (entry == nullptr || entry->connection.tcb().urgent) return std::nullopt;
+  const std::size_t n = get_out(*entry, into, now);
+  if (n == 0) return 0;
+  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   mark(*entry, id.index);
   return n;
 }

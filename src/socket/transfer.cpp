@@ -113,12 +113,9 @@ Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets, Time
                                   int flags) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const tcp::Connection* c = flags == 0 ? connection(*s) : nullptr;
-  const bool usual = c != nullptr && c->state() == tcp::State::established && !s->shut_write &&
-                     s->error == Errno::none && c->settings().not_sent_low_at == UINT32_MAX;
-  if (!usual) return sendmsg(fd, PartsIn(&octets, 1), now, flags);
-  const auto n = host_->send(s->flow(), octets, now);
-  if (!n) return std::unexpected(Errno::epipe);
+  const bool usual = flags == 0 && s->has_flow() && !s->shut_write && s->error == Errno::none;
+  const auto n = usual ? host_->send_plain(s->flow(), octets, now) : std::nullopt;
+  if (!n) return sendmsg(fd, PartsIn(&octets, 1), now, flags);
   if (*n < octets.size()) s->no_room = true;
   if (*n == 0 && !octets.empty()) return std::unexpected(Errno::eagain);
   return *n;
@@ -267,10 +264,9 @@ Result<Received> Sockets::recvmsg(Fd fd, PartsOut parts, TimePoint now, int flag
 Result<std::size_t> Sockets::recv(Fd fd, std::span<std::byte> into, TimePoint now, int flags) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const tcp::Connection* c = flags == 0 ? connection(*s) : nullptr;
-  if (c != nullptr && !c->tcb().urgent) {
-    const std::size_t n = host_->receive(s->flow(), into, now);
-    if (n > 0) return n;
+  const bool usual = flags == 0 && s->has_flow();
+  if (const auto n = usual ? host_->receive_plain(s->flow(), into, now) : std::nullopt) {
+    if (*n > 0) return *n;
     return nothing_to_read(*s, into.empty());
   }
   const auto got = recvmsg(fd, PartsOut(&into, 1), now, flags);

@@ -43,7 +43,7 @@ void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
   if (!check_ack(a, fx)) return;
   check_urgent(a, fx);
   if (!take_text(a, fx)) return;
-  take_fin(a, fx);
+  take_fin(a.fin, a.fin_at, a.now, fx);
 }
 
 /// PAWS. Also the place where a SYN may take over from TIME_WAIT, since neither an old timestamp
@@ -294,21 +294,22 @@ void Connection::owe_ack(const Arrival& a, Range fresh, bool in_order) {
   }
 }
 
-/// §3.10.7.4, eighth. A FIN ahead of missing octets waits until they are there.
-void Connection::take_fin(const Arrival& a, Effects& fx) {
+/// §3.10.7.4, eighth; with a FIN, that stands at `at`. One ahead of missing octets waits until they
+/// are there.
+void Connection::take_fin(bool fin, Offset at, TimePoint now, Effects& fx) {
   auto& rcv = tcb_.rcv;
   if (!traits(tcb_.state).may_receive_data) return;
-  if (a.fin) {
+  if (fin) {
     tcb_.ack_now = true;
     // Octets of this very segment may have closed a gap, and what is there now reach beyond it.
     const Offset reach = tcb_.out_of_order ? tcb_.out_of_order->ranges().back().end : rcv.nxt;
-    if (rcv.fin == ReceiveVariables::kNoFin && reach <= a.fin_at) rcv.fin = a.fin_at;
+    if (rcv.fin == ReceiveVariables::kNoFin && reach <= at) rcv.fin = at;
   }
-  if (rcv.nxt != rcv.fin && !(mutated(Mutant::fin_before_text) && a.fin)) return;
+  if (rcv.nxt != rcv.fin && !(mutated(Mutant::fin_before_text) && fin)) return;
   if (!mutated(Mutant::fin_not_counted)) rcv.nxt += 1;
   tcb_.ack_now = true;
   fx.ready |= kReadable | kPeerClosed;
-  enter(Event::fin, fx, a.now);
+  enter(Event::fin, fx, now);
 }
 
 }  // namespace lastack::tcp

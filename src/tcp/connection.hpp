@@ -132,6 +132,9 @@ class Connection {
   [[nodiscard, gnu::noinline]] bool is_between_syn_and_end() const;
   [[nodiscard]] bool arrives_as_predicted(const wire::TcpHeader& header,
                                           std::uint32_t payload) const;
+  [[nodiscard, gnu::noinline]] bool ends_as_predicted(const wire::TcpHeader& header,
+                                                      std::uint32_t payload,
+                                                      std::uint32_t fresh) const;
   void take_predicted(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
                       Effects& fx);
   [[nodiscard]] bool prediction_holds(const wire::TcpHeader& header, std::uint32_t payload,
@@ -147,8 +150,8 @@ class Connection {
   [[nodiscard]] Agreement offered() const;
   void stand_by(const Agreement& options);
   // arrive.cpp: §3.10.7.4, in its order. Each check says whether to go on.
-  void arrives_in_full(const wire::TcpHeader& header, std::uint32_t payload, TimePoint now,
-                       bool listened, Effects& fx);
+  [[gnu::noinline]] void arrives_in_full(const wire::TcpHeader& header, std::uint32_t payload,
+                                         TimePoint now, bool listened, Effects& fx);
   void arrives_synchronized(Arrival& a, Effects& fx);
   bool check_timestamp(const Arrival& a, Effects& fx);
   [[nodiscard]] bool answers_our_syn(const Arrival& a) const;
@@ -158,7 +161,7 @@ class Connection {
   bool check_ack(const Arrival& a, Effects& fx);
   void check_urgent(const Arrival& a, Effects& fx);
   bool take_text(const Arrival& a, Effects& fx);
-  [[gnu::noinline]] void take_fin(const Arrival& a, Effects& fx);
+  [[gnu::noinline]] void take_fin(bool fin, Offset at, TimePoint now, Effects& fx);
   [[gnu::noinline]] void refuse_sequence(const Arrival& a, Effects& fx);
   void keep_timestamp(const Arrival& a);
   bool take_in_order(Range fresh, Effects& fx);
@@ -176,7 +179,7 @@ class Connection {
   [[gnu::noinline]] void take_sack(const Arrival& a);
 
   // transmit.cpp: each fills a fresh `out` or says that it has nothing
-  bool next_segment(TimePoint now, std::uint32_t most, Outgoing& out);
+  [[gnu::noinline]] bool next_segment(TimePoint now, std::uint32_t most, Outgoing& out);
   [[gnu::noinline]] void transmit_syn(TimePoint now, Outgoing& out);
   [[gnu::noinline]] bool transmit_first_again(TimePoint now, Outgoing& out);
   bool transmit_text(TimePoint now, std::uint32_t most, Outgoing& out);

@@ -15,11 +15,10 @@ using wire::Flag;
 
 namespace {
 
-/// Nothing but ACK, and perhaps FIN, and PSH, which says nothing to us.
-bool is_plain(const wire::TcpHeader& header) {
-  const auto may = static_cast<unsigned>(Flag::psh) | static_cast<unsigned>(Flag::fin);
-  return (header.flags.bits() | may) == (static_cast<unsigned>(Flag::ack) | may) &&
-         header.options.sack_count == 0;
+/// Nothing but ACK and, where `also` says so, another; and PSH, which says nothing to us.
+bool is_plain(const wire::TcpHeader& header, wire::Flags also = {}) {
+  const unsigned may = static_cast<unsigned>(Flag::psh) | also.bits();
+  return (header.flags.bits() | may) == (static_cast<unsigned>(Flag::ack) | may);
 }
 
 }  // namespace
@@ -43,14 +42,27 @@ bool Connection::arrives_as_predicted(const wire::TcpHeader& header, std::uint32
   const auto& rcv = tcb_.rcv;
   const std::uint32_t fresh = header.ack.raw() - seq_of(tcb_.snd.una).raw();
   const auto out = static_cast<std::uint32_t>(tcb_.snd.max - tcb_.snd.una);
-  const std::uint32_t length = payload + (header.flags.has(Flag::fin) ? 1U : 0U);
-  if (!is_plain(header) || header.seq != ack_field() || fresh > out || (fresh | length) == 0 ||
-      (tcb_.state != State::established && !is_between_syn_and_end()) || !is_plain_transfer() ||
-      tcb_.timers.mode == Retransmission::persist) {
+  if (header.seq != ack_field() || fresh > out || header.options.sack_count != 0 ||
+      !is_plain_transfer() || tcb_.timers.mode == Retransmission::persist) {
     return false;
   }
   if (tcb_.timestamps && (!header.options.has(wire::TcpOptions::kTimestamps) ||
                           older(header.options.ts_val, tcb_.ts.recent))) {
+    return false;
+  }
+  const bool usual = tcb_.state == State::established && is_plain(header) &&
+                     payload <= rcv.edge - rcv.nxt && rcv.fin == ReceiveVariables::kNoFin &&
+                     !tcb_.orphan && !tcb_.discarding;
+  return usual ? (fresh | payload) != 0 : ends_as_predicted(header, payload, fresh);
+}
+
+/// The rest of the question where not all is as in the middle of a transfer: the handshake's ACK,
+/// FIN, what comes behind our own.
+bool Connection::ends_as_predicted(const wire::TcpHeader& header, std::uint32_t payload,
+                                   std::uint32_t fresh) const {
+  const auto& rcv = tcb_.rcv;
+  const std::uint32_t length = payload + (header.flags.has(Flag::fin) ? 1U : 0U);
+  if (!is_plain(header, Flag::fin) || (fresh | length) == 0 || !is_between_syn_and_end()) {
     return false;
   }
   if (length == 0) return true;
@@ -85,7 +97,7 @@ void Connection::take_predicted(const wire::TcpHeader& header, std::uint32_t pay
     fx.accepted = fx.readable = text;
     fx.ready |= kReadable;
   }
-  if (a.fin) take_fin(a, fx);
+  if (a.fin) take_fin(true, a.fin_at, now, fx);
 }
 
 bool Connection::prediction_holds(const wire::TcpHeader& header, std::uint32_t payload,
@@ -103,9 +115,8 @@ bool Connection::prediction_holds(const wire::TcpHeader& header, std::uint32_t p
 /// behind all that was sent; or an ACK, where nothing waits.
 bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
   const auto& snd = tcb_.snd;
-  if (!traits(tcb_.state).synchronized || !is_plain_transfer() || tcb_.probe || tcb_.keepalive) {
-    return false;
-  }
+  const bool transfers = tcb_.state == State::established || traits(tcb_.state).synchronized;
+  if (!transfers || !is_plain_transfer() || tcb_.probe || tcb_.keepalive) return false;
   const Offset pending = snd.end - snd.nxt;
   if (tcb_.fin_queued && pending >= 0) return pending == 0 && snd.una + snd.wnd > snd.end;
   if (pending <= 0) return tcb_.ack_now;
@@ -113,12 +124,13 @@ bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
   const std::uint32_t cwnd = std::visit([](const auto& c) { return c.cwnd(); }, tcb_.congestion);
   if (pending > mss || snd.end > snd.una + std::min(snd.wnd, cwnd)) return false;
   const Settings& s = settings();
-  if (pending < mss) {
-    const bool waits = s.cork || tcb_.more_follows;
-    if (waits || (s.nagle && snd.una < snd.max && short_is_out(mss))) return false;
+  const bool waits = s.cork || tcb_.more_follows;
+  if (snd.una < snd.max) {
+    return pending == mss || !(waits || (s.nagle && short_is_out(mss)));
   }
   // No longer idle than a timeout takes at the least (RFC 5681 §4.1).
-  return snd.una < snd.max || now - tcb_.sent <= std::min({s.rto_initial, s.rto_min, s.rto_max});
+  return (pending == mss || !waits) &&
+         now - tcb_.sent <= std::min({s.rto_initial, s.rto_min, s.rto_max});
 }
 
 void Connection::send_predicted(TimePoint now, Outgoing& out) {

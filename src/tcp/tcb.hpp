@@ -93,21 +93,22 @@ struct Tcb {
   [[no_unique_address]] SendVariables snd;
   State state = State::closed;
   Origin origin = Origin::active;
-  Error error = Error::none;          ///< why it ended, once CLOSED; a soft ICMP error before
-  bool fin_queued : 1 = false;        ///< the user has closed: a FIN stands at snd.end
-  bool close_waits : 1 = false;       ///< CLOSE in SYN_RCVD with data pending (§3.10.4)
-  bool orphan : 1 = false;            ///< nobody holds it any more
-  bool discarding : 1 = false;        ///< SHUT_RD
-  bool window_scaling : 1 = false;    ///< agreed on; in SYN_SENT what our SYN offers
-  bool timestamps : 1 = false;        ///< agreed on; in SYN_SENT what our SYN offers
-  bool sack : 1 = false;              ///< agreed on; in SYN_SENT what our SYN offers
+  Error error = Error::none;  ///< why it ended, once CLOSED; a soft ICMP error before
+  // What each segment asks for stands in the first octet: several of these are one test there.
   bool ack_now : 1 = false;           ///< an ACK is owed at once
-  bool window_update : 1 = false;     ///< ... because the window has opened
   bool retransmit_first : 1 = false;  ///< send the segment at snd.una again
   bool probe : 1 = false;             ///< send into the closed window
   bool keepalive : 1 = false;         ///< send a keepalive probe
-  bool syn_lost : 1 = false;          ///< our SYN had to be sent again
+  bool fin_queued : 1 = false;        ///< the user has closed: a FIN stands at snd.end
   bool more_follows : 1 = false;      ///< the user will send more soon: what is not full waits
+  bool orphan : 1 = false;            ///< nobody holds it any more
+  bool discarding : 1 = false;        ///< SHUT_RD
+  bool timestamps : 1 = false;        ///< agreed on; in SYN_SENT what our SYN offers
+  bool window_scaling : 1 = false;    ///< agreed on; in SYN_SENT what our SYN offers
+  bool sack : 1 = false;              ///< agreed on; in SYN_SENT what our SYN offers
+  bool window_update : 1 = false;     ///< an ACK is owed because the window has opened
+  bool close_waits : 1 = false;       ///< CLOSE in SYN_RCVD with data pending (§3.10.4)
+  bool syn_lost : 1 = false;          ///< our SYN had to be sent again
 
   [[no_unique_address]] ReceiveVariables rcv;
   Seq irs;

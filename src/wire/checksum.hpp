@@ -39,7 +39,9 @@ class Sum {
   }
   /// Adds one 16-bit word, in host order.
   constexpr void add_word(std::uint16_t word) { value_ += in_wire_order(word); }
-  constexpr void add(Sum other) { value_ += other.folded_native(); }
+  /// The same for two of them, the upper one first.
+  constexpr void add_words(std::uint32_t words) { value_ += in_wire_order(words); }
+  constexpr void add(Sum other) { value_ += other.value_; }
   /// The sum of the same octets standing at an odd place.
   [[nodiscard]] constexpr Sum swapped() const {
     Sum sum;
@@ -80,9 +82,7 @@ class Sum {
   Sum sum;
   sum.add(source);
   sum.add(destination);
-  sum.add_word(protocol);
-  sum.add_word(static_cast<std::uint16_t>(length >> 16U));
-  sum.add_word(static_cast<std::uint16_t>(length));
+  sum.add_words(length + protocol);  // neither fills its 32 bits
   return sum;
 }
 

@@ -109,8 +109,7 @@ Sum Splitter::write_tcp(MutableBytes tcp, std::size_t payload) const {
   write_at<std::uint16_t>(tcp, kOffsetAndFlags, flags);
   write_at<std::uint16_t>(tcp, kUrgent, urgent);
   Sum sum = tcp_;
-  sum.add_word(static_cast<std::uint16_t>(seq >> 16U));
-  sum.add_word(static_cast<std::uint16_t>(seq));
+  sum.add_words(seq);
   sum.add_word(flags);
   sum.add_word(urgent);
   return sum;

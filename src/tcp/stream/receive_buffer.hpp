@@ -28,6 +28,14 @@ class ReceiveBuffer {
   /// window is the caller's business.
   bool insert(Offset at, Slice data, BufferPool* pool = nullptr);
 
+  /// The same for a run of packets, in each of which `from` octets come before its part of the run.
+  /// Only where it goes on where all before it ends; else false, and nothing is changed.
+  bool append(Offset at, std::span<const Slice> packets, std::size_t from, BufferPool* pool) {
+    if (ahead_ || at != ready_.end()) return false;
+    ready_.append_all(packets, from, pool);
+    return true;
+  }
+
   /// What can be read: from the first octet not read to the first gap.
   [[nodiscard]] Range readable() const { return ready_.range(); }
   /// Octets held, those ahead of gaps included.

@@ -48,12 +48,15 @@ void SliceQueue::push_back(Piece piece, BufferPool* pool) {
 }
 
 Piece SliceQueue::pop_front() {
-  Piece& piece = front();
-  Piece taken = std::move(piece);
-  std::destroy_at(&piece);  // NOLINT(bugprone-use-after-move): what is left of it
+  Piece taken = std::move(front());
+  drop_front();
+  return taken;
+}
+
+void SliceQueue::drop_front() {
+  std::destroy_at(&front());
   ++head_->first;
   if (head_->count() == 0) remove(head_);
-  return taken;
 }
 
 void SliceQueue::append(SliceQueue&& other) {

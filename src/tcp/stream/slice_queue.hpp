@@ -59,6 +59,7 @@ class SliceQueue {
 
   void push_back(Piece piece, BufferPool* pool);
   Piece pop_front();
+  void drop_front();
   /// Puts all of `other` behind the last piece: constant time.
   void append(SliceQueue&& other);
   void clear();

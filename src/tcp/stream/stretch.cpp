@@ -86,6 +86,12 @@ Stretch::End Stretch::last() const {
   return {slice.size(), slice.pinned()};
 }
 
+bool Stretch::ends_short() const {
+  if (empty()) return true;
+  const End end = last();
+  return is_short(end.size, end.pinned);
+}
+
 Stretch::End Stretch::first() const {
   if (!is_many()) return {size_, one_->capacity};
   const Slice& slice = many_.begin()->slice;
@@ -131,6 +137,23 @@ void Stretch::append(Slice slice, BufferPool* pool) {
   }
   if (copied) return absorb(slice.bytes(), pool);
   share(std::move(slice), pool);
+}
+
+/// Those that fill their blocks, between others that do, need but a place in the queue.
+[[gnu::noinline]] void Stretch::append_all(std::span<const Slice> slices, std::size_t from,
+                                           BufferPool* pool) {
+  bool may_join = ends_short();
+  for (const Slice& whole : slices) {
+    const std::size_t octets = whole.size() - from;
+    const bool short_one = is_short(octets, whole.pinned());
+    if (is_many() && !short_one && !may_join) {
+      many_.push_back({end(), whole.sub(from, octets)}, pool);
+      size_ += static_cast<std::uint32_t>(octets);
+    } else {
+      append(whole.sub(from, octets), pool);
+      may_join = ends_short();
+    }
+  }
 }
 
 void Stretch::append_copy(std::span<const std::byte> bytes, std::size_t room, BufferPool* pool) {
@@ -199,7 +222,7 @@ void Stretch::drop_before(Offset at) {
   begin_ = at;
   if (at >= end) return let_go();
   if (is_many()) {
-    while (many_.front().end() <= at) many_.pop_front();
+    while (many_.front().end() <= at) many_.drop_front();
   } else {
     at_ += size_ - static_cast<std::uint32_t>(end - at);
   }

@@ -37,6 +37,8 @@ class Stretch {
 
   /// Adds octets behind the end: shares them, or copies them where they are few for their block.
   void append(Slice slice, BufferPool* pool);
+  /// Adds of each slice what lies behind its first `from` octets, as append() would.
+  void append_all(std::span<const Slice> slices, std::size_t from, BufferPool* pool);
   /// Adds a copy of `bytes`, first into what room the last block has, then into new blocks of
   /// `room` octets (a size of BufferPool).
   void append_copy(std::span<const std::byte> bytes, std::size_t room, BufferPool* pool);
@@ -71,6 +73,7 @@ class Stretch {
   [[nodiscard]] bool is_many() const { return at_ == kMany; }
   [[nodiscard]] End first() const;
   [[nodiscard]] End last() const;
+  [[nodiscard]] bool ends_short() const;
   void let_go();
   void be_one(Slice slice);
   void be_many(BufferPool* pool);

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tcp/range_set.hpp"
 
@@ -42,6 +43,46 @@ TEST(ReceiveBuffer, TheFirstOctetsStay) {
   buffer.insert(0, slice("abcdefghij"));
   buffer.insert(0, slice("??????????"));
   EXPECT_EQ(read(buffer), "abCDefGHij");
+}
+
+/// `count` packets as a link gives them: a header of four octets, then as many as asked for.
+std::vector<Slice> packets(BufferPool& pool, std::size_t count, std::size_t octets) {
+  std::vector<Slice> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string text = "head" + std::string(octets, static_cast<char>('a' + i));
+    all.push_back(Slice::copy_of(std::as_bytes(std::span(text)), &pool));
+  }
+  return all;
+}
+
+TEST(ReceiveBuffer, ARunIsTakenAsItsPacketsWouldBeOneByOne) {
+  for (const std::size_t octets : {1U, 100U, 1448U}) {
+    BufferPool pool;
+    const auto run = packets(pool, 20, octets);
+    ReceiveBuffer at_once;
+    ReceiveBuffer singly;
+    Offset at = 0;
+    for (int round = 0; round < 2; ++round) {
+      EXPECT_TRUE(at_once.append(at, run, 4, &pool));
+      for (const Slice& packet : run) {
+        singly.insert(at, packet.drop(4), &pool);
+        at += static_cast<Offset>(octets);
+      }
+    }
+    EXPECT_EQ(at_once, singly);
+    EXPECT_EQ(at_once.held(), 40 * octets);
+    EXPECT_EQ(read(at_once, 100'000), read(singly, 100'000));
+  }
+}
+
+TEST(ReceiveBuffer, ARunThatDoesNotGoOnWhereAllBeforeItEndsIsLeft) {
+  BufferPool pool;
+  const auto run = packets(pool, 2, 100);
+  ReceiveBuffer buffer;
+  EXPECT_FALSE(buffer.append(1, run, 4, &pool));
+  buffer.insert(500, slice("ahead"), &pool);
+  EXPECT_FALSE(buffer.append(0, run, 4, &pool));
+  EXPECT_EQ(buffer.held(), 5U);
 }
 
 TEST(ReceiveBuffer, WhatWasReadDoesNotComeBack) {
