@@ -42,9 +42,11 @@ void programs() {
   KernelWorlds kernel(KernelWorlds::both);
   KernelWorlds ours_a([] { return KernelWorlds::with_ours(0, false); });
   KernelWorlds ours_b([] { return KernelWorlds::with_ours(1, false); });
+  std::size_t found = 0;
   for (const Section& section : program()) {
     const std::string plain = section.name.substr(0, section.name.find(", IPv6"));
     if (std::ranges::find(kOfTheProgram, plain) == kOfTheProgram.end()) continue;
+    ++found;
     const auto expected = run_in_time(kernel, section.script);
     for (int ours = 0; ours < 2; ++ours) {
       KernelWorlds& worlds = ours == 0 ? ours_a : ours_b;
@@ -60,6 +62,7 @@ void programs() {
       }
     }
   }
+  said(found == 2 * kOfTheProgram.size(), "each of these stands in the program, in both families");
 }
 
 /// A connection from A to B; one of them is lastack's.
