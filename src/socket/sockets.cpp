@@ -7,14 +7,6 @@
 #include "tcp/mutant.hpp"
 
 namespace lastack::socket {
-namespace {
-
-/// Somebody waits for the handshake.
-bool in_handshake(tcp::State state) {
-  return state == tcp::State::syn_sent || state == tcp::State::syn_rcvd;
-}
-
-}  // namespace
 
 // --- descriptors and open sockets
 
@@ -158,7 +150,9 @@ Result<void> Sockets::shutdown(Fd fd, int how, TimePoint now) {
     return shut_datagrams(*s, how);
   }
   if (s->kind == OpenSocket::Kind::connecting) {
-    const bool nothing = in_handshake(state_of(*s)) || is_over(*s);
+    const tcp::State state = state_of(*s);
+    const bool handshake = state == tcp::State::syn_sent || state == tcp::State::syn_rcvd;
+    const bool nothing = handshake || is_over(*s);
     s->kind = nothing ? OpenSocket::Kind::disconnecting : OpenSocket::Kind::connected;
   }
   const auto result = shut_flow(*s, how, now);
