@@ -12,7 +12,7 @@ std::optional<std::string> UdpServices::add(const ServiceSpec& spec, bool v4, bo
   for (const bool six : {false, true}) {
     if (six ? !v6 : !v4) continue;
     const auto any = *wire::IpAddress::parse(six ? "::" : "0.0.0.0");
-    const auto id = host_->udp_open({any, spec.port}, false, now);
+    const auto id = host_->udp_open({any, spec.port}, {}, now);
     if (!id) return "can't have UDP port " + std::to_string(spec.port) + ": " + std::string(kTaken);
     open_.push_back({.id = *id, .answers = spec.kind == "udp-echo"});
   }

@@ -176,8 +176,8 @@ void SocketSide::check_books() {
   const bool all = host.connections() == alive + (ended ? 1U : 0U);
   if (all && host.unread() != unread) wrong("unread octets are counted wrong");
   if (all && unread + unsent == 0 && host_->pool().in_use() > 0) wrong("a buffer is kept");
-  const auto bound = host_->bind(place(), false);
-  if (bound) host_->unbind(*bound, false);
+  const auto bound = host_->bind(place(), {});
+  if (bound) host_->unbind(*bound, {});
   if (bound && port) wrong("the port is free though it is in use");
   if (!bound && !port) wrong("the port is taken by nobody");
 }
@@ -264,9 +264,9 @@ std::string SocketSide::left() {
   if (any) return "a row is left";
   out_.clear();
   if (host_->pool().in_use() != 0) return "a buffer is left";
-  const auto bound = host_->bind(place(), false);
+  const auto bound = host_->bind(place(), {});
   if (!bound) return "the port is not free";
-  host_->unbind(*bound, false);
+  host_->unbind(*bound, {});
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "host/claim.hpp"
 #include "host/flow.hpp"
 
 namespace lastack::host {
@@ -13,42 +14,36 @@ namespace lastack::host {
 /// What bind() keeps.
 class BoundPorts {
  public:
-  /// False where somebody has it, or a part of it, unless all of them are `shared`. `both` as in
-  /// overlap().
-  bool take(const Endpoint& at, bool shared, bool both) {
+  /// False where somebody has it, or a part of it, unless all of them share it.
+  bool take(const Endpoint& at, const Claim& claim) {
     std::vector<Bound>& here = ports_[at.port];
-    const bool any_v4 = at.address.is_v4() && at.address.is_unspecified();
+    const bool any_v4 = at.address.is_v4() && at.address.is_unspecified() && !claim.mapped;
     const bool free = std::ranges::none_of(here, [&](const Bound& other) {
-      const bool other_both = other.both && (other.address.is_unspecified() || any_v4);
-      return overlap(other.address, other_both, at.address, both) && !(shared && other.shared);
+      const bool other_both = other.claim.both && (other.address.is_unspecified() || any_v4);
+      return overlap(other.address, other_both, at.address, claim.both) &&
+             !claim.shares_with(other.claim);
     });
-    if (free) here.push_back({at.address, shared, both});
+    if (free) here.push_back({at.address, claim});
     return free;
   }
   /// What take() took.
-  void give_back(const Endpoint& at, bool shared, bool both) {
+  void give_back(const Endpoint& at, const Claim& claim) {
     const auto here = ports_.find(at.port);
-    here->second.erase(std::ranges::find(here->second, Bound{at.address, shared, both}));
+    here->second.erase(std::ranges::find(here->second, Bound{at.address, claim}));
     if (here->second.empty()) ports_.erase(here);
   }
   /// What take() took is at another address from now on, whoever is there, too. What was `both`
   /// and is at one of IPv6 keeps IPv4's unspecified one still, as in Linux.
-  void move(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both, bool shared) {
-    give_back(from, shared, from_both);
-    ports_[to.port].push_back({to.address, shared, to_both});
-  }
-  /// Whoever took it says something else about sharing it.
-  void set_shared(const Endpoint& at, bool both, bool before, bool shared) {
-    std::vector<Bound>& here = ports_[at.port];
-    std::ranges::find(here, Bound{at.address, before, both})->shared = shared;
+  void move(const Endpoint& from, const Claim& before, const Endpoint& to, const Claim& claim) {
+    give_back(from, before);
+    ports_[to.port].push_back({to.address, claim});
   }
   [[nodiscard]] bool any_at(std::uint16_t port) const { return ports_.contains(port); }
 
  private:
   struct Bound {
     wire::IpAddress address;
-    bool shared;
-    bool both;
+    Claim claim;
     friend bool operator==(const Bound&, const Bound&) = default;
   };
   std::unordered_map<std::uint16_t, std::vector<Bound>> ports_;

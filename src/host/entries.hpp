@@ -6,6 +6,7 @@
 
 #include "base/ring.hpp"
 #include "base/time.hpp"
+#include "host/claim.hpp"
 #include "host/flow.hpp"
 #include "host/history.hpp"
 #include "host/slab.hpp"
@@ -37,8 +38,7 @@ struct ConnectionEntry {
   bool held = false;        ///< somebody has its id
   bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
   std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
-  bool shares = false;      ///< others that say so may bind its port, too
-  bool both = false;        ///< its listener's "::" stood for all of ours of either family
+  Claim claim;              ///< who else may bind its port
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
 };
 
@@ -61,8 +61,7 @@ struct TimeWaitEntry {
   TimerId timer = kNoTimer;
   std::uint32_t hash = 0;  ///< of its flow, in the table
   bool dirty = false;
-  bool shares = false;  ///< as the connection did
-  bool both = false;
+  Claim claim;  ///< the connection's
 };
 
 struct ListenerEntry {
@@ -75,11 +74,9 @@ struct ListenerEntry {
   TimePoint since{};
   TimePoint cookies_until{};    ///< the last cookie sent is good until then
   bool told = false;            ///< an event of it waits to be pulled
-  bool shares = false;          ///< what it makes shares its port
-  bool balanced = false;        ///< it shares what comes with others at the same place
+  Claim claim;                  ///< with Claim::port others get a share of what comes
   bool shut_receiving = false;  ///< what it makes discards what comes
   bool shut_sending = false;    ///< what it makes sends FIN once it is there
-  bool both = false;            ///< its "::" stands for all of ours of either family
 };
 
 }  // namespace lastack::host

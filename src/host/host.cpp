@@ -61,6 +61,12 @@ const tcp::Settings& Host::settings_of(const SettingsPtr& settings) const {
   return config_.settings ? *config_.settings : kDefaults;
 }
 
+/// Of a handshake: its listener's, while there is one.
+const tcp::Settings& Host::settings_of(const SynRcvdEntry& entry) const {
+  if (entry.listener == kNobody) return settings_of(SettingsPtr{});
+  return settings_of(listeners_[entry.listener].settings);
+}
+
 bool Host::is_local(const wire::IpAddress& address) const {
   if (config_.takes_any) return !address.is_multicast() && !is_broadcast(address);
   return std::ranges::any_of(
@@ -141,6 +147,15 @@ void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects
   mark(entry, index);
 }
 
+/// What was to go out has: who minds how much has not (TCP_NOTSENT_LOWAT) may have room again.
+void Host::tell_all_is_out(ConnectionEntry& entry, std::uint32_t index, TimePoint now) {
+  if (!entry.held || (entry.told & tcp::kWritable) != 0) return;
+  entry.told |= tcp::kWritable;
+  HostEvent& event = tell(now);
+  event.flow = {index, connections_.generation(index)};
+  event.news.ready = tcp::kWritable;
+}
+
 /// Counts what became of a segment, a call or a timer, and keeps it for those who ask.
 void Host::note(const Flow& flow, const tcp::Effects& fx, TimePoint now) {
   if (trace_.on()) trace_effects(flow, fx, now);
@@ -191,7 +206,7 @@ void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
   if (entry.timer != kNoTimer) wheel_.stop(entry.timer);
   if (std::exchange(entry.in_table, false)) {
-    used_.remove(entry.flow.local.port, entry.shares);
+    used_.remove(entry.flow.local.port, entry.claim);
     table_.erase(hash(entry), {Handle::Kind::connection, index});
   }
   if (last_ == &entry) last_ = nullptr;
@@ -217,8 +232,7 @@ void Host::to_time_wait_record(std::uint32_t index, TimePoint now) {
                                                 .settings = entry.connection.tcb().settings,
                                                 .since = since,
                                                 .hash = hash(entry),
-                                                .shares = entry.shares,
-                                                .both = entry.both});
+                                                .claim = entry.claim});
   const Handle handle{Handle::Kind::time_wait, record};
   time_wait_by_age_.add(time_wait_, record);
   TimeWaitEntry& waits = time_wait_[record];
@@ -250,6 +264,12 @@ void Host::go_on_with_syn_rcvd(std::uint32_t index) {
   end_syn_rcvd(index);
 }
 
+/// Its listener has gone: nobody is told.
+void Host::give_syn_rcvd_up(std::uint32_t index, TimePoint now) {
+  note(syn_rcvd_[index].flow, syn_rcvd_[index].record.abort(), now);
+  end_syn_rcvd(index);
+}
+
 void Host::end_syn_rcvd(std::uint32_t index) {
   const SynRcvdEntry& entry = syn_rcvd_[index];
   table_.erase(entry.hash, {Handle::Kind::syn_rcvd, index});
@@ -259,10 +279,12 @@ void Host::end_syn_rcvd(std::uint32_t index) {
 
 void Host::drop_syn_rcvd(std::uint32_t index) {
   const SynRcvdEntry& entry = syn_rcvd_[index];
-  auto& handshakes = listeners_[entry.listener].handshakes;
-  syn_rcvd_[handshakes.back()].place = entry.place;
-  handshakes[entry.place] = handshakes.back();
-  handshakes.pop_back();
+  if (entry.listener != kNobody) {
+    auto& handshakes = listeners_[entry.listener].handshakes;
+    syn_rcvd_[handshakes.back()].place = entry.place;
+    handshakes[entry.place] = handshakes.back();
+    handshakes.pop_back();
+  }
   syn_rcvd_.drop(index);
 }
 
@@ -270,7 +292,7 @@ void Host::end_time_wait(std::uint32_t index) {
   const TimeWaitEntry& entry = time_wait_[index];
   table_.erase(entry.hash, {Handle::Kind::time_wait, index});
   if (!tcp::mutated(tcp::Mutant::port_kept_after_wait)) {
-    used_.remove(entry.flow.local.port, entry.shares);
+    used_.remove(entry.flow.local.port, entry.claim);
   }
   wheel_.destroy(time_wait_[index].timer);
   time_wait_.drop(index);
@@ -291,9 +313,12 @@ void Host::advance(TimePoint now) {
         break;
       case Handle::Kind::syn_rcvd: {
         SynRcvdEntry& entry = syn_rcvd_[i];
-        const auto& settings = settings_of(listeners_[entry.listener].settings);
-        note(entry.flow, entry.record.timer_expired(settings, now), now);
-        go_on_with_syn_rcvd(i);
+        if (entry.listener == kNobody) {
+          give_syn_rcvd_up(i, now);
+        } else {
+          note(entry.flow, entry.record.timer_expired(settings_of(entry), now), now);
+          go_on_with_syn_rcvd(i);
+        }
         break;
       }
       case Handle::Kind::time_wait: time_wait_due(i, now); break;

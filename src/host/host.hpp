@@ -98,28 +98,24 @@ class Host {
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
-  /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Those who say
-  /// `shared` may have the same one, but not where somebody listens. Connections keep their port,
-  /// too, for as long as there is anything of them. `both` makes "::" stand for IPv4, too.
-  std::expected<Endpoint, Refusal> bind(const Endpoint& local, bool shared, bool balanced = false,
-                                        bool both = false);
-  /// With what was said then, or since with set_shared().
-  void unbind(const Endpoint& bound, bool shared, bool both = false) {
-    bound_.give_back(bound, shared, both);
-  }
+  /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Several may have
+  /// the same one where their claims say so. Connections keep their port, too, for as long as there
+  /// is anything of them.
+  std::expected<Endpoint, Refusal> bind(const Endpoint& local, const Claim& claim);
+  /// With what was said then, or since with rebind().
+  void unbind(const Endpoint& bound, const Claim& claim) { bound_.give_back(bound, claim); }
   /// What bind() took has another address of ours from now on, whoever is there, too: connect() has
-  /// chosen it, or it is left open again.
-  void rebind(const Endpoint& from, bool from_both, const Endpoint& to, bool to_both, bool shared) {
-    bound_.move(from, from_both, to, to_both, shared);
+  /// chosen it, or it is left open again. Or it is had in another way.
+  void rebind(const Endpoint& from, const Claim& before, const Endpoint& to, const Claim& claim) {
+    bound_.move(from, before, to, claim);
   }
 
   /// Passive OPEN. An unspecified address listens on all of ours of that family; port 0 picks one.
-  /// What it makes is `shared`, and where connections are they have to be. Those who say `balanced`
-  /// (SO_REUSEPORT) may listen at the same place: each connection comes to one of them.
+  /// What it makes has its claim. Those with Claim::port may listen at the same place: each
+  /// connection comes to one of them.
   std::expected<ListenerId, Refusal> listen(const Endpoint& local, std::uint32_t backlog,
                                             SettingsPtr settings, TimePoint now,
-                                            bool shared = false, bool balanced = false,
-                                            bool both = false);
+                                            const Claim& claim = {});
   /// The connection that has waited longest, now held by the caller.
   std::optional<FlowId> accept(ListenerId id);
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
@@ -128,22 +124,20 @@ class Host {
   void shut_children(ListenerId id, bool receiving, bool sending);
   /// For connections that come from now on, and for those whose handshake is under way.
   void set_settings(ListenerId id, SettingsPtr settings);
-  /// Ends listening. Connections not yet accepted, and handshakes under way, are reset.
+  /// Ends listening. Connections not yet accepted are reset; a handshake that is under way ends
+  /// with the peer's next segment, which is answered as any that nobody waits for, or by its timer.
   void close_listener(ListenerId id, TimePoint now);
   [[nodiscard]] std::optional<Endpoint> local_of(ListenerId id) const;
 
   /// Active OPEN, held by the caller until orphan(). Without `local` an address and port of ours
   /// are chosen; a part of `local` may be left open.
   std::expected<FlowId, Refusal> connect(std::optional<Endpoint> local, const Endpoint& remote,
-                                         SettingsPtr settings, TimePoint now, bool shared = false);
-  /// SO_REUSEADDR was set or cleared since.
-  void set_shared(FlowId id, bool shared);
-  void set_shared(ListenerId id, bool shared);
-  void set_shared(UdpId id, bool shared) { udp_.set_shared(id, shared); }
-  /// The same of what bind() took.
-  void set_shared(const Endpoint& bound, bool both, bool before, bool shared) {
-    bound_.set_shared(bound, both, before, shared);
-  }
+                                         SettingsPtr settings, TimePoint now,
+                                         const Claim& claim = {});
+  /// SO_REUSEADDR or SO_REUSEPORT was set or cleared since.
+  void set_sharing(FlowId id, bool address, bool port);
+  void set_sharing(ListenerId id, bool address, bool port);
+  void set_sharing(UdpId id, bool address, bool port) { udp_.set_sharing(id, address, port); }
   /// Octets taken, copied once; as many as the send buffer has room for. `urgent` and `more` are
   /// those of tcp::Connection::send().
   std::expected<std::size_t, tcp::Error> send(FlowId id, std::span<const std::byte> octets,
@@ -175,9 +169,8 @@ class Host {
   // --- UDP. A stale id answers as an endpoint that was closed.
 
   /// An endpoint at an address of ours, or all of its family where that is unspecified; port 0
-  /// picks one. Those who say `shared` may have the same one: the last of them hears.
-  std::expected<UdpId, Refusal> udp_open(const Endpoint& local, bool shared, TimePoint now,
-                                         bool both = false);
+  /// picks one. Several may have the same one where their claims say so: the last of them hears.
+  std::expected<UdpId, Refusal> udp_open(const Endpoint& local, const Claim& claim, TimePoint now);
   /// Hears only `remote` from now on, sends there where nobody else is named, and learns of ICMP
   /// errors. Another connect() replaces the first.
   std::expected<void, Refusal> udp_connect(UdpId id, const Endpoint& remote);
@@ -343,12 +336,12 @@ class Host {
   [[nodiscard]] const ListenerEntry* find_listener(ListenerId id) const;
   ListenerEntry* find_listener(ListenerId id) { return listeners_.find(id.index, id.generation); }
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
-  [[nodiscard]] bool listens_at(const Endpoint& local, bool balanced, bool both) const;
-  [[nodiscard]] bool keeps(const Endpoint& local, bool shared, bool both) const;
+  [[nodiscard]] bool listens_at(const Endpoint& local, const Claim& claim) const;
+  [[nodiscard]] bool keeps(const Endpoint& local, const Claim& claim) const;
   [[nodiscard]] bool port_taken(const Flow& flow, std::uint32_t hash) const;
   struct FreePort;
   std::optional<FreePort> ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                         bool shared = false);
+                                         const Claim& claim = {});
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);
@@ -420,7 +413,7 @@ class Host {
     return last_ == &entry ? last_hash_ : hash(entry.flow);
   }
   template <typename Made>
-  std::uint32_t make_connection(const Flow& flow, bool shares, Made connection);
+  std::uint32_t make_connection(const Flow& flow, const Claim& claim, Made connection);
   void enter_table(std::uint32_t index, std::uint32_t hash);
   void take_place(std::uint32_t index, std::uint32_t syn_rcvd);
   void apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects& fx, TimePoint now);
@@ -442,6 +435,9 @@ class Host {
   [[gnu::noinline]] void to_time_wait_record(std::uint32_t index, TimePoint now);
   void go_on_with_syn_rcvd(std::uint32_t index);
   [[gnu::noinline]] void end_syn_rcvd(std::uint32_t index);
+  [[gnu::noinline]] void tell_all_is_out(ConnectionEntry& entry, std::uint32_t index,
+                                         TimePoint now);
+  [[gnu::noinline]] void give_syn_rcvd_up(std::uint32_t index, TimePoint now);
   void drop_syn_rcvd(std::uint32_t index);
   [[gnu::noinline]] void end_time_wait(std::uint32_t index);
   void make_room_in_time_wait();
@@ -449,6 +445,7 @@ class Host {
   void time_wait_due(std::uint32_t index, TimePoint now);
   void minds_deadline(TimerId timer, TimePoint deadline);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
+  [[nodiscard]] const tcp::Settings& settings_of(const SynRcvdEntry& entry) const;
 
   Config config_;
   std::vector<ip::UsableAddress> addresses_;

@@ -227,7 +227,13 @@ void Host::reuse(ConnectionEntry& entry, std::uint32_t index, const wire::Parsed
 void Host::to_syn_rcvd(std::uint32_t index, const wire::ParsedTcp& tcp, const Slice& packet,
                        TimePoint now) {
   SynRcvdEntry& entry = syn_rcvd_[index];
-  const auto& settings = settings_of(listeners_[entry.listener].settings);
+  if (entry.listener == kNobody) {  // it has gone: perhaps another has its place
+    const Flow flow = entry.flow;
+    const std::uint32_t hash = entry.hash;
+    give_syn_rcvd_up(index, now);
+    return to_listener(flow, hash, tcp, packet, now);
+  }
+  const auto& settings = settings_of(entry);
   const auto size = static_cast<std::uint32_t>(tcp.payload.size());
   const tcp::ChallengeBudget challenges = entry.record.challenges;
   const auto step = entry.record.segment_arrives(tcp.header, size, settings, now);
@@ -273,13 +279,12 @@ bool Host::may_wait_for(const ListenerEntry& listener) {
 std::uint32_t Host::grow(const tcp::SynRcvd& record, const Flow& flow, std::uint32_t owner,
                          TimePoint now) {
   ++counters_.tcp.passive_opens;
-  const std::uint32_t grown = make_connection(flow, listeners_[owner].shares, [&] {
+  const std::uint32_t grown = make_connection(flow, listeners_[owner].claim, [&] {
     return tcp::Connection(record, listeners_[owner].settings, now);
   });
   ConnectionEntry& entry = connections_[grown];
   entry.history.add({tcp::State::listen, tcp::Event::syn, tcp::State::syn_rcvd}, now);
   entry.listener = owner;
-  entry.both = listeners_[owner].both;
   return grown;
 }
 

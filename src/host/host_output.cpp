@@ -82,6 +82,8 @@ bool Host::transmit_first(PacketOut& out, TimePoint now) {
   }
   first_leaves();
   entry->dirty = false;
+  if (entry->connection.settings().not_sent_low_at != 0)
+    tell_all_is_out(*entry, handle.index(), now);
   settle(*entry, handle.index(), now);
   return sent;
 }
@@ -105,7 +107,7 @@ bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
   tcp::Expiry expiry;
   const tcp::Settings* settings = nullptr;
   if (waits) {
-    settings = &settings_of(listeners_[syn_rcvd_[i].listener].settings);
+    settings = &settings_of(syn_rcvd_[i]);
     segment = syn_rcvd_[i].record.transmit(*settings, now);
     expiry = syn_rcvd_[i].record.expiry(*settings);
   } else {

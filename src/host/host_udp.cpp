@@ -124,8 +124,8 @@ void Host::no_way_for_udp(wire::Bytes packet, TimePoint now) {
 
 // --- the user's side
 
-std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, bool shared, TimePoint now,
-                                             bool both) {
+std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, const Claim& claim,
+                                             TimePoint now) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
@@ -133,7 +133,7 @@ std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, bool shared,
     ++counters_.too_many;
     return std::unexpected(Refusal::too_many);
   }
-  return udp_.open(local, shared, both, {config_.first_port, config_.last_port}, random_,
+  return udp_.open(local, claim, {config_.first_port, config_.last_port}, random_,
                    config_.udp_receive_buffer, now);
 }
 
@@ -147,7 +147,7 @@ std::expected<void, Refusal> Host::udp_connect(UdpId id, const Endpoint& remote)
   if (entry == nullptr) return std::unexpected(Refusal::address_not_available);
   if (!is_one_receiver(remote)) return std::unexpected(Refusal::bad_address);
   Endpoint local = entry->bound;
-  if (local.address.family() != remote.address.family() && !entry->both) {
+  if (local.address.family() != remote.address.family() && !entry->claim.both) {
     return std::unexpected(Refusal::unreachable);
   }
   if (local.address.is_unspecified()) {
@@ -198,7 +198,7 @@ std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
   if (!is_one_receiver(flow.remote)) return std::unexpected(udp::Error::bad_address);
   if (from && is_local(*from)) flow.local.address = *from;
   if (flow.local.address.family() != family) {
-    if (!entry.both) return std::unexpected(udp::Error::no_route);
+    if (!entry.claim.both) return std::unexpected(udp::Error::no_route);
     flow.local.address = {};
   }
   if (flow.local.address.is_unspecified()) {

@@ -49,78 +49,79 @@ std::size_t get_out(ConnectionEntry& entry, std::span<std::byte> into, TimePoint
 
 // --- binding and listening
 
-std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, bool shared, bool balanced,
-                                            bool both) {
+std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, const Claim& claim) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
   Endpoint at = local;
   if (at.port == 0) {
-    const auto port = ephemeral_port(at, {}, shared);
+    const auto port = ephemeral_port(at, {}, claim);
     if (!port) return std::unexpected(Refusal::address_in_use);
     at.port = port->port;
   }
-  if (listens_at(at, balanced, both) || keeps(at, shared, both) || !bound_.take(at, shared, both)) {
+  if (listens_at(at, claim) || keeps(at, claim) || !bound_.take(at, claim)) {
     return std::unexpected(Refusal::address_in_use);
   }
   return at;
 }
 
-bool Host::listens_at(const Endpoint& local, bool balanced, bool both) const {
+bool Host::listens_at(const Endpoint& local, const Claim& claim) const {
   return std::ranges::any_of(listening_.at(local.port), [&](std::uint32_t i) {
     const ListenerEntry& other = listeners_[i];
-    return overlap(other.local.address, other.both, local.address, both) &&
-           !(balanced && other.balanced);
+    return overlap(other.local.address, other.claim.both, local.address, claim.both) &&
+           !(claim.port && other.claim.port);
   });
 }
 
 /// Whether a connection keeps others from binding `local`: the counts say whether it is worth
 /// looking which address it has.
-bool Host::keeps(const Endpoint& local, bool shared, bool both) const {
+bool Host::keeps(const Endpoint& local, const Claim& claim) const {
   const PortUse::Use use = used_.at(local.port);
-  if (!use.keeps(shared)) return false;
+  if (!use.keeps(claim)) return false;
   bool kept = false;
-  // What a listener for both families has made keeps IPv4's unspecified address, too, as in Linux.
-  const bool any_v4 = local.address.is_v4() && local.address.is_unspecified();
-  const auto look = [&](const Endpoint& its, bool shares, bool its_both) {
-    kept |= its.port == local.port && !(shared && shares) &&
-            (overlap(its.address, false, local.address, both) || (its_both && any_v4));
+  // What a socket for both families has made keeps IPv4's unspecified address, too, as in Linux;
+  // the one that is mapped into IPv6 it does not keep.
+  const bool any_v4 = local.address.is_v4() && local.address.is_unspecified() && !claim.mapped;
+  const auto look = [&](const Endpoint& its, const Claim& other) {
+    kept |= its.port == local.port && !claim.shares_with(other) &&
+            (overlap(its.address, false, local.address, claim.both) || (other.both && any_v4));
   };
   connections_.each([&](const ConnectionEntry& e) {
-    if (e.in_table && e.connection.state() != tcp::State::closed)
-      look(e.flow.local, e.shares, e.both);
+    if (e.in_table && e.connection.state() != tcp::State::closed) look(e.flow.local, e.claim);
   });
-  if (!kept) time_wait_.each([&](const TimeWaitEntry& e) { look(e.flow.local, e.shares, e.both); });
+  if (!kept) time_wait_.each([&](const TimeWaitEntry& e) { look(e.flow.local, e.claim); });
   return kept;
 }
 
-void Host::set_shared(FlowId id, bool shared) {
+void Host::set_sharing(FlowId id, bool address, bool port) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
-  if (entry->in_table) {
-    used_.remove(entry->flow.local.port, entry->shares);
-    used_.add(entry->flow.local.port, shared);
-  }
-  entry->shares = shared;
+  if (entry->in_table) used_.remove(entry->flow.local.port, entry->claim);
+  entry->claim.address = address;
+  entry->claim.port = port;
+  if (entry->in_table) used_.add(entry->flow.local.port, entry->claim);
 }
 
-void Host::set_shared(ListenerId id, bool shared) {
-  if (ListenerEntry* entry = find_listener(id)) entry->shares = shared;
+void Host::set_sharing(ListenerId id, bool address, bool port) {
+  ListenerEntry* entry = find_listener(id);
+  if (entry == nullptr) return;
+  entry->claim.address = address;
+  entry->claim.port = port;
 }
 
 std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint32_t backlog,
-                                                SettingsPtr settings, TimePoint now, bool shared,
-                                                bool balanced, bool both) {
+                                                SettingsPtr settings, TimePoint now,
+                                                const Claim& claim) {
   if (!local.address.is_unspecified() && !is_local(local.address)) {
     return std::unexpected(Refusal::address_not_available);
   }
   Endpoint at = local;
   if (at.port == 0) {
-    const auto port = ephemeral_port(at, {}, shared);
+    const auto port = ephemeral_port(at, {}, claim);
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = port->port;
   }
-  if (listens_at(at, balanced, both) || keeps(at, shared, both)) {
+  if (listens_at(at, claim) || keeps(at, claim)) {
     return std::unexpected(Refusal::address_in_use);
   }
 
@@ -130,9 +131,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   entry.settings = settings ? std::move(settings) : config_.settings;
   entry.backlog = backlog;
   entry.since = now;
-  entry.shares = shared;
-  entry.balanced = balanced;
-  entry.both = both;
+  entry.claim = claim;
   listening_.add(at.port, index);
   note({entry.local, {}}, entry.listener.open(), now);
   return ListenerId{index, listeners_.generation(index)};
@@ -163,7 +162,7 @@ std::optional<std::uint32_t> Host::listener_for(const Flow& flow) const {
     const wire::IpAddress& address = listeners_[i].local.address;
     const bool just_this = address == to;
     const bool all =
-        address.is_unspecified() && (listeners_[i].both || address.family() == to.family());
+        address.is_unspecified() && (listeners_[i].claim.both || address.family() == to.family());
     if (!just_this && (!all || exact)) continue;
     alike = just_this == exact ? alike + 1 : 1;
     exact = just_this;
@@ -213,13 +212,8 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
     if (tcp::mutated(tcp::Mutant::waiting_not_reset)) continue;
     apply(index, connections_[index].connection.abort(now), now);
   }
-  for (const auto& handshakes = listeners_[listener].handshakes; !handshakes.empty();) {
-    const std::uint32_t i = handshakes.back();
-    const tcp::Effects fx = syn_rcvd_[i].record.abort();
-    note(syn_rcvd_[i].flow, fx, now);
-    reply_reset(syn_rcvd_[i].flow, fx.reset);
-    end_syn_rcvd(i);
-  }
+  // To whoever sent the SYN there is nothing to reset yet, or it says something, and hears then.
+  for (const std::uint32_t i : listeners_[listener].handshakes) syn_rcvd_[i].listener = kNobody;
 }
 
 // --- connecting
@@ -236,7 +230,7 @@ bool Host::port_taken(const Flow& flow, std::uint32_t hash) const {
 
 /// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
 std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                                   bool shared) {
+                                                   const Claim& claim) {
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
   const std::uint32_t start = hash_of({{local.address, 0}, remote}, port_key_) + port_counter_;
   for (std::uint32_t i = 0; i < range; ++i) {
@@ -244,7 +238,7 @@ std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const 
     const Flow flow{{local.address, port}, remote};
     const std::uint32_t hash = this->hash(flow);
     if (port_taken(flow, hash)) continue;
-    if (remote.port == 0 && used_.at(port).keeps(shared)) continue;  // to be bound: for itself
+    if (remote.port == 0 && used_.at(port).keeps(claim)) continue;  // to be bound: for itself
     if (remote.port != 0 && is_anothers(flow)) continue;
     port_counter_ = static_cast<std::uint16_t>(port_counter_ + i + 1);
     return FreePort{port, hash};
@@ -269,7 +263,8 @@ tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint no
 }
 
 std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, const Endpoint& remote,
-                                             SettingsPtr settings, TimePoint now, bool shared) {
+                                             SettingsPtr settings, TimePoint now,
+                                             const Claim& claim) {
   const wire::IpAddress& to = remote.address;
   const bool many = to.is_multicast() || is_broadcast(to);
   if (many || to.is_unspecified() || remote.port == 0) {
@@ -301,7 +296,7 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
     hash = this->hash(flow);
     if (living(flow, hash)) return std::unexpected(Refusal::address_in_use);
   }
-  const std::uint32_t index = make_connection(flow, shared, [] { return tcp::Connection(); });
+  const std::uint32_t index = make_connection(flow, claim, [] { return tcp::Connection(); });
   enter_table(index, hash);
   ConnectionEntry& entry = connections_[index];
   const auto fx = entry.connection.open(how_to_open(flow, std::move(settings), now), now);
@@ -337,7 +332,7 @@ LASTACK_FLAT std::optional<std::size_t> Host::send_plain(FlowId id,
                                                          TimePoint now) {
   ConnectionEntry* entry = get(id);
   const bool plain = entry != nullptr && entry->connection.state() == tcp::State::established &&
-                     entry->connection.settings().not_sent_low_at == UINT32_MAX;
+                     entry->connection.settings().not_sent_low_at == 0;
   if (!plain) return std::nullopt;
   const auto n = put(*entry, octets, pool_, now, false, false);
   if (!n) return std::nullopt;

@@ -9,7 +9,7 @@ namespace lastack::host {
 
 /// `connection()` makes it, where it stays; the caller enters it into the table.
 template <typename Made>
-std::uint32_t Host::make_connection(const Flow& flow, bool shares, Made connection) {
+std::uint32_t Host::make_connection(const Flow& flow, const Claim& claim, Made connection) {
   const std::uint32_t index = connections_.make_by([&] {
     return ConnectionEntry{.connection = connection(),
                            .out = {},
@@ -17,9 +17,9 @@ std::uint32_t Host::make_connection(const Flow& flow, bool shares, Made connecti
                            .history = {},
                            .flow = flow,
                            .in_table = true,
-                           .shares = shares};
+                           .claim = claim};
   });
-  used_.add(flow.local.port, shares);
+  used_.add(flow.local.port, claim);
   return index;
 }
 

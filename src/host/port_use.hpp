@@ -1,9 +1,12 @@
 // How many connections stand at each port: what bind() asks before it looks at them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
+
+#include "host/claim.hpp"
 
 namespace lastack::host {
 
@@ -20,25 +23,28 @@ class PortUse {
 
   struct Use {
     std::uint32_t all = 0;
-    std::uint32_t shared = 0;  ///< of them those that share their port (SO_REUSEADDR)
-    /// Whether one of them may keep another from binding the port, who shares it, too, or does not.
-    [[nodiscard]] bool keeps(bool from_who_shares) const {
-      return all > (from_who_shares ? shared : 0);
+    std::uint32_t address = 0;  ///< of them those with Claim::address
+    std::uint32_t port = 0;     ///< of them those with Claim::port
+    /// Whether one of them may keep another from binding the port.
+    [[nodiscard]] bool keeps(const Claim& from) const {
+      return all > std::max(from.address ? address : 0, from.port ? port : 0);
     }
   };
 
-  void add(std::uint16_t port, bool shared) {
+  void add(std::uint16_t port, const Claim& claim) {
     auto& page = pages_[port / kPage];
     if (!page) page = std::make_unique<Page>();
     Use& use = (*page)[port % kPage];
     ++use.all;
-    use.shared += shared ? 1 : 0;
+    use.address += claim.address ? 1 : 0;
+    use.port += claim.port ? 1 : 0;
   }
   /// What add() counted.
-  void remove(std::uint16_t port, bool shared) {
+  void remove(std::uint16_t port, const Claim& claim) {
     Use& use = (*pages_[port / kPage])[port % kPage];
     --use.all;
-    use.shared -= shared ? 1 : 0;
+    use.address -= claim.address ? 1 : 0;
+    use.port -= claim.port ? 1 : 0;
   }
   [[nodiscard]] Use at(std::uint16_t port) const {
     const auto& page = pages_[port / kPage];

@@ -10,20 +10,20 @@ Handle udp_handle(std::uint32_t index) { return {Handle::Kind::connection, index
 
 }  // namespace
 
-std::expected<UdpId, Refusal> UdpEndpoints::open(Endpoint local, bool shared, bool both,
-                                                 Ports ports, Random& random,
-                                                 std::size_t receive_buffer, TimePoint now) {
+std::expected<UdpId, Refusal> UdpEndpoints::open(Endpoint local, Claim claim, Ports ports,
+                                                 Random& random, std::size_t receive_buffer,
+                                                 TimePoint now) {
   const bool any_port = local.port == 0;
+  if (any_port) claim.address = claim.port = false;
   const std::uint32_t range = any_port ? ports.last - ports.first + 1U : 1U;
   const std::uint32_t start = any_port ? random.below(range) : 0;
   for (std::uint32_t i = 0; i < range; ++i) {
     if (any_port) local.port = static_cast<std::uint16_t>(ports.first + (start + i) % range);
-    if (!bound_.take(local, shared && !any_port, both)) continue;
+    if (!bound_.take(local, claim)) continue;
     UdpEntry entry;
     entry.endpoint = udp::UdpEndpoint(local, receive_buffer);
     entry.bound = local;
-    entry.both = both;
-    entry.shared = shared && !any_port;
+    entry.claim = claim;
     entry.since = now;
     const std::uint32_t index = entries_.make(std::move(entry));
     open_.add(local.port, index);
@@ -56,7 +56,7 @@ void UdpEndpoints::leave(UdpId id) {
   UdpEntry& entry = entries_[id.index];
   if (entry.bound.port == 0) return;
   open_.remove(entry.bound.port, id.index);
-  bound_.give_back(entry.bound, entry.shared, entry.both);
+  bound_.give_back(entry.bound, entry.claim);
   entry.bound = {};
 }
 
@@ -68,16 +68,19 @@ void UdpEndpoints::take_over(UdpId id, UdpId left) {
 /// connect() leaves no more of the unspecified address than the one that it chooses.
 UdpEndpoints::Place UdpEndpoints::place_of(const UdpEntry& entry) {
   const Endpoint& local = entry.endpoint.local();
-  if (entry.endpoint.connected()) return {local, entry.both && !local.address.is_v4()};
-  return {entry.bound, entry.both};
+  if (!entry.endpoint.connected()) return {entry.bound, entry.claim};
+  Claim claim = entry.claim;
+  claim.both = claim.both && !local.address.is_v4();
+  return {local, claim};
 }
 
-void UdpEndpoints::set_shared(UdpId id, bool shared) {
+void UdpEndpoints::set_sharing(UdpId id, bool address, bool port) {
   UdpEntry* entry = find(id);
   if (entry == nullptr) return;
-  const auto [at, both] = place_of(*entry);
-  if (at.port != 0) bound_.set_shared(at, both, entry->shared, shared);
-  entry->shared = shared;
+  const auto [at, before] = place_of(*entry);
+  entry->claim.address = address;
+  entry->claim.port = port;
+  if (at.port != 0) bound_.move(at, before, at, place_of(*entry).claim);
 }
 
 bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remote) {
@@ -89,8 +92,8 @@ bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remo
   open_.remove(entry.bound.port, id.index);
   connected_.insert(hash_of(flow, key_), udp_handle(id.index));
   entry.endpoint.connect(local, remote);
-  const auto [at, both] = place_of(entry);
-  bound_.move(entry.bound, entry.both, at, both, entry.shared);
+  const auto [at, claim] = place_of(entry);
+  bound_.move(entry.bound, entry.claim, at, claim);
   return true;
 }
 
@@ -100,8 +103,8 @@ void UdpEndpoints::disconnect(UdpId id) {
   const Flow flow{entry->endpoint.local(), entry->endpoint.remote()};
   connected_.erase(hash_of(flow, key_), udp_handle(id.index));
   open_.add(entry->bound.port, id.index);
-  const auto [at, both] = place_of(*entry);
-  bound_.move(at, both, entry->bound, entry->both, entry->shared);
+  const auto [at, claim] = place_of(*entry);
+  bound_.move(at, claim, entry->bound, entry->claim);
   entry->endpoint.disconnect();
 }
 
@@ -122,7 +125,7 @@ std::optional<std::uint32_t> UdpEndpoints::taker(const Flow& flow) const {
     if (address == flow.local.address) {
       at_address = i;
     } else if (address.is_unspecified() &&
-               (entries_[i].both || address.family() == flow.local.address.family())) {
+               (entries_[i].claim.both || address.family() == flow.local.address.family())) {
       at_any = i;
     }
   }

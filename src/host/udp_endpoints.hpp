@@ -21,10 +21,9 @@ namespace lastack::host {
 
 struct UdpEntry {
   udp::UdpEndpoint endpoint;
-  Endpoint bound;     ///< what it keeps from others, until it is connected; port 0: nothing
-  bool both = false;  ///< its "::" stands for all of ours of either family
+  Endpoint bound;  ///< what it keeps from others, until it is connected; port 0: nothing
   TimePoint since{};
-  bool shared = false;   ///< others that say so may have the same place
+  Claim claim;           ///< who else may have its place
   bool told = false;     ///< an event of it waits to be pulled
   bool blocked = false;  ///< a send found no room: it is told when there is
 };
@@ -41,15 +40,16 @@ class UdpEndpoints {
   };
   /// An endpoint at `local`, whose address is one of ours or unspecified. Port 0 picks one of
   /// `ports` at random (RFC 6056 §3.3.1): what a resolver asks from must not be guessed (RFC 5452).
-  /// Those who say `shared` may have the same one. address_in_use, address_not_available.
-  std::expected<UdpId, Refusal> open(Endpoint local, bool shared, bool both, Ports ports,
-                                     Random& random, std::size_t receive_buffer, TimePoint now);
+  /// Several may have the same one where their claims say so. address_in_use,
+  /// address_not_available.
+  std::expected<UdpId, Refusal> open(Endpoint local, Claim claim, Ports ports, Random& random,
+                                     std::size_t receive_buffer, TimePoint now);
   void close(UdpId id);
   /// It is nowhere any more; what waits to be read there can be.
   void leave(UdpId id);
   /// What was left becomes another's.
   void take_over(UdpId id, UdpId left);
-  void set_shared(UdpId id, bool shared);
+  void set_sharing(UdpId id, bool address, bool port);
   /// False where another endpoint is connected so already.
   bool connect(UdpId id, const Endpoint& local, const Endpoint& remote);
   void disconnect(UdpId id);
@@ -84,7 +84,7 @@ class UdpEndpoints {
   /// A place as others find it taken.
   struct Place {
     Endpoint at;
-    bool both;
+    Claim claim;
   };
   [[nodiscard]] static Place place_of(const UdpEntry& entry);
 

@@ -26,8 +26,9 @@ wire::IpAddress anywhere(const OpenSocket& s, const host::Endpoint& remote) {
 
 Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local,
                                      TimePoint now) {
-  const auto id =
-      host_->udp_open(local, s.reuse_address || s.reuse_port, now, takes_both(s, local.address));
+  host::Claim claim = claim_to(s, local.address);
+  claim.both = takes_both(s, local.address);
+  const auto id = host_->udp_open(local, claim, now);
   if (!id) return std::unexpected(errno_of_udp(id.error()));
   if (host_->udp(s.udp()) != nullptr) host_->udp_take_over(*id, s.udp());
   s.index = id->index;

@@ -30,9 +30,11 @@ struct OptionContext {
   void give_port_back() { sockets.give_port_back(s); }
   void wake_reader();
   void wake_writer();
-  [[nodiscard]] bool shares() const { return s.reuse_address || s.reuse_port; }
-  void share(bool before);
+  void share(bool address, bool port);
 };
+
+/// Times are told and taken in microseconds.
+inline constexpr std::int64_t kSecond = 1'000'000;
 
 struct Option {
   enum class Type : std::uint8_t {

@@ -185,7 +185,7 @@ class Sockets {
   /// Which open socket has a thing of the host's, by that one's index.
   using Owners = BlockVector<std::uint32_t, 1024>;
 
-  // sockets.cpp
+  // sockets.cpp, opening.cpp
   OpenSocket* get(Fd fd);
   [[nodiscard]] bool no_descriptor_left() const;
   Result<Fd> install(std::uint32_t index);
@@ -196,7 +196,7 @@ class Sockets {
   [[nodiscard]] bool is_over(const OpenSocket& s) const;
   [[nodiscard]] bool fits(const OpenSocket& s, const host::Endpoint& end) const;
   [[nodiscard]] static bool takes_both(const OpenSocket& s, const wire::IpAddress& address);
-  [[nodiscard]] static bool keeps_both(const OpenSocket& s, const wire::IpAddress& address);
+  [[nodiscard]] static host::Claim claim_to(const OpenSocket& s, const wire::IpAddress& address);
   Lingering let_go(std::uint32_t index, TimePoint now);
   void back_to_fresh(OpenSocket& s, TimePoint now);
   void forget_place(OpenSocket& s);
@@ -214,6 +214,9 @@ class Sockets {
   std::optional<Errno> tell_error(OpenSocket& s);
   std::optional<Errno> may_send(OpenSocket& s);
   [[nodiscard]] std::size_t room_to_send(const OpenSocket& s) const;
+  [[nodiscard]] std::size_t room_in_buffer(const OpenSocket& s, bool urgent) const;
+  Result<std::size_t> send_part(OpenSocket& s, std::span<const std::byte> part, TimePoint now,
+                                bool last, int flags);
   Result<std::size_t> send_stream(OpenSocket& s, PartsIn parts, TimePoint now, int flags);
   [[nodiscard]] bool has_all(const OpenSocket& s) const;
   [[nodiscard]] bool no_more_to_read(const OpenSocket& s) const;

@@ -15,6 +15,11 @@ std::size_t size_of(PartsIn parts) {
   return all;
 }
 
+/// Octets that have not gone out yet.
+std::size_t not_sent(const tcp::Connection& c) {
+  return static_cast<std::size_t>(c.tcb().snd.end - std::max<Offset>(c.tcb().snd.max, 0));
+}
+
 std::size_t size_of(PartsOut parts) {
   std::size_t all = 0;
   for (const auto& part : parts) all += part.size();
@@ -71,14 +76,47 @@ std::optional<Errno> Sockets::may_send(OpenSocket& s) {
   return std::nullopt;
 }
 
-/// Octets that a call takes now: TCP_NOTSENT_LOWAT bounds those that have not gone out yet.
+/// Octets that there is room for: none while more than TCP_NOTSENT_LOWAT have not gone out yet.
 std::size_t Sockets::room_to_send(const OpenSocket& s) const {
   const std::size_t room = host_->writable(s.flow());
   const tcp::Connection* c = connection(s);
-  if (c == nullptr || c->settings().not_sent_low_at == UINT32_MAX) return room;
-  const auto& snd = c->tcb().snd;
-  const auto not_sent = static_cast<std::size_t>(snd.end - std::max<Offset>(snd.max, 0));
-  return not_sent < c->settings().not_sent_low_at ? room : 0;
+  if (c == nullptr || c->settings().not_sent_low_at == 0) return room;
+  return not_sent(*c) < c->settings().not_sent_low_at ? room : 0;
+}
+
+/// Octets that a call takes at once. As in Linux TCP_NOTSENT_LOWAT is looked at where a buffer
+/// begins, and one that has begun and has not gone out is filled; urgent octets have buffers of a
+/// segment.
+std::size_t Sockets::room_in_buffer(const OpenSocket& s, bool urgent) const {
+  constexpr std::size_t kLargest = 65536;
+  const std::size_t room = host_->writable(s.flow());
+  const tcp::Connection* c = connection(s);
+  if (c == nullptr || c->settings().not_sent_low_at == 0) return room;
+  const std::size_t segment = c->smss();
+  const std::size_t half = std::max<std::size_t>(c->tcb().snd.max_wnd / 2, segment);
+  const std::size_t buffer = urgent ? segment : std::min(half, kLargest);
+  const std::size_t out = not_sent(*c);
+  if (out < buffer) return std::min(room, buffer - out);
+  return out < c->settings().not_sent_low_at ? std::min(room, buffer) : 0;
+}
+
+/// One buffer of a call, the `last` or not. Where not all of the call fits, what does ends in the
+/// urgent octet and waits for no more, as in Linux.
+Result<std::size_t> Sockets::send_part(OpenSocket& s, std::span<const std::byte> part,
+                                       TimePoint now, bool last, int flags) {
+  const bool urgent = (flags & kMsgOob) != 0;
+  std::size_t sent = 0;
+  while (sent < part.size()) {
+    const std::size_t room = room_in_buffer(s, urgent);
+    const auto piece = part.subspan(sent, std::min(room, part.size() - sent));
+    if (piece.empty()) break;
+    const bool at_end = last && sent + piece.size() == part.size();
+    const bool more = at_end ? (flags & kMsgMore) != 0 : piece.size() < room;
+    const auto n = host_->send(s.flow(), piece, now, urgent, more);
+    if (!n) return std::unexpected(Errno::epipe);
+    sent += *n;
+  }
+  return sent;
 }
 
 Result<std::size_t> Sockets::send_stream(OpenSocket& s, PartsIn parts, TimePoint now, int flags) {
@@ -86,12 +124,8 @@ Result<std::size_t> Sockets::send_stream(OpenSocket& s, PartsIn parts, TimePoint
   const std::size_t all = size_of(parts);
   std::size_t sent = 0;
   for (const auto& part : parts) {
-    if (part.empty() || room_to_send(s) == 0) continue;
-    const bool last = sent + part.size() == all;
-    const bool more = !last || (flags & kMsgMore) != 0;
-    const bool urgent = last && (flags & kMsgOob) != 0;
-    const auto n = host_->send(s.flow(), part, now, urgent, more);
-    if (!n) return std::unexpected(Errno::epipe);
+    const auto n = send_part(s, part, now, sent + part.size() == all, flags);
+    if (!n) return n;
     sent += *n;
     if (*n < part.size()) break;
   }

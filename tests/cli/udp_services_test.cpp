@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(Family, UdpServed, testing::Bool());
 
 TEST_P(UdpServed, EchoSendsEachBackFromWhereItCame) {
   serve({"udp-echo", "7"});
-  const auto id = *client.udp_open({any(), 0}, false, now);
+  const auto id = *client.udp_open({any(), 0}, {}, now);
   ASSERT_TRUE(client.udp_connect(id, {at(1), 7}));
   for (const std::size_t size : {0U, 1U, 1000U, 2900U}) {
     const std::vector<std::byte> octets(size, std::byte{5});
@@ -78,7 +78,7 @@ TEST_P(UdpServed, EchoSendsEachBackFromWhereItCame) {
 /// Answers that find no room wait, and none is lost while the queue holds.
 TEST_P(UdpServed, EchoGoesOnWhenThereIsRoomAgain) {
   serve({"udp-echo", "7"});
-  const auto id = *client.udp_open({any(), 0}, false, now);
+  const auto id = *client.udp_open({any(), 0}, {}, now);
   const std::vector<std::byte> octets(1000);
   std::vector<Slice> packets;
   for (int i = 0; i < 10; ++i) {
@@ -94,7 +94,7 @@ TEST_P(UdpServed, EchoGoesOnWhenThereIsRoomAgain) {
 
 TEST_P(UdpServed, DiscardReadsAndSaysNothing) {
   serve({"udp-discard", "9"});
-  const auto id = *client.udp_open({any(), 0}, false, now);
+  const auto id = *client.udp_open({any(), 0}, {}, now);
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(client.udp_send_to(id, Endpoint{at(1), 9}, std::vector<std::byte>(10), now));
   }
@@ -113,7 +113,7 @@ TEST_P(UdpServed, APortThatIsTaken) {
 
 TEST_P(UdpServed, EndpointsAsRows) {
   serve({"udp-echo", "7"});
-  const auto id = *client.udp_open({any(), 5000}, false, now);
+  const auto id = *client.udp_open({any(), 5000}, {}, now);
   ASSERT_TRUE(client.udp_connect(id, {at(1), 7}));
   const std::string all = GetParam() ? "[::]" : "0.0.0.0";
   const nlohmann::json waiting = view_of(server, now + 2s).at(0);

@@ -39,7 +39,7 @@ class Running {
     const Endpoint listener{wire::IpAddress::v4(10, 0, 0, 1), 80};
     (void)host_.listen(listener, 5, {}, kNow);
     (void)host_.listen({*wire::IpAddress::parse("::"), 80}, 5, {}, kNow);
-    (void)host_.udp_open({wire::IpAddress::v4(0, 0, 0, 0), 53}, false, kNow);
+    (void)host_.udp_open({wire::IpAddress::v4(0, 0, 0, 0), 53}, {}, kNow);
     (void)host_.connect({}, listener, {}, kNow);
     (void)host_.connect({}, {*wire::IpAddress::parse("fd00::2"), 80}, {}, kNow);
     host::PacketOut out;

@@ -4,6 +4,7 @@
 // Target: host/syn_cookies.cpp host/timing_wheel.cpp host/udp_endpoints.cpp ip/icmp_meaning.cpp
 // Target: tcp/a*.cpp tcp/c*.cpp tcp/handshake.cpp tcp/listener.cpp tcp/r*.cpp tcp/s*.cpp
 // Target: tcp/ti*.cpp tcp/tr*.cpp tcp/window.cpp tcp/congestion/*.cpp socket/sockets.cpp
+// Target: socket/opening.cpp
 #include <algorithm>
 #include <cstdint>
 #include <span>
@@ -53,7 +54,7 @@ class World {
         reads_((step[7] & kReads) != 0) {
     for (const char* any : {"0.0.0.0", "::"}) {
       const Endpoint at{*wire::IpAddress::parse(any), Peers::kUdpPort};
-      echoes_.push_back(*side_.host.udp_open(at, false, side_.now));
+      echoes_.push_back(*side_.host.udp_open(at, {}, side_.now));
     }
   }
 

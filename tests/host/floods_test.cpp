@@ -38,7 +38,7 @@ class Floods : public Alone, public testing::WithParamInterface<FloodOf> {
   }
   Floods() : Alone(small()) {
     flooded_ = listen(kFloodedPort, kQueue);
-    udp_ = host.udp_open({kUs, kFloodedPort}, false, now).value();
+    udp_ = host.udp_open({kUs, kFloodedPort}, {}, now).value();
     const ListenerId listener = listen(80);
     ours_ = open(theirs_) + 1;
     theirs_ = theirs_ + 1;

@@ -98,13 +98,13 @@ TEST_F(Opening, AnAnswerComesFromTheAddressThatWasAsked) {  // MUST-45
 }
 
 TEST_F(Opening, AListenerMayHaveThePortOfAConnection) {  // MUST-41, MUST-42
-  const auto calling = host.connect(Endpoint{kUs, 4000}, {kThem, 80}, {}, now, true);
+  const auto calling = host.connect(Endpoint{kUs, 4000}, {kThem, 80}, {}, now, {.address = true});
   ASSERT_EQ(sent().size(), 1U);
   const tcp::Connection before = *host.connection(calling.value());
   ASSERT_EQ(before.state(), State::syn_sent);
   EXPECT_EQ(host.listen({kUs, 4000}, 5, {}, now).error(), Refusal::address_in_use)
       << "where both say so";
-  const auto listener = host.listen({kUs, 4000}, 5, {}, now, true);
+  const auto listener = host.listen({kUs, 4000}, 5, {}, now, {.address = true});
   ASSERT_TRUE(listener);
   EXPECT_EQ(*host.connection(calling.value()), before);
   (void)open(Seq(7), {kThem, 5555}, {kUs, 4000});

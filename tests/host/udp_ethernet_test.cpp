@@ -19,7 +19,7 @@ class UdpLan : public testing::TestWithParam<bool> {
     lan.add();
     lan.settle();
     const Endpoint any{*IpAddress::parse(GetParam() ? "::" : "0.0.0.0"), 53};
-    for (std::size_t i = 0; i < 2; ++i) ids[i] = *lan.host(i).udp_open(any, false, lan.now());
+    for (std::size_t i = 0; i < 2; ++i) ids[i] = *lan.host(i).udp_open(any, {}, lan.now());
   }
   static IpAddress address(std::size_t i) { return Lan::address(i, GetParam()); }
   bool send(std::size_t size, std::size_t to) {

@@ -29,7 +29,7 @@ class UdpHost : public Peer {
 
   [[nodiscard]] static wire::IpAddress any() { return address(v6() ? "::" : "0.0.0.0"); }
   [[nodiscard]] static wire::IpAddress us_too() { return address(v6() ? "fd00::3" : "10.0.0.3"); }
-  UdpId open(const Endpoint& at) { return ours.udp_open(at, false, now).value(); }
+  UdpId open(const Endpoint& at) { return ours.udp_open(at, {}, now).value(); }
   UdpId open(std::uint16_t port = 53) { return open({any(), port}); }
   UdpId connected(std::uint16_t to = 5555) {
     const UdpId id = open();
@@ -162,7 +162,7 @@ TEST_P(UdpHostV6, WithoutAChecksumNotEvenWhereTheLinkVerifies) {
   host::Config trusting = udp_config();
   trusting.verify_checksum = false;
   host::Host other(trusting, lastack::Random(1));
-  const UdpId id = other.udp_open({any(), 53}, false, now).value();
+  const UdpId id = other.udp_open({any(), 53}, {}, now).value();
   Octets datagram_ = datagram(counted(3));
   datagram_[6] = datagram_[7] = std::byte{0};
   other.packet_arrives(Slice::copy_of(packet(17, datagram_)), now);
@@ -188,11 +188,11 @@ TEST_P(UdpHost, HostileLengths) {
 TEST_P(UdpHost, TheMostSpecificTakesIt) {
   const UdpId wild = open({any(), 53});
   const UdpId all = wild;
-  EXPECT_EQ(ours.udp_open({us(), 53}, false, now).error(), Refusal::address_in_use);
+  EXPECT_EQ(ours.udp_open({us(), 53}, {}, now).error(), Refusal::address_in_use);
   ours.udp_close(all);
-  const UdpId wide = ours.udp_open({any(), 53}, true, now).value();
-  const UdpId bound = ours.udp_open({us(), 53}, true, now).value();
-  const UdpId peer = ours.udp_open({us(), 53}, true, now).value();
+  const UdpId wide = ours.udp_open({any(), 53}, {.address = true}, now).value();
+  const UdpId bound = ours.udp_open({us(), 53}, {.address = true}, now).value();
+  const UdpId peer = ours.udp_open({us(), 53}, {.address = true}, now).value();
   ASSERT_TRUE(ours.udp_connect(peer, {them(), 5555}));
   comes(counted(1));            // the connected one's
   comes(counted(2), 53, 5556);  // to its address
@@ -224,8 +224,8 @@ TEST_P(UdpHost, AConnectedOneHearsNobodyElse) {
 }
 
 TEST_P(UdpHost, NobodyElseMayBeConnectedSo) {
-  const UdpId one = ours.udp_open({us(), 53}, true, now).value();
-  const UdpId other = ours.udp_open({us(), 53}, true, now).value();
+  const UdpId one = ours.udp_open({us(), 53}, {.address = true}, now).value();
+  const UdpId other = ours.udp_open({us(), 53}, {.address = true}, now).value();
   ASSERT_TRUE(ours.udp_connect(one, {them(), 5555}));
   EXPECT_TRUE(ours.udp_connect(one, {them(), 5555}));  // again
   EXPECT_EQ(ours.udp_connect(other, {them(), 5555}).error(), Refusal::address_in_use);
@@ -238,7 +238,7 @@ TEST_P(UdpHost, PortsAreNotThoseOfTcp) {
   const UdpId id = open();
   comes(counted(1));
   EXPECT_EQ(reads(id), counted(1));
-  ASSERT_TRUE(ours.udp_open({any(), 80}, false, now));
+  ASSERT_TRUE(ours.udp_open({any(), 80}, {}, now));
   EXPECT_TRUE(ours.listen({any(), 80}, 5, {}, now));
 }
 
@@ -247,7 +247,8 @@ TEST_P(UdpHost, EphemeralPortsAreAllFoundAndThenNone) {
   for (int i = 0; i < 4; ++i) ports.push_back(ours.udp(open(0))->endpoint.local().port);
   std::ranges::sort(ports);
   EXPECT_EQ(ports, (std::vector<std::uint16_t>{40000, 40001, 40002, 40003}));
-  EXPECT_EQ(ours.udp_open({any(), 0}, true, now).error(), Refusal::address_not_available);
+  EXPECT_EQ(ours.udp_open({any(), 0}, {.address = true}, now).error(),
+            Refusal::address_not_available);
 }
 
 TEST_P(UdpHost, AStaleIdAnswersAsOneThatWasClosed) {
@@ -336,7 +337,7 @@ TEST_P(FewUdp, AllEndpointsTogetherAreBounded) {
   EXPECT_EQ(ours.udp_endpoints().unread, 0U);
   open(55);
   open(56);
-  EXPECT_EQ(ours.udp_open({any(), 57}, false, now).error(), Refusal::too_many);
+  EXPECT_EQ(ours.udp_open({any(), 57}, {}, now).error(), Refusal::too_many);
 }
 
 TEST_P(FewUdp, WhoFindsNoRoomToSendIsToldWhenThereIs) {
@@ -408,7 +409,7 @@ TEST_P(UdpHost, WhatCannotBeSent) {
   EXPECT_EQ(sends(id, 1, Endpoint{address(v6() ? "10.0.0.1" : "fd00::1"), 5}).error(),
             Error::no_route);
   EXPECT_TRUE(sent().empty());
-  EXPECT_EQ(ours.udp_open({them(), 5}, false, now).error(), Refusal::address_not_available);
+  EXPECT_EQ(ours.udp_open({them(), 5}, {}, now).error(), Refusal::address_not_available);
 }
 
 TEST_P(UdpHost, ToOurselves) {

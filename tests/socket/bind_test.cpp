@@ -173,5 +173,45 @@ TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
   EXPECT_EQ(sockets.connect(none, remote(), now()).error(), Errno::einprogress);
 }
 
+/// SO_REUSEADDR and SO_REUSEPORT are two things: both have to say the same.
+TEST_P(Bind, WhoSharesAddressesDoesNotShareWithWhoSharesPorts) {
+  const auto with = [&](int option) {
+    const Fd fd = fresh();
+    EXPECT_TRUE(a().set_option(fd, kSolSocket, option, 1, now()));
+    return fd;
+  };
+  const Fd first = with(kSoReuseAddr);
+  ASSERT_TRUE(a().bind(first, at(4000)));
+  EXPECT_EQ(a().bind(with(kSoReusePort), at(4000)).error(), Errno::eaddrinuse);
+  EXPECT_TRUE(a().bind(with(kSoReuseAddr), at(4000)));
+  ASSERT_TRUE(a().set_option(first, kSolSocket, kSoReusePort, 1, now()));
+  EXPECT_EQ(a().bind(with(kSoReusePort), at(4000)).error(), Errno::eaddrinuse);  // the second
+  const Fd other = with(kSoReusePort);
+  ASSERT_TRUE(a().bind(other, at(4001)));
+  EXPECT_EQ(a().bind(with(kSoReuseAddr), at(4001)).error(), Errno::eaddrinuse);
+  EXPECT_TRUE(a().bind(with(kSoReusePort), at(4001)));
+}
+
+/// Two SYNs cross; one side gives up and opens again, and the other's answer to its first SYN
+/// comes.
+class CrossedSyns : public SocketTest {};
+INSTANTIATE_TEST_SUITE_P(Family, CrossedSyns, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "v6" : "v4"; });
+
+TEST_P(CrossedSyns, AnAnswerToAnEarlierSynEndsNothing) {
+  client = *a().socket();
+  server = *b().socket();
+  ASSERT_TRUE(a().bind(client, {world->address(kA), 5000}));
+  ASSERT_TRUE(b().bind(server, {world->address(kB), 5000}));
+  (void)a().connect(client, {world->address(kB), 5000}, now());
+  (void)b().connect(server, {world->address(kA), 5000}, now());
+  world->flush();
+  ASSERT_TRUE(b().disconnect(server, now()));
+  EXPECT_EQ(b().connect(server, {world->address(kA), 5000}, now()).error(), Errno::einprogress);
+  settle();
+  expect(State::established, State::established);
+  EXPECT_EQ(sent[kA].rst + sent[kB].rst, 0);
+}
+
 }  // namespace
 }  // namespace lastack::socket

@@ -148,5 +148,27 @@ TEST_F(FamiliesTest, DatagramsAsLinuxHasThem) {
   EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::epipe);
 }
 
+/// What was "::" keeps 0.0.0.0 for as long as there is anything of it, though connect() has chosen
+/// an address of IPv6; the same address mapped into IPv6 it does not keep.
+TEST_F(FamiliesTest, AnOrphanOfBothFamiliesKeepsIpv4) {
+  listening(kAfInet6, any6());
+  const auto place = [](IpAddress address) { return host::Endpoint{address, 4000}; };
+  const auto binds = [&](int domain) {
+    const Fd fd = *a().socket(domain, kSockStream);
+    const auto result = a().bind(fd, place(IpAddress{}));
+    (void)a().close(fd, now());
+    return result ? Errno::none : result.error();
+  };
+  const Fd client = *a().socket(kAfInet6, kSockStream);
+  ASSERT_TRUE(a().bind(client, place(*IpAddress::parse("::"))));
+  EXPECT_EQ(connected(client, v6("fd00::2")), Errno::none);
+  EXPECT_EQ(binds(kAfInet), Errno::eaddrinuse);
+  EXPECT_EQ(binds(kAfInet6), Errno::none);
+  (void)a().close(client, now());
+  world.run(1s);
+  EXPECT_EQ(binds(kAfInet), Errno::eaddrinuse);
+  EXPECT_EQ(binds(kAfInet6), Errno::none);
+}
+
 }  // namespace
 }  // namespace lastack::socket

@@ -166,5 +166,50 @@ TEST_P(Options, TcpInfoIsOfTheConnection) {
   EXPECT_EQ(b().ioctl(server, kSiocInq), 1000);
 }
 
+/// TCP_NOTSENT_LOWAT is looked at where a buffer begins; one that has begun is filled.
+TEST_P(Options, NotSentLowAtBoundsBuffersAndNotOctets) {
+  connect();
+  ASSERT_EQ(set(client, kSolTcp, kTcpNotSentLowAt, 1), Errno::none);
+  ASSERT_TRUE(a().send(client, octets(10), now()));
+  world->flush();  // it is out; what follows waits for its ACK (Nagle)
+  EXPECT_EQ(a().send(client, octets(20, 10), now()), 20U);
+  world->flush();
+  EXPECT_EQ(a().poll(client).value() & kPollOut, 0);
+  EXPECT_EQ(a().send(client, octets(5, 30), now()), 5U);
+  const auto filled = a().send(client, octets(200'000, 35), now());
+  ASSERT_TRUE(filled);
+  EXPECT_LE(*filled, 65'536U);
+  EXPECT_EQ(a().send(client, octets(1), now()).error(), Errno::eagain);
+  settle();
+  EXPECT_EQ(drain(kB, server), 35U + *filled);
+  EXPECT_NE(a().poll(client).value() & kPollOut, 0);
+}
+
+TEST_P(Options, NotSentLowAtBoundsUrgentOctetsToASegment) {
+  connect();
+  ASSERT_EQ(set(client, kSolTcp, kTcpNotSentLowAt, 300), Errno::none);
+  const auto taken = a().send(client, octets(3000), now(), kMsgOob);
+  ASSERT_TRUE(taken);
+  EXPECT_LT(*taken, 1500U);
+  world->flush();
+  // It is out, with the ACK still on its way: who was told of no room is told of some.
+  const auto woken = a().next_wake();
+  ASSERT_TRUE(woken);
+  EXPECT_NE(woken->wakes & OpenSocket::wake_out, 0);
+  settle();
+  std::array<std::byte, 1> urgent{};
+  EXPECT_EQ(b().recv(server, urgent, now(), kMsgOob), 1U);
+  EXPECT_EQ(urgent[0], octets(3000)[*taken - 1]);
+}
+
+TEST_P(Options, NotSentLowAtIsReadAsItWasSet) {
+  const Fd fd = stream();
+  EXPECT_EQ(get(fd, kSolTcp, kTcpNotSentLowAt), 0);
+  for (const int value : {7, 0, -1}) {
+    ASSERT_EQ(set(fd, kSolTcp, kTcpNotSentLowAt, value), Errno::none);
+    EXPECT_EQ(a().get_option(fd, kSolTcp, kTcpNotSentLowAt, now()), value);
+  }
+}
+
 }  // namespace
 }  // namespace lastack::socket

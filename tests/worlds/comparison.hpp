@@ -34,6 +34,11 @@ class KernelWorlds {
   std::uint16_t ports_ = 0;
 };
 
+/// The transcript of a script where a kernel is, whose clock is the wall's: a run that took so long
+/// that a SYN may have been sent again says nothing, and is done anew. So a slow machine takes
+/// longer, and says the same.
+[[nodiscard]] std::vector<std::string> run_in_time(KernelWorlds& worlds, const Script& script);
+
 /// lastack's sockets beside the kernel's.
 class Comparison {
  public:

@@ -179,13 +179,10 @@ Step Generator::opening(int what) {
     case 2: {
       const int fresh = below(2) == 0 ? pick(Kind::fresh) : pick(Kind::datagrams);
       const bool any = fresh == kDontKnow || below(4) == 0;
-      // Not the mapped unspecified address: Linux lets it have a place beside a connection over
-      // IPv6, though not 0.0.0.0.
-      const int where = address();
       return {.op = Op::bind,
               .slot = any ? slot : fresh,
               .a = below(kPlaces),
-              .b = where != 0 ? where : below(2)};
+              .b = address() | below(2)};
     }
     case 3:
       if (crossed_) return {.op = Op::names, .slot = slot};

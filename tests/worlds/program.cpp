@@ -415,6 +415,7 @@ std::vector<Section> program() {
     octets(all, v6);
     urgent_octets(all, v6);
     datagrams(all, v6);
+    found_at_random(all, v6);
     for (std::size_t i = before; v6 && i < all.size(); ++i) all[i].name += ", IPv6";
   }
   both_families(all);

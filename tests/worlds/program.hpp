@@ -16,6 +16,9 @@ struct Section {
   Script script;
 };
 
+/// Those of found.cpp.
+void found_at_random(std::vector<Section>& all, bool v6);
+
 /// Each section begins with nothing open.
 [[nodiscard]] std::vector<Section> program();
 

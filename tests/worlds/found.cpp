@@ -1,0 +1,111 @@
+// What random scripts have shown to differ once: sections of the written program since.
+#include <algorithm>
+#include <string_view>
+
+#include "worlds/program.hpp"
+#include "worlds/teller.hpp"
+
+namespace lastack::worlds {
+namespace {
+
+constexpr int kOob = 0x1;
+constexpr int kOrphan = 3;
+
+constexpr int option(std::string_view name) {
+  const auto at =
+      std::ranges::find_if(kOptionChoices, [=](const OptionChoice& o) { return o.name == name; });
+  return static_cast<int>(at - kOptionChoices.begin());
+}
+
+/// TCP_NOTSENT_LOWAT is looked at where a buffer begins: one that has begun is filled.
+void buffers(std::vector<Section>& all, bool v6) {
+  constexpr int kLowAt = option("TCP_NOTSENT_LOWAT");
+  Teller begun(v6);
+  begun.connected().hold().send(kClient, 100).set(kClient, kLowAt, 1).send(kClient, 100);
+  begun.send(kClient, 5).send(kClient, 5, kOob).release().send(kClient, 5).recv(kServer, 500);
+  all.push_back({"TCP_NOTSENT_LOWAT and a buffer that has begun", Row::none, begun.take()});
+  for (const int low : {1, 300, 2000}) {
+    Teller urgent(v6);
+    urgent.connected().set(kClient, kLowAt, low).send(kClient, 3000, kOob);
+    urgent.recv(kServer, 10, kOob).recv(kServer, 5000).recv(kServer, 5000).send(kClient, 1);
+    all.push_back({"TCP_NOTSENT_LOWAT " + std::to_string(low) + " and urgent octets", Row::none,
+                   urgent.take()});
+  }
+  Teller told(v6);
+  told.stream(0, kClient);
+  for (const int low : {-1, 0, 7}) told.set(kClient, kLowAt, low).get(kClient, kLowAt);
+  all.push_back({"what TCP_NOTSENT_LOWAT is", Row::none, told.take()});
+}
+
+/// SO_REUSEADDR and SO_REUSEPORT are two things: who says one does not share with who says the
+/// other.
+void sharing(std::vector<Section>& all, bool v6) {
+  constexpr int kAddress = option("SO_REUSEADDR");
+  constexpr int kPort = option("SO_REUSEPORT");
+  for (const int first : {kAddress, kPort}) {
+    for (const int second : {kAddress, kPort}) {
+      const std::string name = std::string(kOptionChoices[static_cast<std::size_t>(first)].name) +
+                               " beside " + kOptionChoices[static_cast<std::size_t>(second)].name;
+      Teller streams(v6);
+      streams.stream(0, 1).set(1, first, 1).bind(1, 1).stream(0, 2).set(2, second, 1).bind(2, 1);
+      streams.listen(1).listen(2).stream(0, 3).set(3, second, 1).bind(3, 1);
+      all.push_back({name, Row::none, streams.take()});
+      Teller udp(v6);
+      udp.datagrams(0, 1).set(1, first, 1).bind(1, 1).datagrams(0, 2).set(2, second, 1).bind(2, 1);
+      udp.set(1, second, 1).bind(2, 1);
+      all.push_back({name + ", datagrams", Row::none, udp.take()});
+      Teller connections(v6);
+      connections.stream(0, kClient).set(kClient, first, 1).bind(kClient, 2);
+      connections.stream(1, kListener).bind(kListener, 1).listen(kListener).connect(kClient);
+      connections.accept(kListener, kServer).close(kClient).stream(0, 4).set(4, second, 1);
+      connections.bind(4, 2).close(kServer).bind(4, 2).listen(4);
+      all.push_back({name + ", of what is over", Row::none, connections.take()});
+    }
+  }
+}
+
+/// What was "::", for both families, keeps 0.0.0.0 for as long as there is anything of it; the same
+/// address mapped into IPv6 it does not.
+void both_families_kept(std::vector<Section>& all) {
+  for (const bool dup : {false, true}) {
+    Teller kept(true);
+    kept.stream(1, kListener).bind(kListener, 1).listen(kListener).stream(0, kClient);
+    kept.bind(kClient, 2, kAny).connect(kClient).accept(kListener, kServer);
+    if (dup) kept.dup(kClient, kOrphan);
+    kept.stream(0, 4).bind(4, 2, kAny | kOther).close(4).close(kClient).stream(0, 4);
+    kept.bind(4, 2, kAny | kOther).close(4).family(false).stream(0, 5).bind(5, 2, kAny);
+    kept.close(kServer).bind(5, 2, kAny).bind(5, 2);
+    all.push_back({dup ? "what a connection of :: keeps" : "what an orphan of :: keeps", Row::none,
+                   kept.take()});
+  }
+}
+
+/// A handshake whose listener has gone ends with what the peer says next.
+void half_open(std::vector<Section>& all, bool v6) {
+  for (const bool shut : {false, true}) {
+    Teller deferred(v6);
+    deferred.stream(1, kListener).bind(kListener, 1).listen(kListener);
+    deferred.set(kListener, option("TCP_DEFER_ACCEPT"), 60).stream(0, kClient).connect(kClient);
+    Teller held(v6);
+    held.stream(1, kListener).bind(kListener, 1).listen(kListener).stream(0, kClient);
+    held.hold().connect(kClient).pass(1);
+    for (Teller* tell : {&deferred, &held}) {
+      shut ? tell->shut(kListener, 2) : tell->close(kListener);
+      tell->release().send(kClient).recv(kClient).error(kClient);
+      all.push_back({std::string(tell == &held ? "a handshake under way" : "octets not yet there") +
+                         (shut ? " at shutdown() of the listener" : " at the listener's end"),
+                     Row::none, tell->take()});
+    }
+  }
+}
+
+}  // namespace
+
+void found_at_random(std::vector<Section>& all, bool v6) {
+  buffers(all, v6);
+  sharing(all, v6);
+  half_open(all, v6);
+  if (v6) both_families_kept(all);
+}
+
+}  // namespace lastack::worlds
