@@ -190,6 +190,15 @@ std::string line_of(const Cells& cells, const std::array<std::size_t, 8>& widths
 
 }  // namespace
 
+bool is_orphan(const SocketRow& row) { return row_flag(row.all, "orphan"); }
+
+bool is_held_by(const SocketRow& row, int process) {
+  const auto users = row.all.find("users");
+  return users != row.all.end() && std::ranges::any_of(*users, [process](const Json& user) {
+           return row_number(user, "pid") == process;
+         });
+}
+
 std::string spelled(tcp::State state) {
   if (state == tcp::State::established) return "ESTAB";
   if (state == tcp::State::syn_rcvd) return "SYN-RECV";

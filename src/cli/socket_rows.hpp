@@ -25,6 +25,11 @@ struct SocketRow {
 /// A row of another process's answer: another version's host may answer anything, nothing then.
 [[nodiscard]] std::optional<SocketRow> row_from(const nlohmann::json& answer, int pid);
 
+/// Whether nobody holds it any more.
+[[nodiscard]] bool is_orphan(const SocketRow& row);
+/// Whether that process has a descriptor of it.
+[[nodiscard]] bool is_held_by(const SocketRow& row, int process);
+
 /// What is shown of each.
 struct Columns {
   bool header = true;

@@ -83,20 +83,12 @@ bool by_default(tcp::State state, const SsOptions& options) {
   return !passive && state != tcp::State::time_wait && state != tcp::State::syn_rcvd;
 }
 
-/// Whether that process has a descriptor of it.
-bool is_held_by(const SocketRow& row, int process) {
-  const auto users = row.all.find("users");
-  return users != row.all.end() && std::ranges::any_of(*users, [process](const auto& user) {
-           return row_number(user, "pid") == process;
-         });
-}
-
 bool passes(const SocketRow& row, const Wanted& wanted) {
   const SsOptions& options = wanted.options;
   if (row.udp ? !options.udp : options.udp && !options.tcp) return false;
   const bool is_v4 = row.flow.local.address.is_v4();
   if (options.v4 != options.v6 && is_v4 != options.v4) return false;
-  if (options.orphans && !row_flag(row.all, "orphan")) return false;
+  if (options.orphans && !is_orphan(row)) return false;
   if (options.holder != 0 && !is_held_by(row, options.holder)) return false;
   const bool state = wanted.filter.names_states() ? wanted.filter.allows(row.state)
                                                   : by_default(row.state, options);
