@@ -93,7 +93,7 @@ class RealHost {
   host::Config config_;
   std::unique_ptr<link::TunDevice> device_;  ///< null where the host talks to itself only
   link::Loopback itself_;
-  link::Link* given_;  ///< may be null
+  link::Link* given_;                             ///< may be null
   std::unique_ptr<link::ImpairedBothWays> wire_;  ///< around the device; may be null
   host::Host host_;
   socket::Sockets sockets_;
