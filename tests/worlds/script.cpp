@@ -129,12 +129,14 @@ class Runner {
   int opened_ = 0;
   std::vector<bool> undone_;
   std::vector<bool> limited_;
+  int whole_ = 0;  ///< the open socket whose send() was just now taken whole; 0 for none
   std::array<Slot, kSlots> slots_;
   std::vector<Connection> connections_;
   std::uint32_t counter_ = 1;
 };
 
 std::string Runner::act(const Step& step) {
+  whole_ = 0;
   switch (step.op) {
     case Op::stream:
       return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, true), true,
@@ -221,8 +223,9 @@ std::string Runner::names(const Slot& s) {
 }
 
 std::string Runner::send(const Slot& s, int n, int flags, const std::optional<End>& to) {
-  const std::string sent = answer(world_.side(s.side).send(s.fd, octets(n), flags, to));
-  return sent + (world_.side(s.side).raised() ? " SIGPIPE" : "");
+  const int sent = world_.side(s.side).send(s.fd, octets(n), flags, to);
+  if (sent == n) whole_ = s.open;
+  return answer(sent) + (world_.side(s.side).raised() ? " SIGPIPE" : "");
 }
 
 std::string Runner::receive(const Slot& s, int most, int flags) {
@@ -283,7 +286,10 @@ std::string Runner::snapshot() {
     text += poll_text(world_.side(s.side).poll(s.fd) & ~hidden);
     // Where datagrams are sent the kernel wakes writers for each one that leaves.
     const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0;
-    if (edges != 0 && hidden == 0) text += " edge " + poll_text(edges);
+    // With TCP_NOTSENT_LOWAT Linux may tell of room again that it had told of, behind a send()
+    // which it has taken whole.
+    const bool again = whole_ == s.open && limited(s) && edges == kPollOut;
+    if (edges != 0 && hidden == 0 && !again) text += " edge " + poll_text(edges);
     const int in = world_.side(s.side).ioctl(s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
     const bool counts = s.stream && !undone(s);
