@@ -57,7 +57,7 @@ void Supervisor::send_datagrams(Guest& guest, TimePoint now) {
 
 void Supervisor::keep_error(Guest& guest) {
   const auto error = sockets_->take_error(guest.fd);
-  if (error && *error) guest.error = **error;
+  if (error && *error) guest.error = *error;
 }
 
 /// The error that was kept: a call tells it, and what shows it is no more.

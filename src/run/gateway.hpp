@@ -40,7 +40,7 @@ class Gateway {
   /// `far` is where packets come out that are not the run's own; it outlives the gateway, as `loop`
   /// does.
   Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
-          Surroundings around);
+          const Surroundings& around);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway();

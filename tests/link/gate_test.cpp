@@ -11,7 +11,7 @@
 namespace lastack::link {
 namespace {
 
-constexpr TimePoint kNow{1s};
+constexpr TimePoint kKnocked{1s};
 const Knock kKnock{{wire::IpAddress::v4(10, 0, 0, 1), 40000},
                    {wire::IpAddress::v4(10, 0, 0, 2), 7}};
 
@@ -24,7 +24,7 @@ Packet segment(const Knock& knock, wire::Flags flags) {
   wire::emit_tcp(
       {.source_port = knock.from.port, .destination_port = knock.to.port, .flags = flags},
       std::span(octets).subspan(wire::kIpv4Header));
-  return {.octets = Slice::copy_of(octets), .at = kNow};
+  return {.octets = Slice::copy_of(octets), .at = kKnocked};
 }
 
 class GateBefore : public testing::Test {
@@ -36,12 +36,12 @@ class GateBefore : public testing::Test {
     };
   }
   std::size_t come(wire::Flags flags) {
-    gate_.pass_on(segment(kKnock, flags), kNow);
+    gate_.pass_on(segment(kKnock, flags), kKnocked);
     return received();
   }
   std::size_t received() {
     std::vector<Packet> got;
-    return gate_.receive(got, kNow);
+    return gate_.receive(got, kKnocked);
   }
 
   Loopback inner_{1500};
@@ -65,7 +65,7 @@ TEST_F(GateBefore, KeepsASynUntilItIsLetIn) {
   EXPECT_EQ(asked_.size(), 1U) << "asked once while one is kept";
   EXPECT_EQ(gate_.next_deadline(), kNever);
   EXPECT_TRUE(gate_.let_in(kKnock));
-  EXPECT_LE(gate_.next_deadline(), kNow);
+  EXPECT_LE(gate_.next_deadline(), kKnocked);
   EXPECT_EQ(received(), 1U);
   EXPECT_EQ(gate_.next_deadline(), kNever);
   EXPECT_FALSE(gate_.let_in(kKnock));

@@ -10,7 +10,7 @@
 namespace lastack::link {
 namespace {
 
-constexpr TimePoint kNow{1s};
+constexpr TimePoint kMet{1s};
 
 wire::IpAddress at(std::string_view text) { return *wire::IpAddress::parse(text); }
 
@@ -22,21 +22,21 @@ Packet packet_to(std::string_view to) {
                  .destination = destination,
                  .protocol = wire::kProtocolUdp},
                 0, octets);
-  return {.octets = Slice::copy_of(octets), .at = kNow};
+  return {.octets = Slice::copy_of(octets), .at = kMet};
 }
 
 class Meeting : public testing::Test {
  protected:
   static std::size_t received(Link& link) {
     std::vector<Packet> got;
-    return link.receive(got, kNow);
+    return link.receive(got, kMet);
   }
   Junction junction_{1500, {at("10.0.2.15"), at("fd00::15")}};
 };
 
 TEST_F(Meeting, BringsBackWhatIsForItself) {
   for (const auto* own : {"10.0.2.15", "127.0.0.1", "127.3.2.1", "fd00::15", "::1"}) {
-    junction_.near().pass_on(packet_to(own), kNow);
+    junction_.near().pass_on(packet_to(own), kMet);
     EXPECT_EQ(received(junction_.far()), 0U) << own;
     EXPECT_EQ(received(junction_.near()), 1U) << own;
   }
@@ -44,7 +44,7 @@ TEST_F(Meeting, BringsBackWhatIsForItself) {
 
 TEST_F(Meeting, CarriesAllElseToTheFarEnd) {
   for (const auto* other : {"10.0.2.16", "192.0.2.1", "fd00::16", "2001:db8::1"}) {
-    junction_.near().pass_on(packet_to(other), kNow);
+    junction_.near().pass_on(packet_to(other), kMet);
     EXPECT_EQ(junction_.near().next_deadline(), kNever) << other;
     EXPECT_EQ(received(junction_.far()), 1U) << other;
   }
@@ -52,23 +52,23 @@ TEST_F(Meeting, CarriesAllElseToTheFarEnd) {
 
 TEST_F(Meeting, CarriesToTheFarEndWhatIsAnothersOfTheLoopback) {
   Junction junction(1500, {at("10.0.2.15")}, {at("127.0.0.53")});
-  junction.near().pass_on(packet_to("127.0.0.53"), kNow);
-  junction.near().pass_on(packet_to("127.0.0.54"), kNow);
+  junction.near().pass_on(packet_to("127.0.0.53"), kMet);
+  junction.near().pass_on(packet_to("127.0.0.54"), kMet);
   EXPECT_EQ(received(junction.far()), 1U);
   EXPECT_EQ(received(junction.near()), 1U);
 }
 
 TEST_F(Meeting, CarriesWhatTheFarEndSendsToTheNearOne) {
-  junction_.far().pass_on(packet_to("127.0.0.1"), kNow);
-  junction_.far().pass_on(packet_to("192.0.2.1"), kNow);
+  junction_.far().pass_on(packet_to("127.0.0.1"), kMet);
+  junction_.far().pass_on(packet_to("192.0.2.1"), kMet);
   EXPECT_EQ(received(junction_.far()), 0U);
   EXPECT_EQ(received(junction_.near()), 2U);
 }
 
 // What is no packet at all is for its own host to refuse.
 TEST_F(Meeting, BringsBackWhatHasNoDestination) {
-  junction_.near().pass_on({.octets = Slice::copy_of(std::vector<std::byte>(3)), .at = kNow}, kNow);
-  junction_.near().pass_on({.octets = Slice(), .at = kNow}, kNow);
+  junction_.near().pass_on({.octets = Slice::copy_of(std::vector<std::byte>(3)), .at = kMet}, kMet);
+  junction_.near().pass_on({.octets = Slice(), .at = kMet}, kMet);
   EXPECT_EQ(received(junction_.near()), 2U);
 }
 
