@@ -8,7 +8,7 @@
 namespace lastack::worlds {
 namespace {
 
-constexpr int kOob = 0x1;
+constexpr int kOutOfBand = 0x1;
 constexpr int kOrphan = 3;
 
 constexpr int option(std::string_view name) {
@@ -22,12 +22,12 @@ void buffers(std::vector<Section>& all, bool v6) {
   constexpr int kLowAt = option("TCP_NOTSENT_LOWAT");
   Teller begun(v6);
   begun.connected().hold().send(kClient, 100).set(kClient, kLowAt, 1).send(kClient, 100);
-  begun.send(kClient, 5).send(kClient, 5, kOob).release().send(kClient, 5).recv(kServer, 500);
+  begun.send(kClient, 5).send(kClient, 5, kOutOfBand).release().send(kClient, 5).recv(kServer, 500);
   all.push_back({"TCP_NOTSENT_LOWAT and a buffer that has begun", Row::none, begun.take()});
   for (const int low : {1, 300, 2000}) {
     Teller urgent(v6);
-    urgent.connected().set(kClient, kLowAt, low).send(kClient, 3000, kOob);
-    urgent.recv(kServer, 10, kOob).recv(kServer, 5000).recv(kServer, 5000).send(kClient, 1);
+    urgent.connected().set(kClient, kLowAt, low).send(kClient, 3000, kOutOfBand);
+    urgent.recv(kServer, 10, kOutOfBand).recv(kServer, 5000).recv(kServer, 5000).send(kClient, 1);
     all.push_back({"TCP_NOTSENT_LOWAT " + std::to_string(low) + " and urgent octets", Row::none,
                    urgent.take()});
   }
