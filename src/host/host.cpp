@@ -279,7 +279,9 @@ void Host::end_syn_rcvd(std::uint32_t index) {
 
 void Host::drop_syn_rcvd(std::uint32_t index) {
   const SynRcvdEntry& entry = syn_rcvd_[index];
-  if (entry.listener != kNobody) {
+  if (entry.listener == kNobody) {
+    --outliving_;
+  } else {
     auto& handshakes = listeners_[entry.listener].handshakes;
     syn_rcvd_[handshakes.back()].place = entry.place;
     handshakes[entry.place] = handshakes.back();

@@ -459,6 +459,7 @@ class Host {
   TimingWheel wheel_;
   Slab<ConnectionEntry> connections_;
   Slab<SynRcvdEntry> syn_rcvd_;
+  std::size_t outliving_ = 0;  ///< of those, whose listener has gone; Config::syn_queue at most
   Slab<TimeWaitEntry> time_wait_;
   Elders<ConnectionEntry> orphans_by_age_;
   Elders<TimeWaitEntry> time_wait_by_age_;

@@ -213,7 +213,10 @@ void Host::reset_children(std::uint32_t listener, TimePoint now) {
     apply(index, connections_[index].connection.abort(now), now);
   }
   // To whoever sent the SYN there is nothing to reset yet, or it says something, and hears then.
-  for (const std::uint32_t i : listeners_[listener].handshakes) syn_rcvd_[i].listener = kNobody;
+  for (const std::uint32_t i : listeners_[listener].handshakes) {
+    syn_rcvd_[i].listener = kNobody;
+    if (++outliving_ > config_.syn_queue) give_syn_rcvd_up(i, now);
+  }
 }
 
 // --- connecting

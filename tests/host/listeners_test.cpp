@@ -98,6 +98,25 @@ TEST_F(Listeners, OneThatClosesLeavesItsHandshakesToEndAndNoOthers) {
   EXPECT_EQ(host.timers(), 0U);
 }
 
+/// However often a listener is opened anew: as many as one may have.
+TEST_F(Listeners, HandshakesThatOutliveTheirListenerHaveALimit) {
+  for (std::uint16_t round = 0; round < 3; ++round) {
+    const ListenerId id = listen(80, 5);
+    for (std::uint16_t i = 0; i < 800; ++i) {
+      arrives({.flags = Flag::syn,
+               .seq = Seq(1),
+               .from = {kThem, static_cast<std::uint16_t>(2000 + 800 * round + i)},
+               .to = {kUs, 80}});
+    }
+    (void)sent();
+    host.close_listener(id, now);
+  }
+  EXPECT_EQ(host.flows(), host.config().syn_queue);
+  now += 5s;
+  host.advance(now);
+  EXPECT_EQ(host.flows(), 0U);
+}
+
 /// A SYN for a place that has another listener since is that one's.
 TEST_F(Listeners, AHandshakeOfOneThatClosedIsTheNextOnesToBeginAgain) {
   const ListenerId first = listen(80, 5);
