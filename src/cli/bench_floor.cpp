@@ -14,13 +14,16 @@ namespace {
 
 constexpr std::size_t kRoomForHeaders = 128;
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kLine = 64;  // of the caches: each packet begins with one
 constexpr std::size_t kTotal = std::size_t{256} << 20U;  // octets moved in one measurement
 
 /// The memory of a transfer, and the work that is left of it.
 class Floor {
  public:
   Floor(std::size_t segment, std::size_t chunk, std::size_t buffer, bool checksums)
-      : segment_(segment), checksums_(checksums), slot_(segment + kRoomForHeaders) {
+      : segment_(segment),
+        checksums_(checksums),
+        slot_((segment + kRoomForHeaders + kLine - 1) / kLine * kLine) {
     const std::size_t held = std::max(chunk, buffer / chunk * chunk);
     const std::size_t packets = kBenchBatch * slot_;
     memory_.assign(2 * chunk + held + packets + 8 * kPage, std::byte{1});

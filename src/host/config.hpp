@@ -44,16 +44,17 @@ struct Config {
   bool loops_over_link = false;
   /// Every address of one host counts as ours: for who stands on a wire for the rest of the world.
   bool takes_any = false;
-  tcp::SettingsPtr settings;  ///< for connections that name none; may be null
-  std::size_t most_connections = 1U << 20U;
+  tcp::SettingsPtr settings;                 ///< for connections that name none; may be null
+  std::size_t most_connections = 1U << 20U;  ///< that, at most
   /// Octets that peers have sent and nobody has read, in all; a connection that holds few gets
   /// more.
   std::size_t most_unread = std::size_t{1} << 30U;
-  std::size_t syn_queue = 1024;            ///< handshakes under way, of one listener
-  bool syn_cookies = true;                 ///< where that is full; else further SYNs are dropped
-  std::size_t most_events = 1U << 16U;     ///< that wait to be pulled; of more the oldest are lost
-  std::size_t most_orphans = 1U << 14U;    ///< closed and not over; of more old ones are reset
-  std::size_t most_time_wait = 1U << 18U;  ///< records; of more the oldest end before their time
+  std::size_t syn_queue = 1024;          ///< handshakes under way, of one listener
+  bool syn_cookies = true;               ///< where that is full; else further SYNs are dropped
+  std::size_t most_events = 1U << 16U;   ///< that wait to be pulled; of more the oldest are lost
+  std::size_t most_orphans = 1U << 14U;  ///< closed and not over; of more old ones are reset
+  /// Records, 2^20 - 1 at most; of more the oldest end before their time.
+  std::size_t most_time_wait = 1U << 18U;
   /// Answers that belong to no connection and wait to be sent: resets, echoes, ICMP errors.
   std::size_t most_replies = 4096;
   std::size_t most_udp_endpoints = 1U << 16U;

@@ -36,6 +36,10 @@ Host::Host(Config config, Random random)
       identifications_(draw_key(random_)),
       error_budget_(config_.icmp_errors_per_second, config_.icmp_error_burst),
       trace_(config_.trace) {
+  constexpr std::size_t kMostConnections = 1U << 20U;  // all may stand at one port, with records
+  config_.most_connections = std::min(config_.most_connections, kMostConnections);
+  config_.most_time_wait =
+      std::min<std::size_t>(config_.most_time_wait, PortUse::kMost - kMostConnections);
   if (config_.medium == Medium::ethernet) {
     link_ = Box(LinkSide(config_, Random(random_.next())));
   } else {

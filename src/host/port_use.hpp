@@ -21,30 +21,38 @@ class PortUse {
   }
   PortUse& operator=(const PortUse&) = delete;
 
-  struct Use {
-    std::uint32_t all = 0;
-    std::uint32_t address = 0;  ///< of them those with Claim::address
-    std::uint32_t port = 0;     ///< of them those with Claim::port
+  /// The most that there may be at one port.
+  static constexpr std::uint64_t kMost = (1U << 21U) - 1;
+
+  /// Three counts in one word: there is one for nearly every port.
+  class Use {
+   public:
     /// Whether one of them may keep another from binding the port.
     [[nodiscard]] bool keeps(const Claim& from) const {
-      return all > std::max(from.address ? address : 0, from.port ? port : 0);
+      const std::uint64_t address = counts_ >> kAddress & kMost;  // those with Claim::address
+      const std::uint64_t port = counts_ >> kPort;                // those with Claim::port
+      return (counts_ & kMost) > std::max(from.address ? address : 0, from.port ? port : 0);
     }
+    void add(const Claim& claim) { counts_ += one(claim); }
+    void remove(const Claim& claim) { counts_ -= one(claim); }
+
+   private:
+    static constexpr unsigned kAddress = 21;
+    static constexpr unsigned kPort = 42;
+    static constexpr std::uint64_t one(const Claim& claim) {
+      return 1U | std::uint64_t{claim.address} << kAddress | std::uint64_t{claim.port} << kPort;
+    }
+    std::uint64_t counts_ = 0;
   };
 
   void add(std::uint16_t port, const Claim& claim) {
     auto& page = pages_[port / kPage];
     if (!page) page = std::make_unique<Page>();
-    Use& use = (*page)[port % kPage];
-    ++use.all;
-    use.address += claim.address ? 1 : 0;
-    use.port += claim.port ? 1 : 0;
+    (*page)[port % kPage].add(claim);
   }
   /// What add() counted.
   void remove(std::uint16_t port, const Claim& claim) {
-    Use& use = (*pages_[port / kPage])[port % kPage];
-    --use.all;
-    use.address -= claim.address ? 1 : 0;
-    use.port -= claim.port ? 1 : 0;
+    (*pages_[port / kPage])[port % kPage].remove(claim);
   }
   [[nodiscard]] Use at(std::uint16_t port) const {
     const auto& page = pages_[port / kPage];

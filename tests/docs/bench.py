@@ -24,7 +24,7 @@ def bulk(report, segment):
     packets = report["octets"] / segment
     return (report["octets"] == 8 << 20 and report["octets_per_packet"] == segment
             and packets < report["packets_both_ways"] < 3 * packets + 100
-            and 1 < report["floor_ns_per_packet"] < report["cpu_ns_per_packet"] < 1e6
+            and 1 < report["floor_ns_per_packet"] < 1.25 * report["cpu_ns_per_packet"] < 1e6  # measured one by one
             and report["least"] <= report["cpu_ns_per_packet"] <= report["most"])
 
 
