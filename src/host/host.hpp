@@ -226,7 +226,7 @@ class Host {
   [[nodiscard]] std::size_t orphans() const { return orphans_; }
   [[nodiscard]] std::size_t timers() const { return wheel_.size(); }
   /// Connections and TIME_WAIT records that keep a port of ours.
-  [[nodiscard]] std::size_t uses_of(std::uint16_t port) const { return used_.at(port).all; }
+  [[nodiscard]] std::size_t uses_of(std::uint16_t port) const { return used_.at(port).all(); }
   /// Octets in all receive buffers, as of the last transmit().
   [[nodiscard]] std::size_t unread() const { return unread_; }
   [[nodiscard]] const ip::Reassembly& reassembly() const { return reassembly_; }

@@ -27,11 +27,12 @@ class PortUse {
   /// Three counts in one word: there is one for nearly every port.
   class Use {
    public:
+    [[nodiscard]] std::uint64_t all() const { return counts_ & kMost; }
     /// Whether one of them may keep another from binding the port.
     [[nodiscard]] bool keeps(const Claim& from) const {
       const std::uint64_t address = counts_ >> kAddress & kMost;  // those with Claim::address
       const std::uint64_t port = counts_ >> kPort;                // those with Claim::port
-      return (counts_ & kMost) > std::max(from.address ? address : 0, from.port ? port : 0);
+      return all() > std::max(from.address ? address : 0, from.port ? port : 0);
     }
     void add(const Claim& claim) { counts_ += one(claim); }
     void remove(const Claim& claim) { counts_ -= one(claim); }
