@@ -341,12 +341,25 @@ Octets Peers::echo(const Step& step) const {
   return octets;
 }
 
+/// A datagram as the host may have sent one, to port step[4].
+Octets Peers::own_datagram(const Step& step, const wire::IpAddress& from,
+                           const wire::IpAddress& to) {
+  Octets octets;
+  const std::size_t at = begin_packet(octets, from, to, wire::kProtocolUdp, wire::kUdpHeader);
+  const auto udp = std::span(octets).subspan(at);
+  must(wire::emit_udp({kUdpPort, step[4]}, 0, udp) == udp.size(), "a datagram of our own");
+  wire::set_udp_checksum(from, to, udp);
+  return octets;
+}
+
 Octets Peers::icmp_error(const Step& step) const {
   if (flows_.empty()) return echo(step);
   const Known& k = flows_[step[1] % flows_.size()];
   const wire::IpAddress& from = peers_[k.flow.local.address.is_v4() ? 0 : 1 % peers_.size()];
   const wire::IpAddress& to = k.flow.local.address;
-  const std::size_t quoted = step[5] % 2 == 0 ? k.last.size() : std::min(k.last.size(), kQuoted);
+  const bool udp = (step[5] & 0x80U) != 0;
+  const Octets about = udp ? own_datagram(step, to, from) : k.last;
+  const std::size_t quoted = step[5] % 2 == 0 ? about.size() : std::min(about.size(), kQuoted);
   const std::uint8_t protocol = from.is_v4() ? wire::kProtocolIcmp : wire::kProtocolIcmpv6;
   Octets octets;
   const std::size_t at = begin_packet(octets, from, to, protocol, 8 + quoted);
@@ -354,7 +367,7 @@ Octets Peers::icmp_error(const Step& step) const {
   message[0] = static_cast<std::byte>(from.is_v4() ? 3U + 8U * (step[2] % 2U) : 1U + step[2] % 4U);
   message[1] = static_cast<std::byte>(step[3] % 16U);
   wire::Writer(message.subspan(6, 2)).u16(step.amount());
-  std::ranges::copy(std::span(k.last).first(quoted), message.begin() + 8);
+  std::ranges::copy(std::span(about).first(quoted), message.begin() + 8);
   set_icmp_sum(from, to, message);
   return octets;
 }

@@ -70,7 +70,8 @@ class Peers {
   /// A segment: step[1] chooses the flow, step[2] are the flags, step[3] where seq and ack stand,
   /// step[4] the options, step[5] length (lower half) and window (upper half).
   [[nodiscard]] Octets segment(const Step& step, TimePoint now);
-  /// An echo request, or an ICMP error about the last segment of a flow.
+  /// An echo request, or an ICMP error about the last segment of a flow; with the upper bit of
+  /// step[5] about a datagram.
   [[nodiscard]] Octets echo(const Step& step) const;
   [[nodiscard]] Octets icmp_error(const Step& step) const;
   /// A segment with an octet changed, and its checksums put right again where `mended`.
@@ -87,6 +88,8 @@ class Peers {
   static constexpr std::uint16_t kUdpPort = 7;  ///< where a host of a fuzzer answers
 
  private:
+  [[nodiscard]] static Octets own_datagram(const Step& step, const wire::IpAddress& from,
+                                           const wire::IpAddress& to);
   static constexpr std::size_t kMostFlows = 24;
   static constexpr std::uint16_t kFirstPort = 5000;
 
