@@ -1,5 +1,7 @@
 #include "worlds/script.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -88,6 +90,7 @@ class Runner {
     if (open == 0) {
       undone_.push_back(false);
       limited_.push_back(false);
+      told_again_.push_back(false);
     }
     return "ok";
   }
@@ -124,19 +127,24 @@ class Runner {
     return limited_[static_cast<std::size_t>(s.open - 1)];
   }
 
+  /// Whether Linux may tell of room again that it had told of: with TCP_NOTSENT_LOWAT, where it has
+  /// taken but a part of urgent octets.
+  [[nodiscard]] std::vector<bool>::reference told_again(const Slot& s) {
+    return told_again_[static_cast<std::size_t>(s.open - 1)];
+  }
+
   World& world_;
   std::uint16_t ports_;
   int opened_ = 0;
   std::vector<bool> undone_;
   std::vector<bool> limited_;
-  int whole_ = 0;  ///< the open socket whose send() was just now taken whole; 0 for none
+  std::vector<bool> told_again_;
   std::array<Slot, kSlots> slots_;
   std::vector<Connection> connections_;
   std::uint32_t counter_ = 1;
 };
 
 std::string Runner::act(const Step& step) {
-  whole_ = 0;
   switch (step.op) {
     case Op::stream:
       return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, true), true,
@@ -224,7 +232,7 @@ std::string Runner::names(const Slot& s) {
 
 std::string Runner::send(const Slot& s, int n, int flags, const std::optional<End>& to) {
   const int sent = world_.side(s.side).send(s.fd, octets(n), flags, to);
-  if (sent == n) whole_ = s.open;
+  if ((flags & MSG_OOB) != 0 && sent < n && s.stream && limited(s)) told_again(s) = true;
   return answer(sent) + (world_.side(s.side).raised() ? " SIGPIPE" : "");
 }
 
