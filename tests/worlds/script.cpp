@@ -294,9 +294,7 @@ std::string Runner::snapshot() {
     text += poll_text(world_.side(s.side).poll(s.fd) & ~hidden);
     // Where datagrams are sent the kernel wakes writers for each one that leaves.
     const int edges = s.stream ? world_.side(s.side).edges(s.fd) : 0;
-    // With TCP_NOTSENT_LOWAT Linux may tell of room again that it had told of, behind a send()
-    // which it has taken whole.
-    const bool again = whole_ == s.open && limited(s) && edges == kPollOut;
+    const bool again = s.stream && told_again(s);
     if (edges != 0 && hidden == 0 && !again) text += " edge " + poll_text(edges);
     const int in = world_.side(s.side).ioctl(s.fd, 0x541b);
     text += " in " + answer(std::min(in, 20000));
