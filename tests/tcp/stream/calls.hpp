@@ -308,8 +308,28 @@ class ReceiveCalls : public Calls<Numbers> {
   }
   void insert_next(Side& side) {
     if (side.plain.held.size() > 150000) return;
+    if (this->one_in(3)) return append_run(side);
     insert_at(side, side.plain.begin + static_cast<Offset>(side.plain.in_order()),
               this->some_size());
+  }
+  /// Several packets at once, each with a header in front of its part.
+  void append_run(Side& side) {
+    const std::size_t front = this->below(60);
+    std::vector<Slice> packets;
+    Octets all;
+    for (std::uint32_t left = this->below(4) + 1; left > 0; --left) {
+      const Octets part = this->fresh(this->some_size() % 2000 + 1);
+      Octets whole(front);
+      whole.insert(whole.end(), part.begin(), part.end());
+      all.insert(all.end(), part.begin(), part.end());
+      packets.push_back(this->slice_of(whole));
+    }
+    const Offset at = side.plain.begin + static_cast<Offset>(side.plain.in_order());
+    this->log("append", at, at + static_cast<Offset>(all.size()));
+    const bool expected = side.plain.ahead().empty();
+    const bool taken = side.buffer.append(at, packets, front, &this->pool_);
+    this->agree(taken == expected, "whether a run was taken");
+    if (taken) (void)side.plain.insert(at, all, tcp::ReceiveBuffer::kMostAhead);
   }
   void read(Side& side) {
     Octets got(this->some_size());
