@@ -27,7 +27,7 @@ class PortUse {
   /// Three counts in one word: there is one for nearly every port.
   class Use {
    public:
-    [[nodiscard]] std::uint64_t all() const { return counts_ & kMost; }
+    [[nodiscard]] std::uint32_t all() const { return static_cast<std::uint32_t>(counts_ & kMost); }
     /// Whether one of them may keep another from binding the port.
     [[nodiscard]] bool keeps(const Claim& from) const {
       const std::uint64_t address = counts_ >> kAddress & kMost;  // those with Claim::address
