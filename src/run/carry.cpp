@@ -56,13 +56,7 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
 
 void Supervisor::act_listening(Guest& guest, TimePoint now) {
   if (guest.hung_up) return forget(guest, now);
-  while (!guest.calls.empty()) {
-    const WaitingCall waiting = guest.calls.front();
-    const Answer answer = accept_for(guest, waiting.call, now);
-    if (answer == failed(Errno::eagain) && waiting.until > now) break;
-    guest.calls.pop_front();
-    if (answer) notifier_->answer(waiting.call, *answer);
-  }
+  answer_waiting(guest, now, &Supervisor::accept_for);
   show_waiting(guest, -1);
 }
 

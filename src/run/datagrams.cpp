@@ -2,10 +2,8 @@
 // that came in one at a time lies there to be read: so it is known who has sent it, should the
 // program ask.
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -30,13 +28,7 @@ void Supervisor::act_datagrams(Guest& guest, TimePoint now) {
       guest.error.reset();
     }
   }
-  while (!guest.calls.empty()) {
-    const WaitingCall waiting = guest.calls.front();
-    const Answer answer = receive_for(guest, waiting.call, now);
-    if (answer == failed(Errno::eagain) && waiting.until > now) break;
-    guest.calls.pop_front();
-    if (answer) notifier_->answer(waiting.call, *answer);
-  }
+  answer_waiting(guest, now, &Supervisor::receive_for);
   show_next_datagram(guest, now);
 }
 
@@ -89,10 +81,15 @@ void Supervisor::show_next_datagram(Guest& guest, TimePoint now) {
 
 // --- calls that name an address, or ask for one
 
+/// 0 where datagrams get there, else -errno.
+std::int64_t Supervisor::way_to(const host::Endpoint& end) const {
+  if (network_.within(end.address)) return 0;
+  const auto way = network_.has_way(end);
+  return way ? 0 : -way.error();
+}
+
 Supervisor::Answer Supervisor::connect_datagrams(const Asked& asked, const host::Endpoint& remote) {
-  if (!network_.within(remote.address)) {
-    if (const auto way = network_.has_way(remote); !way) return -way.error();
-  }
+  if (const std::int64_t refused = way_to(remote); refused != 0) return refused;
   return answer_of(sockets_->connect(asked.guest.fd, remote, asked.now));
 }
 
@@ -122,9 +119,7 @@ std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
     const auto named = address_argument(asked.caller, message.name, message.name_size);
     if (!named) return named.error();
     to = meant(*named);
-    if (!network_.within(to->address)) {
-      if (const auto way = network_.has_way(*to); !way) return -way.error();
-    }
+    if (const std::int64_t refused = way_to(*to); refused != 0) return refused;
   }
   const auto octets = gather(asked.caller, message, kMostDatagram);
   if (!octets) return octets.error();
@@ -138,7 +133,7 @@ std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
 
 Supervisor::Answer Supervisor::receive_messages(const Asked& asked) {
   Guest& guest = asked.guest;
-  std::erase_if(guest.calls, [&](const WaitingCall& w) { return !notifier_->waits(w.call); });
+  forget_gone_calls(guest);
   const int flags = flags_of(asked.call);
   const Answer answer =
       guest.calls.empty() ? receive_for(guest, asked.call, asked.now) : failed(Errno::eagain);
@@ -156,9 +151,9 @@ Supervisor::Answer Supervisor::receive_for(Guest& guest, const Call& call, TimeP
   if (!notifier_->waits(call)) return std::nullopt;
   if (!messages) return messages.error();
   const int flags = flags_of(call);
+  const OwnedFd far = caller.borrow(call.descriptor());
   std::int64_t received = 0;
   for (const Message& message : *messages) {
-    const OwnedFd far = caller.borrow(call.descriptor());
     host::Endpoint from;
     const std::int64_t size = next_datagram(guest, far.get(), (flags & MSG_PEEK) != 0, from, now);
     if (size < 0) return received > 0 ? received : size;

@@ -171,7 +171,7 @@ OwnedFd Supervisor::renew(const Asked& asked) {
 
 Supervisor::Answer Supervisor::accept(const Asked& asked) {
   Guest& guest = asked.guest;
-  std::erase_if(guest.calls, [&](const WaitingCall& w) { return !notifier_->waits(w.call); });
+  forget_gone_calls(guest);
   const Answer answer = accept_for(guest, asked.call, asked.now);
   show_waiting(guest, asked.far);
   if (answer != failed(Errno::eagain) || asked.non_blocking()) return answer;

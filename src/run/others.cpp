@@ -95,26 +95,21 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
     if (told == 0) (void)sockets_->take_error(asked.guest.fd);
   }
   if (level == SOL_SOCKET && name == SO_ERROR && asked.guest.error) {
-    return told_error(asked, *size);
+    const int error = static_cast<int>(tell_error(asked.guest, asked.far));
+    show_next_datagram(asked.guest, asked.now);
+    const auto octets = std::as_bytes(std::span(&error, 1));
+    return tell_option(asked, octets.first(std::min(octets.size(), into.size())));
   }
   const auto written = sockets_->get_option(asked.guest.fd, level, name, into, asked.now);
   if (!written) return failed(written.error());
-  const auto octets = static_cast<std::int32_t>(*written);
-  const bool done = asked.caller.write(arguments[3], into.first(*written)) &&
-                    asked.caller.write(arguments[4], std::as_bytes(std::span(&octets, 1)));
-  return done ? 0 : -EFAULT;
+  return tell_option(asked, into.first(*written));
 }
 
-/// SO_ERROR of a datagram socket whose error was kept.
-Supervisor::Answer Supervisor::told_error(const Asked& asked, std::int32_t size) {
-  Guest& guest = asked.guest;
-  const int error = static_cast<int>(tell_error(guest, asked.far));
+Supervisor::Answer Supervisor::tell_option(const Asked& asked, std::span<const std::byte> value) {
   const auto& arguments = asked.call.arguments;
-  const auto octets = std::min<std::int32_t>(size, sizeof error);
-  const auto value = std::as_bytes(std::span(&error, 1)).first(static_cast<std::size_t>(octets));
+  const auto size = static_cast<std::int32_t>(value.size());
   const bool done = asked.caller.write(arguments[3], value) &&
-                    asked.caller.write(arguments[4], std::as_bytes(std::span(&octets, 1)));
-  show_next_datagram(guest, asked.now);
+                    asked.caller.write(arguments[4], std::as_bytes(std::span(&size, 1)));
   return done ? 0 : -EFAULT;
 }
 

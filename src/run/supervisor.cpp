@@ -80,6 +80,23 @@ void Supervisor::wait(Guest& guest, const Call& call, socket::Call what, TimePoi
   if (until != kNever) timed_.push_back(guest.stand_in.inode());
 }
 
+/// A signal has ended them.
+void Supervisor::forget_gone_calls(Guest& guest) {
+  std::erase_if(guest.calls, [&](const WaitingCall& w) { return !notifier_->waits(w.call); });
+}
+
+/// In their order, until one has to wait on.
+void Supervisor::answer_waiting(Guest& guest, TimePoint now,
+                                Answer (Supervisor::*answer)(Guest&, const Call&, TimePoint)) {
+  while (!guest.calls.empty()) {
+    const WaitingCall waiting = guest.calls.front();
+    const Answer given = (this->*answer)(guest, waiting.call, now);
+    if (given == failed(Errno::eagain) && waiting.until > now) return;
+    guest.calls.pop_front();
+    if (given) notifier_->answer(waiting.call, *given);
+  }
+}
+
 TimePoint Supervisor::next_deadline() const {
   TimePoint next = kNever;
   for (const std::uint64_t inode : timed_) {

@@ -92,6 +92,9 @@ class Supervisor {
   Guest& take_in(std::unique_ptr<Guest> guest);
   void forget(Guest& guest, TimePoint now);
   void wait(Guest& guest, const Call& call, socket::Call what, TimePoint now);
+  void forget_gone_calls(Guest& guest);
+  void answer_waiting(Guest& guest, TimePoint now,
+                      Answer (Supervisor::*answer)(Guest&, const Call&, TimePoint));
   void reset(Guest& guest);
   [[nodiscard]] static OwnedFd borrow(Guest& guest);
 
@@ -128,6 +131,7 @@ class Supervisor {
   void show_next_datagram(Guest& guest, TimePoint now);
   void keep_error(Guest& guest);
   [[nodiscard]] static socket::Errno tell_error(Guest& guest, int far);
+  [[nodiscard]] std::int64_t way_to(const host::Endpoint& end) const;
   [[nodiscard]] Answer connect_datagrams(const Asked& asked, const host::Endpoint& remote);
   [[nodiscard]] Answer send_messages(const Asked& asked);
   [[nodiscard]] std::int64_t send_one(const Asked& asked, const Message& message);
@@ -141,7 +145,7 @@ class Supervisor {
   [[nodiscard]] Answer shutdown(const Asked& asked);
   [[nodiscard]] Answer set_option(const Asked& asked);
   [[nodiscard]] Answer get_option(const Asked& asked);
-  [[nodiscard]] Answer told_error(const Asked& asked, std::int32_t size);
+  [[nodiscard]] static Answer tell_option(const Asked& asked, std::span<const std::byte> value);
   [[nodiscard]] Answer name(const Asked& asked);
   [[nodiscard]] Answer ioctl(const Asked& asked);
   [[nodiscard]] Answer send_to(const Asked& asked);
