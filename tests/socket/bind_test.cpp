@@ -199,12 +199,7 @@ INSTANTIATE_TEST_SUITE_P(Family, CrossedSyns, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "v6" : "v4"; });
 
 TEST_P(CrossedSyns, AnAnswerToAnEarlierSynEndsNothing) {
-  client = *a().socket();
-  server = *b().socket();
-  ASSERT_TRUE(a().bind(client, {world->address(kA), 5000}));
-  ASSERT_TRUE(b().bind(server, {world->address(kB), 5000}));
-  (void)a().connect(client, {world->address(kB), 5000}, now());
-  (void)b().connect(server, {world->address(kA), 5000}, now());
+  both_connect();
   world->flush();
   ASSERT_TRUE(b().disconnect(server, now()));
   EXPECT_EQ(b().connect(server, {world->address(kA), 5000}, now()).error(), Errno::einprogress);

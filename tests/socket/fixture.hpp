@@ -61,6 +61,15 @@ class SocketTest : public ::testing::TestWithParam<bool> {
     server = *accepted;
     expect(State::established, State::established);
   }
+  /// From known ports; the SYNs have not left yet.
+  void both_connect() {
+    client = *a().socket();
+    server = *b().socket();
+    ASSERT_TRUE(a().bind(client, {world->address(kA), 5000}));
+    ASSERT_TRUE(b().bind(server, {world->address(kB), 5000}));
+    (void)a().connect(client, {world->address(kB), 5000}, now());
+    (void)b().connect(server, {world->address(kA), 5000}, now());
+  }
   void expect(State at_a, State at_b) {
     EXPECT_EQ(to_string(*a().state(client)), to_string(at_a));
     EXPECT_EQ(to_string(*b().state(server)), to_string(at_b));

@@ -78,12 +78,7 @@ class Shutdown : public SocketTest {
   }
   /// Two SYNs that cross: the only way into SYN_RCVD for somebody who holds a descriptor.
   void open_both() {
-    client = *a().socket();
-    server = *b().socket();
-    ASSERT_TRUE(a().bind(client, {world->address(kA), 5000}));
-    ASSERT_TRUE(b().bind(server, {world->address(kB), 5000}));
-    (void)a().connect(client, {world->address(kB), 5000}, now());
-    (void)b().connect(server, {world->address(kA), 5000}, now());
+    both_connect();
     world->run(10ms);
   }
   void note(std::size_t side, const host::HostEvent& event) {
