@@ -1,6 +1,4 @@
 // What goes between a stand-in and its connection: octets, ends, resets.
-#include <sys/epoll.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -156,10 +154,7 @@ void Supervisor::end_writing(Guest& guest, int far) {
 /// borrowed end keeps the second away.
 void Supervisor::settle(Guest& guest) {
   if (!guest.stand_in.both_ended()) return;
-  epoll_event event{};
-  event.events = EPOLLET;
-  event.data.u64 = guest.stand_in.inode();
-  ::epoll_ctl(ends_, EPOLL_CTL_MOD, guest.stand_in.descriptor(), &event);
+  ends_.change(guest.stand_in.descriptor(), guest.stand_in.inode(), 0);
   settling_ = &guest;
   look_at_ends();
   settling_ = nullptr;

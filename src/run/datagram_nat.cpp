@@ -1,10 +1,8 @@
 #include "run/datagram_nat.hpp"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <iterator>
 
@@ -37,17 +35,11 @@ Slice datagram(const Endpoint& from, const Endpoint& to, std::span<const std::by
 }  // namespace
 
 DatagramNat::DatagramNat(link::Link& inner, io::EventLoop& loop, Moved in_the_machine)
-    : Wrapper(inner),
-      loop_(&loop),
-      in_the_machine_(std::move(in_the_machine)),
-      outsides_(::epoll_create1(EPOLL_CLOEXEC)) {
-  loop_->add(outsides_, [this] { look_outside(); });
+    : Wrapper(inner), loop_(&loop), in_the_machine_(std::move(in_the_machine)) {
+  loop_->add(outsides_.descriptor(), [this] { look_outside(); });
 }
 
-DatagramNat::~DatagramNat() {
-  loop_->remove(outsides_);
-  ::close(outsides_);
-}
+DatagramNat::~DatagramNat() { loop_->remove(outsides_.descriptor()); }
 
 std::size_t DatagramNat::receive(std::vector<link::Packet>& into, TimePoint now) {
   const auto first = static_cast<std::ptrdiff_t>(into.size());
@@ -95,10 +87,7 @@ DatagramNat::Way* DatagramNat::way_for(const Ends& ends, TimePoint now) {
     return nullptr;
   }
   const Id id = next_id_++;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
-  event.data.u64 = id;
-  ::epoll_ctl(outsides_, EPOLL_CTL_ADD, way.socket.get(), &event);
+  outsides_.add(way.socket.get(), id, EPOLLIN);
   by_ends_.emplace(ends, id);
   return &ways_.emplace(id, std::move(way)).first->second;
 }
@@ -121,16 +110,11 @@ void DatagramNat::make_room(TimePoint now) {
 }
 
 void DatagramNat::look_outside() {
-  std::array<epoll_event, 64> events{};
   const TimePoint now = io::monotonic_now();
-  for (;;) {
-    const int n = ::epoll_wait(outsides_, events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < n; ++i) {
-      const auto found = ways_.find(events[static_cast<std::size_t>(i)].data.u64);
-      if (found != ways_.end()) bring_back(found->second, now);
-    }
-    if (n < static_cast<int>(events.size())) return;
-  }
+  outsides_.each([&](Id id, std::uint32_t) {
+    const auto found = ways_.find(id);
+    if (found != ways_.end()) bring_back(found->second, now);
+  });
 }
 
 void DatagramNat::bring_back(Way& way, TimePoint now) {

@@ -12,6 +12,7 @@
 #include "io/event_loop.hpp"
 #include "link/link.hpp"
 #include "run/descriptor.hpp"
+#include "run/edges.hpp"
 #include "wire/ip.hpp"
 
 namespace lastack::run {
@@ -48,7 +49,7 @@ class DatagramNat final : public link::Wrapper {
 
   io::EventLoop* loop_;
   Moved in_the_machine_;
-  int outsides_;  ///< an epoll of the machine's sockets, by edges
+  Edges outsides_;  ///< the machine's sockets
   Id next_id_ = 1;
   std::map<Ends, Id> by_ends_;
   std::unordered_map<Id, Way> ways_;

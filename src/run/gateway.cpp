@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -66,20 +65,18 @@ Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Rand
       host_(gateway_config(std::move(config)), random),
       sockets_(host_),
       driver_(host_, gate_),
-      around_(around),
-      outsides_(::epoll_create1(EPOLL_CLOEXEC)) {
+      around_(around) {
   gate_.knocked = [this](const link::Knock& knock, TimePoint) { return knocked(knock); };
   driver_.on_event = [this](const host::HostEvent& event) {
     sockets_.heard(event);
     act_on_wakes(io::monotonic_now());
   };
-  loop_->add(outsides_, [this] { look_outside(io::monotonic_now()); });
+  loop_->add(outsides_.descriptor(), [this] { look_outside(io::monotonic_now()); });
 }
 
 Gateway::~Gateway() {
   for (const auto& published : published_) loop_->remove(published->listener.get());
-  loop_->remove(outsides_);
-  ::close(outsides_);
+  loop_->remove(outsides_.descriptor());
 }
 
 void Gateway::turn() {
@@ -106,10 +103,7 @@ host::Endpoint Gateway::in_the_run(const host::Endpoint& from) const {
 
 Gateway::Id Gateway::take_in(Passage passage) {
   const Id id = next_id_++;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = id;
-  ::epoll_ctl(outsides_, EPOLL_CTL_ADD, passage.leg.outside(), &event);
+  outsides_.add(passage.leg.outside(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
   passages_.emplace(id, std::move(passage));
   return id;
 }
@@ -136,12 +130,7 @@ void Gateway::forget(Id id) {
 }
 
 void Gateway::look_outside(TimePoint now) {
-  std::array<epoll_event, 64> events{};
-  for (;;) {
-    const int n = ::epoll_wait(outsides_, events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < n; ++i) act(events[static_cast<std::size_t>(i)].data.u64, now);
-    if (n < static_cast<int>(events.size())) return;
-  }
+  outsides_.each([&](Id id, std::uint32_t) { act(id, now); });
 }
 
 void Gateway::act_on_wakes(TimePoint now) {

@@ -18,6 +18,7 @@
 #include "io/host_driver.hpp"
 #include "link/gate.hpp"
 #include "run/datagram_nat.hpp"
+#include "run/edges.hpp"
 #include "run/leg.hpp"
 #include "run/loopbacks.hpp"
 
@@ -124,7 +125,7 @@ class Gateway {
   socket::Sockets sockets_;
   io::HostDriver driver_;
   Surroundings around_;
-  int outsides_;  ///< an epoll of all sockets of the machine, by edges
+  Edges outsides_;  ///< all sockets of the machine
   Id next_id_ = 1;
   std::uint64_t carried_ = 0;
   std::unordered_map<Id, Passage> passages_;

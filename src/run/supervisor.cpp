@@ -29,10 +29,9 @@ Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Noti
       loop_(&loop),
       notifier_(&notifier),
       ledger_(&ledger),
-      network_(std::move(network)),
-      ends_(::epoll_create1(EPOLL_CLOEXEC)) {
+      network_(std::move(network)) {
   loop_->add(notifier_->descriptor(), [this] { answer_calls(); });
-  loop_->add(ends_, [this] {
+  loop_->add(ends_.descriptor(), [this] {
     look_at_ends();
     act_on_due(io::monotonic_now());
   });
@@ -40,8 +39,7 @@ Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Noti
 
 Supervisor::~Supervisor() {
   loop_->remove(notifier_->descriptor());
-  loop_->remove(ends_);
-  ::close(ends_);
+  loop_->remove(ends_.descriptor());
 }
 
 bool Supervisor::Asked::non_blocking() const { return (::fcntl(far, F_GETFL) & O_NONBLOCK) != 0; }
@@ -109,22 +107,14 @@ TimePoint Supervisor::next_deadline() const {
 
 /// What the near ends have to say: noted, and acted on by act_on_due().
 void Supervisor::look_at_ends() {
-  std::array<epoll_event, 64> events{};
-  for (;;) {
-    const int n = ::epoll_wait(ends_, events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < n; ++i) {
-      const epoll_event& event = events[static_cast<std::size_t>(i)];
-      Guest* guest = find(event.data.u64);
-      if (guest == nullptr) continue;
-      if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
-        guest->readable = true;
-      }
-      if ((event.events & EPOLLOUT) != 0) guest->writable = true;
-      if ((event.events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
-      if (!std::exchange(guest->due, true)) due_.push_back(event.data.u64);
-    }
-    if (n < static_cast<int>(events.size())) return;
-  }
+  ends_.each([this](std::uint64_t inode, std::uint32_t events) {
+    Guest* guest = find(inode);
+    if (guest == nullptr) return;
+    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) guest->readable = true;
+    if ((events & EPOLLOUT) != 0) guest->writable = true;
+    if ((events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
+    if (!std::exchange(guest->due, true)) due_.push_back(inode);
+  });
 }
 
 void Supervisor::act_on_due(TimePoint now) {
@@ -220,10 +210,7 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
   ledger_->note(taken.stand_in.descriptor(), inode);
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = inode;
-  ::epoll_ctl(ends_, EPOLL_CTL_ADD, taken.stand_in.descriptor(), &event);
+  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
   return taken;
 }
 

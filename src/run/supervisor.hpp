@@ -18,6 +18,7 @@
 
 #include "io/event_loop.hpp"
 #include "io/socket_address.hpp"
+#include "run/edges.hpp"
 #include "run/guardian.hpp"
 #include "run/guest.hpp"
 #include "run/notifier.hpp"
@@ -155,7 +156,7 @@ class Supervisor {
   const Notifier* notifier_;
   Ledger* ledger_;
   Network network_;
-  int ends_;  ///< an epoll of all near ends, by edges: to watch one costs a call in its whole life
+  Edges ends_;  ///< all near ends, by inode
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
   std::unordered_map<std::uint32_t, Guest*> by_open_;
   std::deque<std::uint64_t> due_;     ///< inodes of those to look at, in the order of their news
