@@ -137,6 +137,7 @@ Block* allocate_block(std::size_t octets, PoolCore* home) {
   mark_unused(block, false);
   block->references = 1;
   block->filled = 0;
+  block->head = 0;
   return block;
 }
 
@@ -200,6 +201,16 @@ std::size_t Slice::extend(std::span<const std::byte> bytes) {
   copy_octets(bytes.first(octets), room);
   grow(octets);
   return octets;
+}
+
+Slice Slice::with_header(std::span<const std::byte> header, std::uint32_t holders) const {
+  if (block_ == nullptr || block_->head < header.size()) return {};
+  if (begin_ != block_->head || block_->references > holders) return {};
+  Slice all = *this;
+  all.begin_ -= static_cast<std::uint32_t>(header.size());
+  all.length_ += static_cast<std::uint32_t>(header.size());
+  std::ranges::copy(header, block_->data + all.begin_);
+  return all;
 }
 
 bool operator==(const Slice& a, const Slice& b) {

@@ -27,6 +27,7 @@ struct Block {
   std::uint32_t filled = 0;
   bool adopted = false;
   std::uint8_t size_class = 0;  ///< which of a pool's sizes, where it has a home
+  std::uint16_t head = 0;       ///< octets in front that no slice holds: room for a header
   std::byte* data = nullptr;
   PoolCore* home = nullptr;  ///< where it goes back to; null for the heap
 };
@@ -99,6 +100,15 @@ class Slice {
   [[nodiscard]] static Slice allocate(std::size_t octets, BufferPool* pool = nullptr) {
     return {allocate_block(octets, core_of(pool)), 0, 0};
   }
+  /// The same, and in front of it room for a header of `head` octets (with_header()).
+  [[nodiscard]] static Slice allocate_behind(std::size_t head, std::size_t octets,
+                                             BufferPool* pool = nullptr) {
+    Slice slice = allocate(head + octets, pool);
+    slice.grow(head);
+    slice.drop_front(head);
+    slice.block_->head = static_cast<std::uint16_t>(head);
+    return slice;
+  }
   /// A copy of `bytes` in a block of its own.
   [[nodiscard]] static Slice copy_of(std::span<const std::byte> bytes, BufferPool* pool = nullptr) {
     Slice copy = allocate(bytes.size(), pool);
@@ -160,6 +170,10 @@ class Slice {
   }
   /// Copies as many of `bytes` as there is room for behind this slice, and grows. Returns how many.
   std::size_t extend(std::span<const std::byte> bytes);
+  /// These octets with `header` in front, which is written there, without moving them. Empty where
+  /// there is no room for it, or where more than `holders` slices have the block: one of them may
+  /// have a header there.
+  [[nodiscard]] Slice with_header(std::span<const std::byte> header, std::uint32_t holders) const;
   /// Octets of memory kept from other use as long as this slice lives.
   [[nodiscard]] std::size_t pinned() const { return block_ == nullptr ? 0 : block_->capacity; }
 

@@ -154,8 +154,9 @@ class Host {
   /// The usual receive(); nothing is done, and said, where some of it is urgent, or nothing there.
   std::optional<std::size_t> receive_plain(FlowId id, std::span<std::byte> into, TimePoint now);
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
-  /// The next octets to read as they lie, without a copy; empty where there are none.
-  Slice take(FlowId id, TimePoint now);
+  /// tcp::ReceiveBuffer::lend(), and the octets are read where they lie. Returns how many were.
+  std::size_t lend(FlowId id, std::span<std::span<const std::byte>> to) const;
+  std::size_t discard(FlowId id, std::size_t octets, TimePoint now);
   /// The urgent octet was read apart from the others; it stays in its place.
   void take_urgent(FlowId id);
   /// The doors of tcp::Connection by the same names.

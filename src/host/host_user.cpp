@@ -388,15 +388,19 @@ std::size_t Host::peek(FlowId id, std::span<std::byte> into) const {
   return entry != nullptr ? entry->in.peek(into) : 0;
 }
 
-Slice Host::take(FlowId id, TimePoint now) {
+std::size_t Host::lend(FlowId id, std::span<std::span<const std::byte>> to) const {
+  const ConnectionEntry* entry = find(id);
+  return entry != nullptr ? entry->in.lend(to) : 0;
+}
+
+std::size_t Host::discard(FlowId id, std::size_t octets, TimePoint now) {
   ConnectionEntry* entry = get(id);
-  if (entry == nullptr) return {};
-  Slice slice = entry->in.take();
-  if (slice.empty()) return slice;
-  trace_call(entry->flow, TraceEvent::Call::receive, slice.size(), now);
-  entry->connection.receive(static_cast<std::uint32_t>(slice.size()), now);
+  const std::size_t n = entry != nullptr ? entry->in.discard(octets) : 0;
+  if (n == 0) return 0;
+  trace_call(entry->flow, TraceEvent::Call::receive, n, now);
+  entry->connection.receive(static_cast<std::uint32_t>(n), now);
   mark(*entry, id.index);
-  return slice;
+  return n;
 }
 
 void Host::take_urgent(FlowId id) {

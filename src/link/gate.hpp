@@ -35,6 +35,7 @@ class Gate final : public Wrapper {
   bool lose(const Knock& knock);
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
 
+  void send(const PacketRef& packet, TimePoint now) override { inner().send(packet, now); }
   std::size_t receive(std::vector<Packet>& into, TimePoint now) override;
   [[nodiscard]] TimePoint next_deadline() const override;
 

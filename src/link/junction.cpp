@@ -35,10 +35,21 @@ bool Junction::is_own(const wire::IpAddress& address) const {
   return std::ranges::find(own_, address) != own_.end();
 }
 
-void Junction::End::pass_on(Packet packet, TimePoint now) {
-  const auto to = near_ ? destination_of(packet.octets.bytes()) : std::nullopt;
+Loopback& Junction::End::inbox_for(Bytes packet) {
+  const auto to = near_ ? destination_of(packet) : std::nullopt;
   const bool out = to && !junction_->is_own(*to);
-  junction_->ends_[out ? 1 : 0].inbox_.pass_on(std::move(packet), now);
+  return junction_->ends_[out ? 1 : 0].inbox_;
+}
+
+void Junction::End::send(const PacketRef& packet, TimePoint now) {
+  const Bytes first = packet.header.empty() && !packet.payload.empty()
+                          ? packet.payload.front().bytes()
+                          : packet.header;
+  inbox_for(first).send(packet, now);
+}
+
+void Junction::End::pass_on(Packet packet, TimePoint now) {
+  inbox_for(packet.octets.bytes()).pass_on(std::move(packet), now);
 }
 
 }  // namespace lastack::link

@@ -31,6 +31,7 @@ class Junction {
     End(Junction& junction, std::uint16_t mtu, bool near)
         : junction_(&junction), inbox_(mtu), near_(near) {}
 
+    void send(const PacketRef& packet, TimePoint now) override;
     void pass_on(Packet packet, TimePoint now) override;
     std::size_t receive(std::vector<Packet>& into, TimePoint now) override {
       return inbox_.receive(into, now);
@@ -39,6 +40,8 @@ class Junction {
     [[nodiscard]] std::uint16_t mtu() const override { return inbox_.mtu(); }
 
    private:
+    [[nodiscard]] Loopback& inbox_for(Bytes packet);
+
     Junction* junction_;
     Loopback inbox_;
     bool near_;

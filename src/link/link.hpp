@@ -38,7 +38,11 @@ struct PacketRef {
 
 /// A copy of `packet` in a block of its own, its checksum finished: a Packet has no place to say
 /// that it is not.
-[[nodiscard]] Packet copy_of(const PacketRef& packet, TimePoint now);
+[[nodiscard]] Packet copy_of(const PacketRef& packet, TimePoint now, BufferPool* pool = nullptr);
+
+/// The packet itself where its octets lie behind room for its header (Slice::allocate_behind) and
+/// nobody but the sender has them; else a copy. For a link whose other end changes nothing.
+[[nodiscard]] Packet without_copy(const PacketRef& packet, TimePoint now, BufferPool* pool);
 
 class Link {
  public:

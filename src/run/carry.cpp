@@ -18,7 +18,7 @@ void Supervisor::act(Guest& guest, TimePoint now) {
   }
   take_from_program(guest, now);
   if (guest.hung_up) {
-    if (guest.ended && guest.left().empty()) close(guest, now);
+    if (guest.ended && guest.backlog.empty()) close(guest, now);
     return;
   }
   give_to_program(guest, now);
@@ -61,26 +61,26 @@ void Supervisor::act_listening(Guest& guest, TimePoint now) {
 // --- from the program
 
 bool Supervisor::send_left(Guest& guest, TimePoint now) {
-  if (guest.left().empty()) return true;
-  const auto sent = sockets_->send(guest.fd, guest.left(), now);
-  if (sent) guest.left_from += *sent;
-  if (!sent && sent.error() != Errno::eagain) guest.left_from = guest.leftover.size();  // no use
-  if (!guest.left().empty()) return false;
-  guest.leftover.clear();
-  guest.left_from = 0;
-  return true;
+  if (!guest.backlog.send(*sockets_, guest.fd, now)) guest.backlog.clear();  // nobody will have it
+  return guest.backlog.empty();
+}
+
+/// Octets that the program has written, behind those that wait for TCP's room.
+Supervisor::Some Supervisor::take_some(Guest& guest) {
+  Room room(*sockets_, guest.fd);
+  const auto octets = room.octets();
+  const Taken taken = guest.stand_in.take(octets);
+  guest.unread |= taken.unread;
+  guest.ended |= taken.ended;
+  if (taken.octets == 0) return Some::none;
+  guest.backlog.add(std::move(room).filled(taken.octets));
+  return taken.octets == octets.size() ? Some::full : Some::less;
 }
 
 /// What the program has written before it shuts writing, TCP's room or not: behind that the mark
 /// will lie.
 void Supervisor::take_all(Guest& guest) {
-  while (!guest.stand_in.stuffed() && !guest.ended) {
-    const Taken taken = guest.stand_in.take(scratch_);
-    guest.unread |= taken.unread;
-    guest.ended |= taken.ended;
-    if (taken.octets == 0) return;
-    const auto octets = std::span(scratch_).first(taken.octets);
-    guest.leftover.insert(guest.leftover.end(), octets.begin(), octets.end());
+  while (!guest.stand_in.stuffed() && !guest.ended && take_some(guest) != Some::none) {
   }
 }
 
@@ -88,20 +88,11 @@ void Supervisor::take_all(Guest& guest) {
 void Supervisor::take_from_program(Guest& guest, TimePoint now) {
   if (guest.stand_in.stuffed()) return;
   while (send_left(guest, now) && guest.readable && !guest.ended) {
-    const Taken taken = guest.stand_in.take(scratch_);
-    guest.unread |= taken.unread;
-    guest.ended |= taken.ended || guest.stand_in.writing_ended();
-    if (taken.octets == 0) {
-      guest.readable = false;
-      break;
-    }
-    const auto octets = std::span(scratch_).first(taken.octets);
-    const auto sent = sockets_->send(guest.fd, octets, now);
-    if (!sent && sent.error() != Errno::eagain) continue;  // nobody will have them
-    const auto rest = octets.subspan(sent.value_or(0));
-    guest.leftover.assign(rest.begin(), rest.end());
+    const Some some = take_some(guest);
+    guest.readable = some == Some::full || (some == Some::less && guest.has_stops);
+    guest.ended |= guest.stand_in.writing_ended();
   }
-  if (guest.shut_write && guest.left().empty()) {
+  if (guest.shut_write && guest.backlog.empty()) {
     guest.shut_write = false;
     (void)sockets_->shutdown(guest.fd, socket::kShutWr, now);
   }
@@ -128,13 +119,11 @@ void Supervisor::give_to_program(Guest& guest, TimePoint now) {
       if (over && is_connected(guest)) end_reading(guest);
       return;
     }
-    const auto ready = sockets_->peek(guest.fd, scratch_, now);
-    if (!ready || *ready == 0) return;
-    const std::size_t given = guest.stand_in.give(std::span(scratch_).first(*ready));
-    if (given > 0) {
-      (void)sockets_->recv(guest.fd, std::span(scratch_).first(given), now, socket::kMsgTrunc);
-    }
-    if (given < *ready) guest.writable = false;
+    const auto ready = look(*sockets_, guest.fd, scratch_, now);
+    if (!ready || ready->count == 0) return;
+    const std::size_t given = guest.stand_in.give(*ready);
+    if (given > 0) consume(*sockets_, guest.fd, given, now);
+    if (given < ready->octets()) guest.writable = false;
   }
 }
 

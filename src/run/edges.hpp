@@ -12,6 +12,10 @@
 
 namespace lastack::run {
 
+/// An end, or a mark for urgent octets: a read stops there, and one that brought less than there
+/// was room for has not brought everything.
+constexpr std::uint32_t kStops = EPOLLERR | EPOLLHUP | EPOLLRDHUP | EPOLLPRI;
+
 class Edges {
  public:
   /// To be polled for input.

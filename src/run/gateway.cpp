@@ -103,7 +103,7 @@ host::Endpoint Gateway::in_the_run(const host::Endpoint& from) const {
 
 Gateway::Id Gateway::take_in(Passage passage) {
   const Id id = next_id_++;
-  outsides_.add(passage.leg.outside(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+  outsides_.add(passage.leg.outside(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
   passages_.emplace(id, std::move(passage));
   return id;
 }
@@ -130,7 +130,12 @@ void Gateway::forget(Id id) {
 }
 
 void Gateway::look_outside(TimePoint now) {
-  outsides_.each([&](Id id, std::uint32_t) { act(id, now); });
+  outsides_.each([&](Id id, std::uint32_t events) {
+    if (const auto found = passages_.find(id); found != passages_.end()) {
+      found->second.leg.has_news(events);
+    }
+    act(id, now);
+  });
 }
 
 void Gateway::act_on_wakes(TimePoint now) {

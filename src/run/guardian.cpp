@@ -64,7 +64,7 @@ Ledger::Ledger() {
   rlimit limit{};
   constexpr rlim_t kMost = 1U << 20U;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const std::size_t count = std::min(limit.rlim_cur, kMost);
+  const std::size_t count = std::min(limit.rlim_max, kMost);  // as Program::prepare() raises it
   void* const memory = ::mmap(nullptr, count * sizeof(entries_[0]), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;

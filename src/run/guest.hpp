@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <span>
-#include <vector>
 
 #include "run/caller.hpp"
 #include "run/notifier.hpp"
+#include "run/octets.hpp"
 #include "run/stand_in.hpp"
 #include "socket/sockets.hpp"
 
@@ -26,11 +25,6 @@ struct Guest {
 
   Guest(socket::Fd of, StandIn with, bool v6) : fd(of), stand_in(std::move(with)), inet6(v6) {}
 
-  /// Octets of the program that TCP has no room for yet.
-  [[nodiscard]] std::span<const std::byte> left() const {
-    return std::span(leftover).subspan(left_from);
-  }
-
   socket::Fd fd;  ///< the only one of its open socket: the kernel counts the program's
   StandIn stand_in;
   Holder holder;  ///< who had it when it was last seen
@@ -39,14 +33,14 @@ struct Guest {
   bool listening = false;
   bool connecting = false;
   bool readable = false;    ///< the near end may have something to take
+  bool has_stops = false;   ///< and a read may end before all of that
   bool writable = true;     ///< it may take something
   bool hung_up = false;     ///< the last holder has closed
   bool ended = false;       ///< all was taken that the program will ever write
   bool unread = false;      ///< it closed without having read everything
   bool shut_write = false;  ///< it shut writing; TCP is told when all was taken
   bool due = false;         ///< stands among those to look at
-  std::vector<std::byte> leftover;
-  std::size_t left_from = 0;
+  Backlog backlog;          ///< of what it wrote
   std::deque<WaitingCall> calls;
   /// Accepted for a caller who had gone by then: the next one gets it.
   std::deque<socket::Fd> returned;

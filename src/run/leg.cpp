@@ -7,15 +7,22 @@
 #include <cerrno>
 #include <utility>
 
+#include "run/edges.hpp"
+
 namespace lastack::run {
 
 using socket::Errno;
 
+void Leg::has_news(std::uint32_t events) {
+  readable_ = readable_ || (events & (EPOLLIN | kStops)) != 0;
+  has_stops_ = has_stops_ || (events & kStops) != 0;
+}
+
 Leg::Fate Leg::carry(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now) {
-  inward(sockets, scratch, now);
+  inward(sockets, now);
   outward(sockets, scratch, now);
   if (in_ended_ && !outside_failed_) outside_failed_ = error_of(outside_.get()) != 0;
-  if (outside_failed_) inward(sockets, scratch, now);  // what had come before that
+  if (outside_failed_) inward(sockets, now);  // what had come before that
   const bool no_peer = out_ended_ && (sockets.poll(*inside_).value_or(0) & socket::kPollErr) != 0;
   inside_failed_ = inside_failed_ || no_peer;
   if (inside_failed_ || outside_failed_) return on_its_way(sockets) ? Fate::fails : Fate::reset;
@@ -33,54 +40,47 @@ bool Leg::on_its_way(const socket::Sockets& sockets) const {
 /// To the world. What it does not take stays with TCP.
 void Leg::outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now) {
   while (!out_ended_ && !inside_failed_ && !outside_failed_) {
-    const auto ready = sockets.peek(*inside_, scratch, now);
+    const auto ready = look(sockets, *inside_, scratch, now);
     if (!ready) {
       inside_failed_ = ready.error() != Errno::eagain;
       return;
     }
-    if (*ready == 0) {
+    if (ready->count == 0) {
       out_ended_ = true;
       ::shutdown(outside_.get(), SHUT_WR);
       return;
     }
-    const ssize_t sent =
-        ::send(outside_.get(), scratch.data(), *ready, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ready->send_to(outside_.get());
     if (sent < 0) {
       outside_failed_ = errno != EAGAIN;
       return;
     }
-    const auto octets = static_cast<std::size_t>(sent);
-    carried_ += octets;
-    (void)sockets.recv(*inside_, scratch.first(octets), now, socket::kMsgTrunc);
+    carried_ += static_cast<std::uint64_t>(sent);
+    consume(sockets, *inside_, static_cast<std::size_t>(sent), now);
   }
 }
 
-void Leg::give_left(socket::Sockets& sockets, TimePoint now) {
-  const auto waiting = std::span(left_).subspan(left_from_);
-  if (waiting.empty()) return;
-  const auto sent = sockets.send(*inside_, waiting, now);
-  inside_failed_ = inside_failed_ || (!sent && sent.error() != Errno::eagain);
-  left_from_ += sent.value_or(0);
-  if (left_from_ < left_.size()) return;
-  left_.clear();
-  left_from_ = 0;
-}
-
 /// To the program. The world's end is its end, but for one that comes with a failure.
-void Leg::inward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now) {
+void Leg::inward(socket::Sockets& sockets, TimePoint now) {
   while (!in_ended_ && !inside_failed_) {
-    give_left(sockets, now);
-    if (!left_.empty()) return;
-    const ssize_t came = ::recv(outside_.get(), scratch.data(), scratch.size(), MSG_DONTWAIT);
-    if (came < 0 && errno == EAGAIN) return;
+    inside_failed_ = !left_.send(sockets, *inside_, now);
+    if (!left_.empty() || !readable_) return;
+    Room room(sockets, *inside_);
+    const auto octets = room.octets();
+    const ssize_t came = ::recv(outside_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+    readable_ = has_stops_ || came == static_cast<ssize_t>(octets.size());
+    if (came < 0 && errno == EAGAIN) {
+      readable_ = false;
+      return;
+    }
     if (came <= 0) {
       in_ended_ = true;
       outside_failed_ = outside_failed_ || came < 0;
       if (!outside_failed_) (void)sockets.shutdown(*inside_, socket::kShutWr, now);
       return;
     }
-    left_.assign(scratch.begin(), scratch.begin() + came);
-    carried_ += left_.size();
+    left_.add(std::move(room).filled(static_cast<std::size_t>(came)));
+    carried_ += static_cast<std::uint64_t>(came);
   }
 }
 

@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "base/time.hpp"
 #include "link/gate.hpp"
 #include "run/descriptor.hpp"
+#include "run/octets.hpp"
 #include "socket/sockets.hpp"
 
 namespace lastack::run {
@@ -28,6 +28,8 @@ class Leg {
   void open(socket::Fd inside) { inside_ = inside; }
   [[nodiscard]] std::optional<socket::Fd> inside() const { return inside_; }
   [[nodiscard]] int outside() const { return outside_.get(); }
+  /// What epoll says of it.
+  void has_news(std::uint32_t events);
 
   /// Whether the machine has everything that the program will ever have sent.
   [[nodiscard]] bool out_ended() const { return out_ended_; }
@@ -41,15 +43,15 @@ class Leg {
 
  private:
   void outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
-  void inward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
-  void give_left(socket::Sockets& sockets, TimePoint now);
+  void inward(socket::Sockets& sockets, TimePoint now);
   [[nodiscard]] bool on_its_way(const socket::Sockets& sockets) const;
 
   OwnedFd outside_;
   std::optional<socket::Fd> inside_;
-  std::vector<std::byte> left_;  ///< read outside; there is no room inside yet
-  std::size_t left_from_ = 0;
+  Backlog left_;  ///< read outside; there is no room inside yet
   std::uint64_t carried_ = 0;
+  bool readable_ = true;    ///< outside, it may be
+  bool has_stops_ = false;  ///< a read may end before all of that
   bool out_ended_ = false;
   bool in_ended_ = false;
   bool inside_failed_ = false;

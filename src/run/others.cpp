@@ -39,7 +39,7 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
   if (!guest.stand_in.open()) return answer_of(sockets_->shutdown(guest.fd, how, asked.now));
   const bool stream = !guest.listening && !guest.connecting;
   if (stream && how != SHUT_RD) take_all(guest);
-  const bool later = stream && how != SHUT_RD && !guest.left().empty();
+  const bool later = stream && how != SHUT_RD && !guest.backlog.empty();
   std::int64_t answer = 0;
   if (!later || how == SHUT_RDWR) {
     const int now_how = later ? SHUT_RD : how;
@@ -131,7 +131,7 @@ Supervisor::Answer Supervisor::ioctl(const Asked& asked) {
   const auto queued = sockets_->ioctl(asked.guest.fd, socket::kSiocOutq);
   if (!queued) return failed(queued.error());
   const int all =
-      *queued + static_cast<int>(asked.guest.left().size() + asked.guest.stand_in.waiting());
+      *queued + static_cast<int>(asked.guest.backlog.size() + asked.guest.stand_in.waiting());
   return asked.caller.write(asked.call.arguments[2], std::as_bytes(std::span(&all, 1))) ? 0
                                                                                         : -EFAULT;
 }

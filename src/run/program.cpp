@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -62,6 +63,14 @@ void close_inherited_sockets() {
   fail(to, errno);
 }
 
+/// Every socket of the run needs a descriptor here, and the limit is one for each of its programs.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 NotStarted failure(std::string what, int error) { return {std::move(what), error}; }
 
 }  // namespace
@@ -82,6 +91,7 @@ std::expected<Program, NotStarted> Program::prepare(const std::vector<std::strin
     from_it.close();
     become(words, from_us, to_us);
   }
+  raise_descriptor_limit();
   return Program(process, std::move(to_it), std::move(from_it));
 }
 

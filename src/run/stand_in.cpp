@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,6 +24,14 @@ constexpr int kBuffer = 1 << 20;  // octets asked for; the system halves what it
 bool takes_more(int far) {
   pollfd asked{.fd = far, .events = POLLOUT, .revents = 0};
   return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLOUT) != 0;
+}
+
+/// Some are kept for what is borrowed while calls are answered, and for whoever asks us questions.
+bool nearly_out_of_descriptors(int latest) {
+  constexpr rlim_t kReserve = 32;
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+         static_cast<rlim_t>(latest) + kReserve > limit.rlim_cur;
 }
 
 /// Octets thrown away, at most `most`.
@@ -48,6 +57,7 @@ std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking, bool datagram
   }
   OwnedFd near(ends[0]);
   OwnedFd far(ends[1]);
+  if (nearly_out_of_descriptors(near.get())) return std::unexpected(ENFILE);
   int off = 0;
   if (!non_blocking) (void)::ioctl(far.get(), FIONBIO, &off);
   (void)::setsockopt(near.get(), SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer);
@@ -67,8 +77,8 @@ Taken StandIn::take(std::span<std::byte> into) {
   }
 }
 
-std::size_t StandIn::give(std::span<const std::byte> octets) {
-  const ssize_t n = ::send(near_.get(), octets.data(), octets.size(), kQuietly);
+std::size_t StandIn::give(const Readable& octets) {
+  const ssize_t n = octets.send_to(near_.get());
   return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
@@ -132,7 +142,7 @@ bool StandIn::show_waiting(std::size_t connections, int far) {
     if (far < 0) return false;
     shown_ -= throw_away(far, shown_ - wanted);
   }
-  while (shown_ < wanted && give(std::span(kStuffing).first(1)) == 1) ++shown_;
+  while (shown_ < wanted && ::send(near_.get(), kStuffing.data(), 1, kQuietly) == 1) ++shown_;
   return true;
 }
 

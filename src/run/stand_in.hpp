@@ -13,6 +13,7 @@
 #include <span>
 
 #include "run/descriptor.hpp"
+#include "run/octets.hpp"
 
 namespace lastack::run {
 
@@ -38,7 +39,7 @@ class StandIn {
   /// What the program has written, as much as there is room for.
   [[nodiscard]] Taken take(std::span<std::byte> into);
   /// For the program to read; octets that it has room for.
-  [[nodiscard]] std::size_t give(std::span<const std::byte> octets);
+  [[nodiscard]] std::size_t give(const Readable& octets);
   /// Of a pair for datagrams: the size of the next one that the program has written.
   [[nodiscard]] std::optional<std::size_t> take_message(std::span<std::byte> into);
   /// One for the program to read; false where there is no room.

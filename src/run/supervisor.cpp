@@ -110,7 +110,8 @@ void Supervisor::look_at_ends() {
   ends_.each([this](std::uint64_t inode, std::uint32_t events) {
     Guest* guest = find(inode);
     if (guest == nullptr) return;
-    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) guest->readable = true;
+    if ((events & (EPOLLIN | kStops)) != 0) guest->readable = true;
+    if ((events & kStops) != 0) guest->has_stops = true;
     if ((events & EPOLLOUT) != 0) guest->writable = true;
     if ((events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
     if (!std::exchange(guest->due, true)) due_.push_back(inode);
@@ -210,7 +211,7 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
   ledger_->note(taken.stand_in.descriptor(), inode);
-  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
   return taken;
 }
 

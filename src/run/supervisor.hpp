@@ -103,6 +103,8 @@ class Supervisor {
   void act(Guest& guest, TimePoint now);
   void act_connecting(Guest& guest, TimePoint now);
   void act_listening(Guest& guest, TimePoint now);
+  enum class Some : std::uint8_t { none, less, full };  ///< than there was room for
+  Some take_some(Guest& guest);
   void take_all(Guest& guest);
   void take_from_program(Guest& guest, TimePoint now);
   [[nodiscard]] bool is_connected(const Guest& guest) const;

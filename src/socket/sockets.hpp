@@ -118,6 +118,11 @@ class Sockets {
   Result<std::size_t> peek(Fd fd, std::span<std::byte> into, TimePoint now = {}) {
     return recv(fd, into, now, kMsgPeek);
   }
+  /// All of `slice` without a copy, where there is room for any of it; else as send().
+  Result<std::size_t> send(Fd fd, Slice slice, TimePoint now);
+  /// What recv() would bring, as it lies: as many pieces as `to` has room for, good until the next
+  /// call for this socket. None where recv() does anything else than bring the next octets.
+  std::size_t lend(Fd fd, std::span<std::span<const std::byte>> to) const;
   Result<std::size_t> send_urgent(Fd fd, std::span<const std::byte> octets, TimePoint now) {
     return send(fd, octets, now, kMsgOob);
   }

@@ -155,6 +155,22 @@ Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets, Time
   return *n;
 }
 
+/// Where anything is out of the ordinary the octets are copied.
+Result<std::size_t> Sockets::send(Fd fd, Slice slice, TimePoint now) {
+  OpenSocket* s = get(fd);
+  if (s == nullptr) return std::unexpected(Errno::ebadf);
+  const tcp::Connection* c = connection(*s);
+  const bool usual = c != nullptr && c->state() == tcp::State::established &&
+                     c->settings().not_sent_low_at == 0 && !s->shut_write &&
+                     s->error == Errno::none && !slice.empty();
+  if (!usual) return send(fd, slice.bytes(), now);
+  const auto n = host_->send(s->flow(), std::move(slice), now);
+  if (!n) return std::unexpected(Errno::epipe);
+  if (*n > 0) return *n;
+  s->no_room = true;
+  return std::unexpected(Errno::eagain);
+}
+
 // --- in
 
 /// The peer's FIN has come behind all it sent: whatever ended the connection later, nothing is
@@ -249,6 +265,12 @@ std::size_t Sockets::peek_stream(const OpenSocket& s, PartsOut parts, std::size_
   return end - skip;
 }
 
+std::size_t Sockets::lend(Fd fd, std::span<std::span<const std::byte>> to) const {
+  const OpenSocket* s = find(fd);
+  const tcp::Connection* c = s != nullptr ? connection(*s) : nullptr;
+  return c != nullptr && !c->tcb().urgent ? host_->lend(s->flow(), to) : 0;
+}
+
 /// Up to `most` octets into the buffers.
 std::size_t Sockets::take_stream(OpenSocket& s, PartsOut parts, std::size_t most, TimePoint now,
                                  int flags) {
@@ -256,12 +278,8 @@ std::size_t Sockets::take_stream(OpenSocket& s, PartsOut parts, std::size_t most
   for (const auto& part : parts) {
     const std::size_t n = std::min(part.size(), most - taken);
     if (n == 0) continue;
-    if ((flags & kMsgTrunc) != 0) {
-      std::vector<std::byte> thrown_away(n);
-      taken += host_->receive(s.flow(), thrown_away, now);
-    } else {
-      taken += host_->receive(s.flow(), part.first(n), now);
-    }
+    taken += (flags & kMsgTrunc) != 0 ? host_->discard(s.flow(), n, now)
+                                      : host_->receive(s.flow(), part.first(n), now);
   }
   return taken;
 }

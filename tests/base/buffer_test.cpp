@@ -102,6 +102,40 @@ TEST(Slice, AFrameIsReadIntoTheTailRoom) {
   EXPECT_EQ(text(frame), "f");
 }
 
+Slice behind_room(std::string_view octets, BufferPool* pool = nullptr) {
+  Slice slice = Slice::allocate_behind(8, octets.size(), pool);
+  slice.extend(bytes(octets));
+  return slice;
+}
+
+TEST(Slice, AHeaderIsPutWhereThereIsRoomForIt) {
+  const Slice slice = behind_room("fox");
+  const Slice whole = slice.with_header(bytes("brown "), 1);
+  EXPECT_EQ(text(whole), "brown fox");
+  EXPECT_EQ(whole.data() + 6, slice.data());
+  EXPECT_EQ(text(slice), "fox");
+  EXPECT_TRUE(slice.with_header(bytes("a long way"), 2).empty());
+  EXPECT_TRUE(slice.drop(1).with_header(bytes("b"), 3).empty());
+  EXPECT_TRUE(Slice::copy_of(bytes("fox")).with_header(bytes("b"), 1).empty());
+  EXPECT_TRUE(Slice().with_header(bytes("b"), 1).empty());
+}
+
+TEST(Slice, AHeaderIsNotPutWhereAnotherHasOne) {
+  const Slice slice = behind_room("fox");
+  const Slice held = slice;
+  EXPECT_TRUE(slice.with_header(bytes("b"), 1).empty());
+  EXPECT_EQ(text(slice.with_header(bytes("b"), 2)), "bfox");
+}
+
+TEST(Slice, ABlockUsedAgainHasNoRoomForAHeader) {
+  BufferPool pool;
+  (void)behind_room("fox", &pool);
+  const Slice again = Slice::copy_of(bytes("fox"), &pool);
+  EXPECT_EQ(pool.allocated(), 1U);
+  EXPECT_TRUE(again.with_header(bytes("b"), 9).empty());
+  EXPECT_TRUE(again.drop(1).with_header({}, 9).size() <= 2);
+}
+
 TEST(Slice, AdoptsAContainerWithoutCopying) {
   std::string owned(100, 'x');
   const char* const where = owned.data();

@@ -42,6 +42,22 @@ TEST_F(Meeting, BringsBackWhatIsForItself) {
   }
 }
 
+/// Octets behind room for a header are not copied, unless somebody has an earlier packet of them.
+TEST_F(Meeting, TakesOctetsAsTheyLie) {
+  const Packet header = packet_to("127.0.0.1");
+  Slice octets = Slice::allocate_behind(64, 3);
+  octets.extend(header.octets.bytes().first(3));
+  const Slice to_send_again = octets;
+  const PacketRef packet{.header = header.octets.bytes(), .payload = {&octets, 1}};
+  junction_.near().send(packet, kMet);
+  junction_.near().send(packet, kMet);
+  std::vector<Packet> got;
+  ASSERT_EQ(junction_.near().receive(got, kMet), 2U);
+  EXPECT_EQ(got[0].octets.bytes().last(3).data(), octets.data());
+  EXPECT_NE(got[1].octets.bytes().last(3).data(), octets.data());
+  EXPECT_EQ(got[1].octets, got[0].octets);
+}
+
 TEST_F(Meeting, CarriesAllElseToTheFarEnd) {
   for (const auto* other : {"10.0.2.16", "192.0.2.1", "fd00::16", "2001:db8::1"}) {
     junction_.near().pass_on(packet_to(other), kMet);

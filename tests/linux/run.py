@@ -236,6 +236,39 @@ def out_of_reach(at):
 # --- its supervisor is killed
 
 
+OPENS_MANY = """
+import errno, os, socket, sys
+most = int(sys.argv[1])
+held = []
+try:
+    while len(held) < most: held.append(socket.socket())
+except OSError as error:
+    print(errno.errorcode[error.errno])
+print(len(held))
+for one in held[-4:]: one.close()
+with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+    with server.accept()[0] as peer:
+        peer.sendall(b"well")
+        print(client.recv(9).decode())
+"""
+
+
+def out_of_descriptors(at):
+    """The limit of a program is its own, and not that of all together; a run that has reached the limit of this
+    machine says so, and goes on."""
+    (at.path / "many.py").write_text(OPENS_MANY)
+    run = f"{at.command} run -- bash -c"
+    both = "python3 many.py 50 & python3 many.py 50; wait"
+    done = at.run("bash", "-c", f"ulimit -Sn 64; {run} 'ulimit -Sn; {both}'")
+    check("each program of a run has its own limit of descriptors",
+          sorted(done.stdout.split()) == sorted(["64", "50", "well", "50", "well"]), done.stdout, done.stderr)
+    done = at.run("bash", "-c", f"ulimit -n 128; {run} 'python3 many.py 50; python3 many.py 100'")
+    told = done.stdout.split()
+    check("where there is none left for another socket it hears of it, and goes on with those it has", told[:2] == [
+        "50", "well"] and told[2:3] == ["ENFILE"] and 64 < int(told[3]) < 100 and told[4:] == ["well"], done.stdout,
+          done.stderr)
+
+
 def supervisor_of(at):
     return until(lambda: [int(path.stem) for path in (at.path / "lastack").glob("*.sock")])[0]
 
@@ -290,6 +323,7 @@ def main(folder):
     of_real_programs(at)
     who_holds_it(at)
     out_of_reach(at)
+    out_of_descriptors(at)
     no_end_in_order(at)
 
 

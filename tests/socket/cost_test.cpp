@@ -214,9 +214,10 @@ TEST_F(Cost, OctetsAreCopiedOnceOnTheWayIn) {
   Slice packet = Slice::allocate(out_.size(), &host_b_.pool());
   packet.grow(out_.copy_to(packet.tail_room()));
   host_b_.packet_arrives(packet, now_);
-  const Slice taken = host_b_.take(b_.find(server)->flow(), now_);
-  ASSERT_EQ(taken.size(), 1000U);
-  EXPECT_EQ(taken.bytes().data(), packet.bytes().data() + out_.header_size);
+  std::array<std::span<const std::byte>, 2> pieces;
+  ASSERT_EQ(b_.lend(server, pieces), 1U);
+  EXPECT_EQ(pieces[0].size(), 1000U);
+  EXPECT_EQ(pieces[0].data(), packet.bytes().data() + out_.header_size);
 }
 
 }  // namespace

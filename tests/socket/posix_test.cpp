@@ -52,6 +52,44 @@ TEST_P(Posix, PeekingPassesNoUrgentOctet) {
   EXPECT_EQ(ten_[0], octets(1, 1)[0]);
 }
 
+/// What is lent is what recv() brings, and it is there until it was read.
+TEST_P(Posix, OctetsAreLentWhereTheyLie) {
+  connect();
+  std::array<std::span<const std::byte>, 2> pieces;
+  EXPECT_EQ(b().lend(server, pieces), 0U);
+  EXPECT_EQ(b().lend(listener, pieces), 0U);
+  EXPECT_EQ(b().lend(99, pieces), 0U);
+  ASSERT_TRUE(a().send(client, octets(5), now()));
+  settle();
+  ASSERT_EQ(b().lend(server, pieces), 1U);
+  EXPECT_TRUE(std::ranges::equal(pieces[0], octets(5)));
+  EXPECT_EQ(*b().recv(server, std::span(ten_).first(2), now(), kMsgTrunc), 2U);
+  ASSERT_EQ(b().lend(server, pieces), 1U);
+  EXPECT_EQ(pieces[0].size(), 3U);
+  ASSERT_TRUE(a().send_urgent(client, octets(1), now()));
+  settle();
+  EXPECT_EQ(b().lend(server, pieces), 0U) << "a read ends at the urgent octet";
+}
+
+/// One slice is as good as its octets, in each state.
+TEST_P(Posix, ASliceIsSentWithoutACopy) {
+  connect();
+  const Slice slice = Slice::copy_of(octets(5000));
+  EXPECT_EQ(*a().send(client, slice, now()), 5000U);
+  EXPECT_EQ(a().send(99, slice, now()).error(), Errno::ebadf);
+  settle();
+  EXPECT_EQ(drain(kB, server), 5000U);
+  ASSERT_TRUE(a().set_option(client, kSolSocket, kSoSndBuf, 4608, now()));
+  std::size_t sent = 0;
+  for (auto n = a().send(client, slice, now()); n; n = a().send(client, slice, now())) sent += *n;
+  EXPECT_EQ(a().send(client, slice, now()).error(), Errno::eagain);
+  EXPECT_EQ(*a().poll(client) & kPollOut, 0U);
+  EXPECT_GE(sent, 4608U);
+  ASSERT_TRUE(b().shutdown(server, kShutWr, now()));
+  ASSERT_TRUE(a().shutdown(client, kShutWr, now()));
+  EXPECT_EQ(a().send(client, slice, now()).error(), Errno::epipe);
+}
+
 TEST_P(Posix, AcceptAfterThePeerHasGone) {
   client = *a().socket();
   (void)a().connect(client, remote(), now());

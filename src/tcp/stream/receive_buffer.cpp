@@ -78,21 +78,20 @@ std::size_t ReceiveBuffer::peek(std::span<std::byte> to, std::size_t skip) const
   return ready_.copy_out({ready_.begin() + skipped, ready_.end()}, to);
 }
 
+std::size_t ReceiveBuffer::lend(std::span<std::span<const std::byte>> to) const {
+  std::size_t pieces = 0;
+  ready_.each(ready_.range(), [&](const Slice& whole, std::size_t from, std::size_t octets) {
+    if (pieces == to.size()) return false;
+    to[pieces++] = whole.bytes().subspan(from, octets);
+    return true;
+  });
+  return pieces;
+}
+
 std::size_t ReceiveBuffer::discard(std::size_t octets) {
   octets = std::min(octets, ready_.size());
   ready_.drop_before(ready_.begin() + static_cast<Offset>(octets));
   return octets;
-}
-
-Slice ReceiveBuffer::take(std::size_t most) {
-  if (most >= ready_.size()) return ready_.take_front();
-  Slice taken;
-  ready_.each(ready_.range(), [&](const Slice& whole, std::size_t from, std::size_t octets) {
-    taken = whole.sub(from, std::min(octets, most));
-    return false;
-  });
-  discard(taken.size());
-  return taken;
 }
 
 void ReceiveBuffer::skip_to(Offset at, BufferPool* pool) {

@@ -49,11 +49,11 @@ class ReceiveBuffer {
   std::size_t read(std::span<std::byte> to);
   /// Copies octets from `skip` octets behind the first unread one on; they stay.
   std::size_t peek(std::span<std::byte> to, std::size_t skip = 0) const;
+  /// The first readable octets as they lie, as many pieces as `to` has room for. Good until the
+  /// buffer changes. Returns how many pieces.
+  std::size_t lend(std::span<std::span<const std::byte>> to) const;
   /// Forgets up to `octets` readable octets. Returns how many.
   std::size_t discard(std::size_t octets);
-  /// Gives away the first readable octets, as many as lie in one block and are no more than `most`,
-  /// without copying them. Empty when nothing is readable.
-  [[nodiscard]] Slice take(std::size_t most = SIZE_MAX);
   /// Forgets everything before `at`, held or not, and reads on from there: what SHUT_RD does with
   /// what is queued, and then with rcv.nxt as it advances. Never goes back.
   void skip_to(Offset at, BufferPool* pool = nullptr);

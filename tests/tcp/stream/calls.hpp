@@ -274,7 +274,7 @@ class ReceiveCalls : public Calls<Numbers> {
       case 4: read(side); break;
       case 5: peek(side); break;
       case 6: discard(side); break;
-      case 7: take(side); break;
+      case 7: lend(side); break;
       default: skip(side); break;
     }
     const auto ready = static_cast<Offset>(side.plain.in_order());
@@ -354,14 +354,20 @@ class ReceiveCalls : public Calls<Numbers> {
     this->agree(side.buffer.discard(most) == expected, "discard");
     side.plain.skip_to(side.plain.begin + static_cast<Offset>(expected));
   }
-  void take(Side& side) {
+  void lend(Side& side) {
     const std::size_t most = this->one_in(2) ? SIZE_MAX : this->below(300) + 1;
-    this->log("take", static_cast<Offset>(most));
-    const Slice taken = side.buffer.take(most);
-    this->agree(octets_of(taken.bytes()) == side.plain.peek(0, taken.size()), "take");
-    this->agree(taken.size() <= most, "take: more than asked for");
-    this->agree(!taken.empty() || side.plain.in_order() == 0, "take: nothing");
-    side.plain.skip_to(side.plain.begin + static_cast<Offset>(taken.size()));
+    this->log("lend", static_cast<Offset>(most));
+    std::array<std::span<const std::byte>, 2> pieces;
+    const std::size_t count = side.buffer.lend(pieces);
+    std::size_t at = 0;
+    for (const auto& piece : std::span(pieces).first(count)) {
+      this->agree(octets_of(piece) == side.plain.peek(at, piece.size()), "lend");
+      at += piece.size();
+    }
+    this->agree(at > 0 || side.plain.in_order() == 0, "lend: nothing");
+    const std::size_t taken = side.buffer.discard(std::min(at, most));
+    this->agree(taken == std::min(at, most), "lend: not there");
+    side.plain.skip_to(side.plain.begin + static_cast<Offset>(taken));
   }
   void skip(Side& side) {
     if (!this->one_in(4)) return;
