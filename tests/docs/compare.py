@@ -40,15 +40,18 @@ def main():
         "least and most in TIME_WAIT": table[("connect", 1000), "kernel"]["time_wait"] == [1000, 1200],
         "the longest bar has the whole room": 'width="550.0"' in drawn and 'width="137.5"' in drawn,
         "a title is text": "a &lt; b" in drawn,
-        "the page has every part, measured": set(parts) == {"compare", "limits", "sockets", "tun", "profile bulk",
-                                                            "profile pingpong", "profile connect"}
+        "the page has every part, measured": set(parts) == {"compare", "limits", "sockets", "tun", "run",
+                                                            "profile bulk", "profile pingpong", "profile connect"}
         and all(part.count("\n|") > 3 for part in parts.values()),
+        "the ratio of a run is that within a round": compare.under_run.summary(
+            {"lastack": [1, 4], "relay": [2, 4]})["relay"]["ratio"] == 0.75,
         "each peer is in the page": all(f"| {peer} |" in parts["compare"] for peer in compare.PEERS),
     }
-    for command in ("compare", "limits", "tun", "instructions", "pages"):
-        done = subprocess.run([ROOT / "bench" / command, "--help"], capture_output=True, text=True)
-        found[f"bench/{command} --help"] = done.returncode == 0 and len(done.stdout) > 100
+    for command in (["compare"], ["compare", "run"], ["limits"], ["tun"], ["instructions"], ["pages"]):
+        done = subprocess.run([ROOT / "bench" / command[0], *command[1:], "--help"], capture_output=True, text=True)
+        found[f"bench/{' '.join(command)} --help"] = done.returncode == 0 and len(done.stdout) > 100
     for wrong in (["compare", "--only", "sideways"], ["compare", "--time-wait", "0"], ["limits", "--rounds", "0"],
+                  ["compare", "run", "--only", "sideways"],
                   ["tun", "--rounds", "0"], ["instructions", "sideways"]):
         done = subprocess.run([ROOT / "bench" / wrong[0], *wrong[1:]], capture_output=True)
         found[f"usage: {' '.join(wrong)} ends with 2"] = done.returncode == 2
