@@ -28,6 +28,35 @@ def measured_parts(text):
             re.findall(r"<!-- measured: (.+?) -->\n(.*?)<!-- end of \1 -->", text, re.S)}
 
 
+def core_of(compare, paces):
+    """A compare.Core which takes `paces`, one after the other, and whose runs give their number."""
+    class Made(compare.Core):
+        PAUSE = 0
+
+        def __init__(self):
+            self.least, self.again, self.ran, self.paces = 1, 0, 0, iter(paces)
+
+        def pace(self):
+            return next(self.paces)
+
+        def once(self, *_):
+            self.ran += 1
+            return self.ran
+    return Made()
+
+
+def runs_again(compare):
+    """{what: whether it is so} of runs on a core that is shared for a while."""
+    alone = core_of(compare, [1, 1.05])
+    for_a_while = core_of(compare, [1, 1.6, 1.6, 1, 1, 1])
+    shared = core_of(compare, [1.6, 1.6, 1.5, 1.4, 1.3, 1.6, 1.6, 1.6, 1.6, 1.6])
+    return {
+        "a run alone on its core counts": alone.measure("", "", {}) == 1 and alone.again == 0,
+        "one beside others is done again": for_a_while.measure("", "", {}) == 3 and for_a_while.again == 2,
+        "in the end the least disturbed counts": shared.measure("", "", {}) == 2 and shared.again == 4,
+    }
+
+
 def main():
     compare = instructions.load(ROOT / "bench" / "compare")
     table = compare.summary(made_up())
@@ -47,6 +76,7 @@ def main():
             {"lastack": [1, 4], "relay": [2, 4]})["relay"]["ratio"] == 0.75,
         "each peer is in the page": all(f"| {peer} |" in parts["compare"] for peer in compare.PEERS),
     }
+    found |= runs_again(compare)
     for command in (["compare"], ["compare", "run"], ["limits"], ["tun"], ["instructions"], ["pages"]):
         done = subprocess.run([ROOT / "bench" / command[0], *command[1:], "--help"], capture_output=True, text=True)
         found[f"bench/{' '.join(command)} --help"] = done.returncode == 0 and len(done.stdout) > 100
