@@ -204,6 +204,7 @@ class Sockets {
   void set_address(OpenSocket& s, const wire::IpAddress& address);
   [[nodiscard]] static host::Endpoint own_name(const OpenSocket& s);
   [[nodiscard]] host::Endpoint name_of(const OpenSocket& s) const;
+  [[nodiscard]] static bool is_choice(const OpenSocket& s, const wire::IpAddress& address);
   static void choose_address(OpenSocket& s, const wire::IpAddress& address);
   Result<void> start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
