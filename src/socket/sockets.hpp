@@ -47,7 +47,8 @@ struct Wait {
 enum class Call : std::uint8_t { accept, connect, send, receive };
 
 /// What is left of a timed SO_LINGER after the last close(): who can wait does, while lingers(),
-/// until then.
+/// until then. Whether anybody does or not, what is left at that time is reset; in the linux
+/// profile it goes on.
 struct Lingering {
   host::Flow flow;
   TimePoint until{};
@@ -245,6 +246,7 @@ class Sockets {
   Result<void> shut_datagrams(OpenSocket& s, int how);
 
   // readiness.cpp
+  [[nodiscard]] bool has_room(const OpenSocket& s) const;
   [[nodiscard]] std::uint16_t poll_stream(const OpenSocket& s) const;
   void wake(std::uint32_t open, unsigned wakes);
   void wake(Fd fd, unsigned wakes) { wake(descriptors_[static_cast<std::size_t>(fd)], wakes); }
