@@ -284,7 +284,8 @@ class Stack {
   /// What happened since the last call, in its order; nothing when that was all.
   [[nodiscard]] std::optional<Event> next_event();
   /// Calls everybody whose wait is over (Descriptor::when()), pulling all events; each is told to
-  /// `watcher` where there is one. How many were called. Their calls may bring something to send.
+  /// `watcher` where there is one. How many were called. Their calls may bring something to send;
+  /// where one throws, the next dispatch() goes on with the others.
   std::size_t dispatch(const std::function<void(const Event&)>& watcher = {});
 
   // --- Looking in.

@@ -66,10 +66,7 @@ tcp::Settings settings_of(const DeviceOptions& options) {
   if (!keepalive.empty()) settings.keepalive_idle = in_seconds(keepalive[0]);
   if (keepalive.size() > 1) settings.keepalive_interval = in_seconds(keepalive[1]);
   if (keepalive.size() > 2) settings.keepalive_probes = static_cast<std::uint8_t>(keepalive[2]);
-  const bool linux_way = options.profile == "linux";
-  settings.rst_ends_time_wait = linux_way;
-  settings.shut_rd_keeps_buffered = linux_way;
-  settings.shut_rdwr_resets_new_data = linux_way;
+  settings.close_as_linux(options.profile == "linux");
   return settings;
 }
 

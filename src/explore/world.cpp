@@ -35,8 +35,7 @@ tcp::Settings settings_for(const Bounds& bounds) {
   s.keepalive_idle = 20s;
   s.keepalive_interval = 1s;
   s.keepalive_probes = 1;
-  s.rst_ends_time_wait = s.shut_rd_keeps_buffered = s.shut_rdwr_resets_new_data =
-      bounds.linux_profile;
+  s.close_as_linux(bounds.linux_profile);
   return s;
 }
 

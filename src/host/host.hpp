@@ -163,8 +163,9 @@ class Host {
   std::expected<void, tcp::Error> close(FlowId id, TimePoint now, bool after_handshake = false);
   void discard_receive(FlowId id, TimePoint now);
   void abort(FlowId id, TimePoint now);
-  /// The holder lets go: close, or RST where octets are unread. The id is stale from now on.
-  void orphan(FlowId id, TimePoint now);
+  /// The holder lets go: close, or RST where octets are unread. The id is stale from now on. What
+  /// has not been acknowledged after the time to `linger` is reset; 0 for no such time.
+  void orphan(FlowId id, TimePoint now, Duration linger = Duration(0));
   void set_settings(FlowId id, SettingsPtr settings, TimePoint now);
 
   // --- UDP. A stale id answers as an endpoint that was closed.

@@ -437,11 +437,11 @@ void Host::abort(FlowId id, TimePoint now) {
   apply(id.index, entry->connection.abort(now), now);
 }
 
-void Host::orphan(FlowId id, TimePoint now) {
+void Host::orphan(FlowId id, TimePoint now, Duration linger) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return;
   trace_call(entry->flow, TraceEvent::Call::orphan, 0, now);
-  const tcp::Effects fx = entry->connection.orphan(now);
+  const tcp::Effects fx = entry->connection.orphan(now, linger);
   counters_.tcp.abort_on_close += fx.reset.wanted ? 1 : 0;
   apply(id.index, fx, now);
   entry->held = false;

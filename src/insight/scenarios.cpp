@@ -26,9 +26,7 @@ const Scenario* find_scenario(std::string_view name) {
 sim::TwoHostsConfig config_of(const Scenario& scenario, bool v6, bool as_linux) {
   sim::TwoHostsConfig config;
   config.v6 = v6;
-  config.settings.rst_ends_time_wait = as_linux;
-  config.settings.shut_rd_keeps_buffered = as_linux;
-  config.settings.shut_rdwr_resets_new_data = as_linux;
+  config.settings.close_as_linux(as_linux);
   if (scenario.prepare != nullptr) scenario.prepare(config);
   return config;
 }

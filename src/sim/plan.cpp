@@ -66,9 +66,7 @@ HostPlan draw_host(Dice& dice) {
   s.keepalive_interval = std::chrono::seconds(5);
   s.keepalive_probes = 40;
   if (dice.chance(0.05)) s.user_timeout = std::chrono::milliseconds(dice.magnitude(500, 60'000));
-  if (dice.chance(0.2)) {  // the linux profile
-    s.rst_ends_time_wait = s.shut_rd_keeps_buffered = s.shut_rdwr_resets_new_data = true;
-  }
+  s.close_as_linux(dice.chance(0.2));
   return host;
 }
 

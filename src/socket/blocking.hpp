@@ -32,7 +32,7 @@ class Blocking {
   /// With kMsgWaitAll as many as fit, or as came before the end, an error or SO_RCVTIMEO. With
   /// kMsgDontWait as Sockets::recv().
   Result<std::size_t> recv(Fd fd, std::span<std::byte> into, int flags = 0);
-  /// Waits for what SO_LINGER has set; what is not acknowledged by then goes on without waiting.
+  /// Waits for the peer's TCP to acknowledge everything, for SO_LINGER's time at the most.
   Result<void> close(Fd fd);
 
   [[nodiscard]] TimePoint now() const { return now_; }

@@ -33,7 +33,7 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
   if (host_->udp(s.udp()) != nullptr) host_->udp_take_over(*id, s.udp());
   s.index = id->index;
   s.generation = id->generation;
-  s.bound = local.port != 0 || !local.address.is_unspecified();
+  s.bound = local.port != 0 || is_choice(s, local.address);
   if (s.bound) s.choices.ensure().local = local;
   own(udp_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
   return {};

@@ -97,12 +97,18 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   return {};
 }
 
-/// Linux has a socket that is bound to an IPv6 address be of IPv6 only, and takes the mapped
-/// unspecified address for a choice.
-void Sockets::choose_address(OpenSocket& s, const wire::IpAddress& address) {
+/// Whether bind() to it is more than leaving it open. Linux takes the mapped unspecified address for
+/// a choice.
+bool Sockets::is_choice(const OpenSocket& s, const wire::IpAddress& address) {
   const bool v6 = s.domain == OpenSocket::Domain::inet6;
-  if (address.is_unspecified() && !(v6 && address.is_v4())) return;
+  return !address.is_unspecified() || (v6 && address.is_v4());
+}
+
+/// Linux has a socket that is bound to an IPv6 address be of IPv6 only.
+void Sockets::choose_address(OpenSocket& s, const wire::IpAddress& address) {
+  if (!is_choice(s, address)) return;
   s.address_chosen = true;
+  const bool v6 = s.domain == OpenSocket::Domain::inet6;
   if (v6 && !address.is_v4()) s.only_v6 = true;
 }
 
@@ -258,7 +264,9 @@ Result<void> Sockets::disconnect(Fd fd, TimePoint now) {
 
 /// What it was bound to, or what is left of that and of connections.
 host::Endpoint Sockets::own_name(const OpenSocket& s) {
-  if (s.choices && s.choices->local != host::Endpoint{}) return s.choices->local;
+  if (s.choices && (s.address_chosen || s.choices->local != host::Endpoint{})) {
+    return s.choices->local;
+  }
   return {.address = unspecified(s.domain), .port = 0};
 }
 

@@ -130,8 +130,7 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   }
   if (context.settings != before) change_settings(*s, context.settings, now);
   const bool streams = s->kind != OpenSocket::Kind::datagram;
-  const bool early = !tcp::traits(state_of(*s)).synchronized;
-  if (context.writers && streams && (early || (poll_stream(*s) & kPollOut) != 0)) {
+  if (context.writers && streams && has_room(*s)) {
     s->no_room = false;
     wake(fd, OpenSocket::wake_out);
   }

@@ -19,6 +19,15 @@ Result<std::uint16_t> Sockets::poll(Fd fd) const {
   return poll_stream(*s);
 }
 
+/// Not while more is queued than there is room: who is woken shall have something to do.
+bool Sockets::has_room(const OpenSocket& s) const {
+  if (!s.has_flow()) return true;
+  const std::size_t room = room_to_send(s);
+  const host::ConnectionEntry* entry = host_->find(s.flow());
+  const std::size_t queued = entry != nullptr ? entry->out.size() : 0;
+  return room > 0 && room >= queued / 2;
+}
+
 /// Bit by bit what Linux's tcp_poll() says.
 std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
   const tcp::State state = state_of(s);
@@ -33,11 +42,7 @@ std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
     const bool at_urgent = before_urgent == std::size_t{0} && !urgent_in_place(s);
     const std::size_t enough = (s.choices ? s.choices->receive_low_at : 1U) + (at_urgent ? 1 : 0);
     if (readable(s) >= enough) bits |= kPollIn;
-    // Not while more is queued than there is room: who is woken shall have something to do.
-    const std::size_t room = s.has_flow() ? room_to_send(s) : 1;
-    const host::ConnectionEntry* entry = s.has_flow() ? host_->find(s.flow()) : nullptr;
-    const std::size_t queued = entry != nullptr ? entry->out.size() : 0;
-    const bool writable = room > 0 && room >= queued / 2;
+    const bool writable = has_room(s);
     if (no_more_out || over || writable) bits |= kPollOut;
     if (!no_more_out && !over && !writable) s.no_room = true;
     if (before_urgent && connection(s)->tcb().urgent->octet >= 0) bits |= kPollPri;
@@ -124,7 +129,7 @@ void Sockets::heard(const host::HostEvent& event) {
     const bool crossed = t.to == tcp::State::syn_rcvd && s->shut_write;
     if (crossed) (void)host_->close(event.flow, event.at, true);
   }
-  if (s->no_room && (poll_stream(*s) & kPollOut) != 0) {
+  if (s->no_room && has_room(*s)) {
     s->no_room = false;
     wakes |= Wake::wake_out;
   }

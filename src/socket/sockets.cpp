@@ -122,7 +122,7 @@ Lingering Sockets::let_go(std::uint32_t index, TimePoint now) {
     if (s.linger && !s.resets_at_close() && !unread && !is_over(s)) {
       lingering = {host_->find(s.flow())->flow, now + s.choices->linger};
     }
-    host_->orphan(s.flow(), now);
+    host_->orphan(s.flow(), now, lingering ? s.choices->linger : Duration(0));
   }
   forget_place(s);
   const bool queued = s.queued;

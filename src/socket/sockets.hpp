@@ -47,7 +47,8 @@ struct Wait {
 enum class Call : std::uint8_t { accept, connect, send, receive };
 
 /// What is left of a timed SO_LINGER after the last close(): who can wait does, while lingers(),
-/// until then.
+/// until then. Whether anybody does or not, what is left at that time is reset; in the linux
+/// profile it goes on.
 struct Lingering {
   host::Flow flow;
   TimePoint until{};
@@ -209,6 +210,7 @@ class Sockets {
   void set_address(OpenSocket& s, const wire::IpAddress& address);
   [[nodiscard]] static host::Endpoint own_name(const OpenSocket& s);
   [[nodiscard]] host::Endpoint name_of(const OpenSocket& s) const;
+  [[nodiscard]] static bool is_choice(const OpenSocket& s, const wire::IpAddress& address);
   static void choose_address(OpenSocket& s, const wire::IpAddress& address);
   Result<void> start_connecting(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<void> answer_of_connect(OpenSocket& s, TimePoint now);
@@ -249,6 +251,7 @@ class Sockets {
   Result<void> shut_datagrams(OpenSocket& s, int how);
 
   // readiness.cpp
+  [[nodiscard]] bool has_room(const OpenSocket& s) const;
   [[nodiscard]] std::uint16_t poll_stream(const OpenSocket& s) const;
   void wake(std::uint32_t open, unsigned wakes);
   void wake(Fd fd, unsigned wakes) { wake(descriptors_[static_cast<std::size_t>(fd)], wakes); }

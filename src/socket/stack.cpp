@@ -75,14 +75,11 @@ Transition public_form(const tcp::Transition& t, TimePoint at) {
 }
 
 host::Config config_of(const StackOptions& options) {
-  const bool as_linux = options.profile == Profile::linux_kernel;
   tcp::Settings settings;
   settings.receive_buffer = options.receive_buffer;
   settings.send_buffer = options.send_buffer;
   settings.msl = options.msl;
-  settings.rst_ends_time_wait = as_linux;
-  settings.shut_rd_keeps_buffered = as_linux;
-  settings.shut_rdwr_resets_new_data = as_linux;
+  settings.close_as_linux(options.profile == Profile::linux_kernel);
   host::Config config;
   config.addresses = options.addresses;
   config.mtu = std::max<std::uint16_t>(options.mtu, 576);

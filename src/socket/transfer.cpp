@@ -76,12 +76,13 @@ std::optional<Errno> Sockets::may_send(OpenSocket& s) {
   return std::nullopt;
 }
 
-/// Octets that there is room for: none while more than TCP_NOTSENT_LOWAT have not gone out yet.
+/// Octets that there is room for, as who waits is told: none while half of TCP_NOTSENT_LOWAT or
+/// more have not gone out yet.
 std::size_t Sockets::room_to_send(const OpenSocket& s) const {
   const std::size_t room = host_->writable(s.flow());
   const tcp::Connection* c = connection(s);
   if (c == nullptr || c->settings().not_sent_low_at == 0) return room;
-  return not_sent(*c) < c->settings().not_sent_low_at ? room : 0;
+  return std::uint64_t{not_sent(*c)} * 2 < c->settings().not_sent_low_at ? room : 0;
 }
 
 /// Octets that a call takes at once. As in Linux TCP_NOTSENT_LOWAT is looked at where a buffer

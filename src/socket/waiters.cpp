@@ -55,10 +55,32 @@ void Waiters::look_at(std::uint32_t open) {
   }
 }
 
+namespace {
+
+void move_all(RingPlace& from, RingPlace& to) {
+  while (!from.alone()) from.next()->enter(to);
+}
+
+/// Those whose turn it is. Where a call throws the others keep their turn for the next time.
+struct Turn {
+  explicit Turn(RingPlace& from) : due(from) { move_all(due, now); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (now.alone()) return;
+    move_all(due, now);  // behind them
+    move_all(now, due);
+  }
+  RingPlace now{};
+  RingPlace& due;
+};
+
+}  // namespace
+
 std::size_t Waiters::call_due() {
   while (const auto wakeup = sockets_->next_wake()) look_at(wakeup->open);
-  RingPlace now;
-  while (!due_.alone()) due_.next()->enter(now);
+  Turn turn(due_);
+  RingPlace& now = turn.now;
   std::size_t calls = 0;
   for (; !now.alone(); ++calls) {
     auto& waiter = static_cast<Waiter&>(*now.next());

@@ -48,7 +48,8 @@ class Waiters {
   /// Say so before Sockets::close(): those who wait on `fd` learn that it is gone.
   void closes(Fd fd);
   /// Calls everybody whose wish has come true, once each; how many. Those whose wish comes true
-  /// meanwhile are left for the next time, so that nobody can keep others from their turn.
+  /// meanwhile are left for the next time, so that nobody can keep others from their turn. What a
+  /// call throws goes to who called this; the others' turn comes the next time.
   std::size_t call_due();
   /// Whether call_due() has somebody to call, or to look at.
   [[nodiscard]] bool due() const { return !due_.alone(); }

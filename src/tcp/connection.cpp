@@ -155,7 +155,18 @@ Effects Connection::discard_receive(TimePoint now) {
   return fx;
 }
 
-Effects Connection::orphan(TimePoint now) {
+Effects Connection::orphan(TimePoint now, Duration linger) {
+  const Effects fx = let_go(now);
+  // FIN_WAIT_2 and TIME_WAIT have a time of their own, and nothing that waits for an ACK.
+  const bool waits = tcb_.state != State::closed && tcb_.timers.state == kNever;
+  if (waits && linger > Duration(0) && !settings().linger_goes_on &&
+      !mutated(Mutant::linger_without_end)) {
+    tcb_.timers.state = now + linger;
+  }
+  return fx;
+}
+
+Effects Connection::let_go(TimePoint now) {
   Effects fx;
   tcb_.orphan = true;
   const State state = tcb_.state;

@@ -80,7 +80,8 @@ class Connection {
   Effects discard_receive(TimePoint now);
   /// The last reference is gone. Closes what is still open: with RST where received octets were
   /// never read (RFC 1122 4.2.2.13), with FIN otherwise.
-  Effects orphan(TimePoint now);
+  /// Where there is a time to `linger`, the peer has so long to acknowledge everything.
+  Effects orphan(TimePoint now, Duration linger = Duration(0));
   /// ABORT (§3.10.5): RST where the peer must learn of it, then CLOSED.
   Effects abort(TimePoint now);
 
@@ -124,6 +125,7 @@ class Connection {
   void entered(State state, Effects& fx, TimePoint now);
   [[gnu::noinline]] void fail(Event event, Error error, Effects& fx, TimePoint now);
   [[gnu::noinline]] void reset_peer(Effects& fx) const;
+  Effects let_go(TimePoint now);
   [[gnu::noinline]] void send_fin(Effects& fx, TimePoint now);
   [[gnu::noinline]] void limit_fin_wait_2(Effects& fx, TimePoint now);
 

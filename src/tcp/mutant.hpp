@@ -61,6 +61,7 @@ enum class Mutant : std::uint8_t {
   dup_not_counted,        ///< a descriptor that dup() made is a reference
   any_close_sends_fin,    ///< only the last close() does
   linger_zero_sends_fin,  ///< SO_LINGER 0 resets
+  linger_without_end,     ///< and so does another when its time is over
   bound_port_kept,        ///< what bind() took is given back
   port_kept_after_wait,   ///< and so is what TIME_WAIT kept
   timer_kept,             ///< a handshake's, when it is over

@@ -17,7 +17,7 @@ enum class Event : std::uint8_t {
   passive_open,
   active_open,
   close,           ///< CLOSE: the user has no more to send
-  abort,           ///< ABORT; also the last close with unread data, or with linger 0
+  abort,           ///< ABORT; also the last close with unread data, or SO_LINGER's time
   syn,             ///< a SYN that does not acknowledge ours
   syn_ack,         ///< the SYN of a segment that acknowledges ours
   syn_passive,     ///< a SYN in the window of a connection that LISTEN made (§3.10.7.4, fourth)

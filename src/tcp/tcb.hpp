@@ -71,7 +71,7 @@ enum class Retransmission : std::uint8_t { off, timeout, persist };
 struct Timers {
   TimePoint retransmission = kNever;
   TimePoint delayed_ack = kNever;
-  TimePoint state = kNever;  ///< 2 MSL in TIME_WAIT, fin_timeout in FIN_WAIT_2
+  TimePoint state = kNever;  ///< 2 MSL in TIME_WAIT, fin_timeout in FIN_WAIT_2, SO_LINGER's
   Retransmission mode = Retransmission::off;
   std::uint8_t backoff = 0;     ///< doublings of the timeout
   std::uint8_t unanswered = 0;  ///< expiries since the peer was last heard

@@ -35,10 +35,12 @@ Effects Connection::timer_expired(TimePoint now) {
 }
 
 void Connection::state_timer_due(Effects& fx, TimePoint now) {
-  if (tcb_.state == State::time_wait) {
-    enter(Event::time_wait_over, fx, now);
-  } else {
-    fail(Event::orphan_timeout, Error::timed_out, fx, now);
+  switch (tcb_.state) {
+    case State::time_wait: enter(Event::time_wait_over, fx, now); break;
+    case State::fin_wait_2: fail(Event::orphan_timeout, Error::timed_out, fx, now); break;
+    default:  // SO_LINGER's time
+      reset_peer(fx);
+      fail(Event::abort, Error::timed_out, fx, now);
   }
 }
 

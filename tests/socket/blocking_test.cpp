@@ -79,7 +79,7 @@ TEST_P(BlockingCalls, ATimedLingerWaitsForTheAckAndNoLonger) {
   EXPECT_EQ(drain(kB, server), 100U);
 }
 
-TEST_P(BlockingCalls, ATimedLingerEndsWithoutAnAck) {
+TEST_P(BlockingCalls, ATimedLingerWaitsAndThenResets) {
   connect();
   const std::array<int, 2> linger{1, 5};
   ASSERT_TRUE(
@@ -89,9 +89,26 @@ TEST_P(BlockingCalls, ATimedLingerEndsWithoutAnAck) {
   const TimePoint begun = now();
   EXPECT_TRUE(blocking(kA).close(client));
   EXPECT_EQ(now() - begun, 5s);
+  EXPECT_EQ(world->host(kA).flows(), 0U);
   world->pause(false);
   settle();
-  EXPECT_EQ(drain(kB, server), 100U);  // it goes on without anybody
+  EXPECT_EQ(drain(kB, server), 100U);  // they were on their way before
+  EXPECT_EQ(b().take_error(server).value(), Errno::econnreset);
+}
+
+/// Nobody waits, and the time is the same.
+TEST_P(BlockingCalls, WhoDoesNotWaitForATimedLingerIsResetToo) {
+  connect();
+  const std::array<int, 2> linger{1, 5};
+  ASSERT_TRUE(
+      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+  ASSERT_TRUE(a().send(client, octets(100), now()));
+  world->pause(true);
+  EXPECT_TRUE(a().close(client, now()));
+  world->run(5s - 1ms);
+  EXPECT_EQ(world->host(kA).flows(), 1U);
+  world->run(1ms);
+  EXPECT_EQ(world->host(kA).flows(), 0U);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -369,6 +370,25 @@ TEST_F(WaitingTest, HearsOfTheEndAndOfErrors) {
   deliver();
   EXPECT_EQ(called_, "closed end ");
   EXPECT_EQ(client_->error(), std::errc::connection_reset);
+}
+
+/// Who throws has had its turn; the others have theirs, in their order, before who came since.
+TEST_F(WaitingTest, OneThatThrowsTakesNobodysTurn) {
+  Waiting since;
+  const Waiting before = client_->when(Until::writable, noting("before "));
+  const Waiting throws = client_->when(Until::writable, [&] {
+    since = client_->when(Until::writable, noting("since "));
+    throw std::runtime_error("of a call");
+  });
+  const Waiting second = client_->when(Until::writable, noting("second "));
+  Waiting cancelled = client_->when(Until::writable, noting("cancelled "));
+  const Waiting third = client_->when(Until::writable, noting("third "));
+  EXPECT_THROW(a_->dispatch(), std::runtime_error);
+  EXPECT_EQ(called_, "before ");
+  cancelled.cancel();
+  EXPECT_EQ(a_->dispatch(), 3U);
+  EXPECT_EQ(called_, "before second third since ");
+  EXPECT_EQ(a_->dispatch(), 0U);
 }
 
 TEST_F(WaitingTest, ListenersToo) {

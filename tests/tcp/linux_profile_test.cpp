@@ -1,4 +1,4 @@
-// The three places where Linux differs from BSD and Stevens, each both ways (DESIGN section 3).
+// The four places where Linux differs from BSD and Stevens, each both ways (DESIGN section 3).
 #include <gtest/gtest.h>
 
 #include "tcp/matrix_events.hpp"
@@ -20,9 +20,7 @@ class LinuxProfile : public testing::TestWithParam<Profile> {
   World world(const std::string& state, Holder holder = Holder::connection) const {
     const bool on = GetParam().linux_way;
     tcp::Settings settings;
-    settings.rst_ends_time_wait = on;
-    settings.shut_rd_keeps_buffered = on;
-    settings.shut_rdwr_resets_new_data = on;
+    settings.close_as_linux(on);
     World w(GetParam().family, settings);
     Builder(w, "").reach(state, holder);
     return w;
@@ -82,6 +80,38 @@ TEST_P(LinuxProfile, NewDataAfterShutRdwrIsAnsweredWithRst) {
       ASSERT_EQ(out.fx.transitions().size(), 1u);
       EXPECT_EQ(out.fx.transitions()[0].event, Event::orphan_data);
     }
+  }
+}
+
+/// SO_LINGER's time is over, and the peer has not acknowledged all.
+TEST_P(LinuxProfile, LingersTimeResets) {
+  for (const char* state : {"ESTABLISHED", "FIN_WAIT_1", "CLOSE_WAIT", "CLOSING", "LAST_ACK"}) {
+    World w = world(state);
+    w.close(5s);
+    const State after = w.state();
+    EXPECT_TRUE(after == fin_wait_1 || after == closing || after == last_ack) << state;
+    const Seq behind = w.snd_nxt();
+    EXPECT_TRUE(w.connection().timer_expired(w.now + 5s - 1ms).transitions().empty()) << state;
+    const auto fx = w.connection().timer_expired(w.now + 5s);
+    EXPECT_EQ(fx.reset.wanted, !GetParam().linux_way) << state;
+    EXPECT_EQ(w.state(), GetParam().linux_way ? after : closed) << state;
+    if (GetParam().linux_way) continue;
+    ASSERT_EQ(fx.transitions().size(), 1U) << state;
+    EXPECT_EQ(fx.transitions()[0].event, Event::abort) << state;
+    EXPECT_EQ(fx.reset.seq, behind) << state;
+  }
+}
+
+/// Once all is acknowledged SO_LINGER has nothing to say: FIN_WAIT_2 and TIME_WAIT last as ever.
+TEST_P(LinuxProfile, LingersTimeEndsWithTheAck) {
+  for (const char* state : {"FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "TIME_WAIT"}) {
+    World w = world(state);
+    w.close(5s);
+    w.arrives({.flags = Flag::ack, .seq = w.rcv_nxt(), .ack = w.snd_nxt()});
+    const State after = w.state();
+    EXPECT_TRUE(after == fin_wait_2 || after == time_wait) << state;
+    EXPECT_TRUE(w.connection().timer_expired(w.now + 6s).transitions().empty()) << state;
+    EXPECT_EQ(w.state(), after) << state;
   }
 }
 

@@ -93,9 +93,9 @@ class World {
     return write;
   }
   /// The last reference is gone.
-  Outcome close() {
+  Outcome close(Duration linger = Duration(0)) {
     if (auto* listener = std::get_if<Listener>(&self)) return call("close", listener->close());
-    return call("close", connection().orphan(now));
+    return call("close", connection().orphan(now, linger));
   }
   Outcome abort() {
     if (auto* listener = std::get_if<Listener>(&self)) return call("abort", listener->abort());

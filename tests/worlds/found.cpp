@@ -31,6 +31,15 @@ void buffers(std::vector<Section>& all, bool v6) {
     all.push_back({"TCP_NOTSENT_LOWAT " + std::to_string(low) + " and urgent octets", Row::none,
                    urgent.take()});
   }
+  Teller half(v6);
+  half.connected().hold().send(kClient, 5).send(kClient, 40);
+  for (const int low : {60, 81, 41, 80, 79, 1000}) half.set(kClient, kLowAt, low);
+  half.release().recv(kServer, 500).send(kClient);
+  all.push_back({"TCP_NOTSENT_LOWAT and twice what has not gone", Row::none, half.take()});
+  Teller over(v6);
+  over.connected().hold().send(kServer, 5).close(kClient).send(kServer, 3000).release();
+  over.set(kServer, kLowAt, 5).set(kServer, kLowAt, 1000);
+  all.push_back({"TCP_NOTSENT_LOWAT after a reset", Row::none, over.take()});
   Teller told(v6);
   told.stream(0, kClient);
   for (const int low : {-1, 0, 7}) told.set(kClient, kLowAt, low).get(kClient, kLowAt);
@@ -80,6 +89,26 @@ void both_families_kept(std::vector<Section>& all) {
   }
 }
 
+/// What bind() was told stays, the mapped unspecified address too: it is IPv4's from then on.
+void mapped_kept(std::vector<Section>& all) {
+  for (const int place : {0, 2}) {
+    Teller kept(true);
+    kept.datagrams(0, 1).bind(1, place, kAny | kOther).op(Op::disconnect, 1).names(1).connect(1, 2);
+    kept.send_to(1, 5, 2)
+        .connect(1, 2, kOther)
+        .op(Op::disconnect, 1)
+        .connect(1, 2)
+        .connect(1, 2, kOther);
+    all.push_back({"datagrams bound to mapped 0.0.0.0, port " + std::to_string(place), Row::none,
+                   kept.take()});
+    Teller stream(true);
+    stream.stream(0, 1).bind(1, place, kAny | kOther).op(Op::disconnect, 1).names(1).connect(1, 2);
+    stream.connect(1, 2, kOther).connect(1, 2, kOther).op(Op::disconnect, 1).names(1).connect(1, 2);
+    all.push_back({"a stream bound to mapped 0.0.0.0, port " + std::to_string(place), Row::none,
+                   stream.take()});
+  }
+}
+
 /// A handshake whose listener has gone ends with what the peer says next.
 void half_open(std::vector<Section>& all, bool v6) {
   for (const bool shut : {false, true}) {
@@ -106,6 +135,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   sharing(all, v6);
   half_open(all, v6);
   if (v6) both_families_kept(all);
+  if (v6) mapped_kept(all);
 }
 
 }  // namespace lastack::worlds

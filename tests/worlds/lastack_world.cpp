@@ -29,9 +29,7 @@ int number(const socket::Result<void>& result) {
 /// either (quickack of its route).
 tcp::Settings settings_for(bool as_linux) {
   tcp::Settings settings;
-  settings.rst_ends_time_wait = as_linux;
-  settings.shut_rd_keeps_buffered = as_linux;
-  settings.shut_rdwr_resets_new_data = as_linux;
+  settings.close_as_linux(as_linux);
   settings.syn_retries = 6;  // the kernel's default; RFC 9293 asks for 3 minutes in all
   settings.quick_acks = true;
   settings.delayed_ack = 20s;

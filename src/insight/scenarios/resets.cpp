@@ -65,15 +65,18 @@ void linger_timeout(Stage& s) {
   s.say({"B's program reads nothing, and its buffer of 4096 octets is too small for them.",
          "B 的程序不读取，而它 4096 字节的缓冲区放不下这些数据。"});
   s.close_and_wait(kA);
-  s.say(
-      {"After 2 s close() returns and says nothing of what is missing. No RST: TCP goes on, with "
-       "nobody waiting.",
-       "2 秒后 close() 返回，并不说明还缺什么。没有 RST：TCP 继续工作，只是没有人在等。"});
+  s.say({"After 2 s close() returns, and what is left is thrown away: RST.",
+         "2 秒后 close() 返回，剩下的数据被丢弃：RST。"},
+        {"After 2 s close() returns and says nothing of what is missing. No RST: TCP goes on, with "
+         "nobody waiting.",
+         "2 秒后 close() 返回，并不说明还缺什么。没有 RST：TCP 继续工作，只是没有人在等。"});
   s.read(kB);
   s.settle();
   s.read(kB);
   s.settle();
-  s.say({"B has read: the rest came, and the FIN behind it.",
+  s.say({"B had those that had come; then it was told: ECONNRESET.",
+         "B 读到了已到达的数据；之后得知：ECONNRESET。"},
+        {"B has read: the rest came, and the FIN behind it.",
          "B 读取之后，其余数据到达，后面跟着 FIN。"});
   s.read(kB);
   s.close(kB);
@@ -159,9 +162,9 @@ constexpr std::array kResets{
     Scenario{"linger-timeout",
              {"linger-timeout: a close that waits in vain", "linger-timeout：白等的 close"},
              linger_timeout,
-             "TIME_WAIT",
              "CLOSED",
-             "lastack demo unread-data",
+             "CLOSED",
+             "lastack demo linger-timeout --profile linux     lastack demo unread-data",
              [](sim::TwoHostsConfig& config) { config.settings.receive_buffer = 4096; }},
     Scenario{"unread-data",
              {"unread-data: closed before it was read", "unread-data：未读完就关闭"},
