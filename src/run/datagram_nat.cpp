@@ -17,19 +17,11 @@ namespace {
 constexpr Duration kIdle = 120s;  // RFC 4787 REQ-5
 constexpr std::size_t kMostWays = 1024;
 
-/// A datagram whole: all headers, summed.
 Slice datagram(const Endpoint& from, const Endpoint& to, std::span<const std::byte> octets) {
-  const wire::IpHeader ip{
-      .source = from.address, .destination = to.address, .protocol = wire::kProtocolUdp};
-  const std::size_t front = wire::ip_header_size(from.address.family());
-  const std::size_t size = wire::kUdpHeader + octets.size();
-  std::vector<std::byte> packet(front + size);
-  wire::emit_ip(ip, size, packet);
-  const auto udp = std::span(packet).subspan(front);
-  wire::emit_udp({from.port, to.port}, octets.size(), udp);
-  std::ranges::copy(octets, udp.begin() + wire::kUdpHeader);
-  wire::set_udp_checksum(from.address, to.address, udp);
-  return Slice::copy_of(packet);
+  Slice packet = Slice::allocate(wire::udp_packet_size(from.address.family(), octets.size()));
+  packet.grow(wire::emit_udp_packet({.source = from.address, .destination = to.address},
+                                    {from.port, to.port}, octets, packet.tail_room()));
+  return packet;
 }
 
 }  // namespace
