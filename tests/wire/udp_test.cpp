@@ -40,8 +40,9 @@ TEST(Udp, APacketWhole) {
   const Octets payload = octets({1, 2, 3});
   for (const auto& [from, to] : {std::pair(kV4, address("10.0.0.2")), std::pair(kV6, kV6)}) {
     Octets packet(wire::udp_packet_size(from.family(), payload.size()));
-    ASSERT_EQ(wire::emit_udp_packet({.source = from, .destination = to}, {1234, 53}, payload, packet),
-              packet.size());
+    ASSERT_EQ(
+        wire::emit_udp_packet({.source = from, .destination = to}, {1234, 53}, payload, packet),
+        packet.size());
     const auto ip = wire::parse_ip(packet);
     ASSERT_TRUE(ip);
     EXPECT_EQ(ip->header.destination, to);
