@@ -49,7 +49,8 @@ int child_signals() {
 
 class Running {
  public:
-  Running(const RunOptions& options, run::Program program, run::Ledger& ledger)
+  /// Completes `options`.
+  Running(RunOptions& options, run::Program program, run::Ledger& ledger)
       : program_(std::move(program)),
         network_(options),
         host_(options.device, network_.place()),
@@ -65,6 +66,10 @@ class Running {
       supervisor_.on_event(event, now);
     };
   }
+
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { network_.end(); }
 
   /// Until the last process of the run has ended; the status of the first.
   int run(const std::string& name);
@@ -184,7 +189,7 @@ int Running::run(const std::string& name) {
 }
 
 /// The guardian ends as the supervisor has, which has said what there was to say.
-void end_as(const run::Outlived& outlived) {
+void end_as(const run::Outlived& outlived, const RunOptions& options) {
   if (WIFEXITED(outlived.status)) {
     if (WEXITSTATUS(outlived.status) == 0) return;
     throw CLI::RuntimeError(WEXITSTATUS(outlived.status));
@@ -192,6 +197,7 @@ void end_as(const run::Outlived& outlived) {
   std::error_code ignored;
   std::filesystem::remove(fmt::format("{}/{}.sock", control::socket_folder(), outlived.supervisor),
                           ignored);
+  if (options.join.empty()) std::filesystem::remove(path_of_run(options.name), ignored);
   throw Failure{fmt::format("what carries this run's connections was ended by signal {}: they were "
                             "reset",
                             WTERMSIG(outlived.status)),
@@ -207,7 +213,7 @@ void run(RunOptions options, bool mtu_given) {
   }
   run::Ledger ledger;
   run::adopt_orphans();
-  if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived);
+  if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived, options);
   run::adopt_orphans();
   auto program = run::Program::prepare(options.words);
   if (!program) throw not_started(program.error(), options.words.front());
@@ -230,10 +236,16 @@ Manual run_manual() {
           "10.0.2.15 or fd00:2::15 on this side, and behind its far end stands a socket of the "
           "machine; half-closes and resets are carried both ways. Datagrams go out as well, so "
           "names "
-          "are found as on the machine. 10.0.2.2 and fd00:2::2 are the "
+          "are found as on the machine; without it a name is the run's, of --host, or not found. "
+          "10.0.2.2 and fd00:2::2 are the "
           "machine's own loopback. With --publish the world reaches a server of the run: at "
           "127.0.0.1 of the machine, unless an ADDRESS is given. lastack ss shows the machine's "
           "end beside the program's.\n\n"
+          "With --net tun the run is on a TUN device to the machine's kernel, whose programs reach "
+          "it and are reached. An ordinary user needs one that root has made (ip tuntap add dev "
+          "la0 "
+          "mode tun user NAME) and configured. With --join a run is on the network of another one "
+          "that has a --name, until that ends.\n\n"
           "The program's input, output, terminal, signals and exit code are its own. The run ends "
           "when the last process that it started has ended.",
       .examples = {{"lastack run sh -c 'nc -l 127.0.0.1 7 & sleep 1; echo hi | nc -N 127.0.0.1 7'",
@@ -241,7 +253,12 @@ Manual run_manual() {
                    {"lastack run --allow-host sh -c 'echo hi | nc -N 10.0.2.2 7'",
                     "a server of this machine, at its port 7"},
                    {"lastack run --publish 8080:80 nc -l 80",
-                    "who connects to port 8080 of this machine reaches it"}},
+                    "who connects to port 8080 of this machine reaches it"},
+                   {"lastack run --host web=10.1.0.1 sh -c 'nc -l web 80 & sleep 1; nc -N web 80'",
+                    "a name of the run's own"},
+                   {"lastack run --name lab nc -l 80 & lastack run --join lab nc -N lab 80",
+                    "two runs on one network"},
+                   {"lastack run --net tun nc -l 80", "from this machine: nc -N 10.9.0.2 80"}},
       .exit_codes = {
           {kOk, "PROGRAM's own"},
           {kCannotRun, "PROGRAM can't be run"},
@@ -276,6 +293,12 @@ void add_run(CLI::App& app) {
                    "a name that programs of the run find, and its address, which is the run's")
       ->allow_extra_args(false)
       ->type_name("NAME=ADDRESS");
+  command
+      ->add_option("--name", options->name,
+                   "what others call this run: a name that programs find, and for --join")
+      ->type_name("NAME");
+  command->add_option("--join", options->join, "be on the network of the run of that name, as well")
+      ->type_name("NAME");
   command
       ->add_option("--ip", options->device.ip,
                    "over --net tun: an address of the run; if not given, the one next to the "

@@ -1,34 +1,19 @@
 #include "cli/run_network.hpp"
 
 #include <fmt/core.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
 #include "cli/command.hpp"
-#include "io/socket_address.hpp"
+#include "control/control.hpp"
+#include "wire/ip.hpp"
+#include "wire/tcp.hpp"
 
 namespace lastack::cli {
 namespace {
-
-// The run as it looks from inside where there is a way out.
-constexpr std::string_view kRunV4 = "10.0.2.15";
-constexpr std::string_view kRunV6 = "fd00:2::15";
-constexpr std::string_view kMachineV4 = "10.0.2.2";
-constexpr std::string_view kMachineV6 = "fd00:2::2";
-
-wire::IpAddress address(std::string_view text) { return *wire::IpAddress::parse(text); }
-
-run::Surroundings surroundings() {
-  return {.run = {address(kRunV4), address(kRunV6)},
-          .machine = {address(kMachineV4), address(kMachineV6)}};
-}
 
 run::ResolverFile machines_resolvers() {
   std::ifstream file("/etc/resolv.conf");
@@ -51,185 +36,93 @@ std::vector<wire::IpAddress> addresses_of(const DeviceOptions& device) {
   return all;
 }
 
-// --- what the options say
-
-/// What --publish says: an address and port of the machine, and a port of the run.
-struct PublishedPort {
-  host::Endpoint outside;
-  std::uint16_t port = 0;
-};
-
-PublishedPort published_of(const std::string& text) {
-  const std::size_t colon = std::min(text.rfind(':'), text.size());
-  std::string outside = text.substr(0, colon);
-  if (outside.find(':') == std::string::npos) outside = "127.0.0.1:" + outside;
-  const auto at = host::Endpoint::parse(outside);
-  const auto inside = host::Endpoint::parse("0.0.0.0" + text.substr(colon));
-  if (!at || !inside || at->port == 0 || inside->port == 0) {
-    throw Failure{fmt::format("--publish {}: write a port of this machine and one of the run, as "
-                              "in 8080:80, 0.0.0.0:8080:80 or [::1]:8080:80",
-                              text),
-                  kUsage};
-  }
-  return {*at, inside->port};
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-/// Labels of letters, digits, - and _, as names of hosts are.
-bool is_host_name(std::string_view name) {
-  constexpr std::size_t kLongest = 253;
-  constexpr std::size_t kLongestLabel = 63;
-  if (name.empty() || name.size() > kLongest) return false;
-  std::size_t label = 0;
-  for (const char c : name) {
-    const bool plain = (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
-    if (c == '.' ? label == 0 : !plain && c != '-' && c != '_') return false;
-    label = c == '.' ? 0 : label + 1;
-    if (label > kLongestLabel) return false;
-  }
-  return label > 0;
-}
-
-/// What --host says.
-run::HostName host_of(const std::string& text) {
-  const std::size_t equals = std::min(text.find('='), text.size());
-  std::string name = text.substr(0, equals);
-  std::ranges::transform(name, name.begin(), lower);
-  const auto at = wire::IpAddress::parse(text.substr(std::min(equals + 1, text.size())));
-  if (!is_host_name(name) || !at || at->is_unspecified() || at->is_multicast()) {
-    throw Failure{
-        fmt::format("--host {}: write a name and an address that it is to have in the run, as in "
-                    "web=10.1.0.1 or web=fd01::1",
-                    text),
-        kUsage};
-  }
-  if (*at == surroundings().machine.like(*at)) {
-    throw Failure{fmt::format("--host {}: {} is this machine's own loopback in a run; give another "
-                              "address",
-                              text, at->to_string()),
-                  kUsage};
-  }
-  return {std::move(name), *at};
-}
-
-constexpr std::string_view kTun = "tun";
-constexpr std::string_view kDevice = "la0";  // where none is named
-
-/// `address` of the kernel's side, and the next one in its network: ours.
-std::optional<wire::Prefix> one_beside(const wire::Prefix& kernels) {
-  std::array<std::byte, 16> octets{};
-  const auto given = kernels.address.bytes();
-  std::ranges::copy(given, octets.begin());
-  std::byte& last = octets[given.size() - 1];
-  for (const int step : {1, -1}) {
-    const auto number = static_cast<int>(std::to_integer<unsigned>(last)) + step;
-    if (number <= 0 || number >= 255) continue;
-    auto changed = octets;
-    changed[given.size() - 1] = static_cast<std::byte>(number);
-    const auto ours = wire::IpAddress::from(std::span(changed).first(given.size()));
-    if (kernels.contains(ours) && !kernels.is_broadcast(ours)) {
-      return wire::Prefix{ours, kernels.length};
-    }
-  }
-  return std::nullopt;
-}
-
-/// Those that root has given the kernel's side of a device that is there.
-std::vector<wire::Prefix> kernels_addresses(const std::string& device) {
-  std::vector<wire::Prefix> all;
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return all;
-  for (const ifaddrs* one = first; one != nullptr; one = one->ifa_next) {
-    if (device != one->ifa_name || one->ifa_addr == nullptr || one->ifa_netmask == nullptr)
-      continue;
-    const auto end_of = [](const sockaddr* at) {
-      return io::endpoint_of(at,
-                             at->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
-    };
-    const auto at = end_of(one->ifa_addr);
-    const auto mask = end_of(one->ifa_netmask);
-    if (!at || !mask || at->address.is_link_local()) continue;
-    int length = 0;
-    for (const std::byte octet : mask->address.bytes())
-      length += std::popcount(std::to_integer<unsigned>(octet));
-    all.push_back({at->address, static_cast<std::uint8_t>(length)});
-  }
-  ::freeifaddrs(first);
+run::Surroundings surroundings_of(const std::optional<run::Joined>& joined) {
+  run::Surroundings all = usual_surroundings();
+  if (!joined) return all;
+  for (const wire::IpAddress& one : joined->told.yours)
+    (one.is_v4() ? all.run.v4 : all.run.v6) = one;
   return all;
 }
 
-/// Addresses beside the kernel's; where it has none both get those of the documentation's.
-void take_addresses(DeviceOptions& device) {
-  const auto text = [](const wire::Prefix& prefix) {
-    return fmt::format("{}/{}", prefix.address.to_string(), prefix.length);
-  };
-  for (const wire::Prefix& kernels : kernels_addresses(device.tun)) {
-    if (const auto ours = one_beside(kernels)) device.ip.push_back(text(*ours));
-  }
-  if (!device.ip.empty()) return;
-  device.ip = {"10.9.0.2/24", "fd00:9::2/64"};
-  device.peer = {"10.9.0.1", "fd00:9::1"};
+/// Those of --host, and the run's own.
+std::vector<run::HostName> host_names_of(const RunOptions& options, const run::Pair& run) {
+  std::vector<run::HostName> all;
+  for (const std::string& text : options.hosts) all.push_back(host_of(text));
+  if (options.name.empty()) return all;
+  const std::string name = in_lower_case(options.name);
+  all.push_back({name, run.v4});
+  all.push_back({name, run.v6});
+  return all;
 }
 
-void complete_tun(RunOptions& options, bool mtu_given) {
-  DeviceOptions& device = options.device;
-  const std::size_t equals = std::min(options.net.find('='), options.net.size());
-  if (options.net.substr(0, equals) != kTun || equals + 1 == options.net.size()) {
-    throw Failure{fmt::format("--net {}: write embedded, tun or tun=DEVICE", options.net), kUsage};
+std::optional<run::Joined> joined(const RunOptions& options) {
+  if (options.join.empty()) return std::nullopt;
+  run::Announcement own;
+  own.names =
+      host_names_of(options, {*wire::IpAddress::parse("0.0.0.0"), *wire::IpAddress::parse("::")});
+  for (const std::string& text : options.hosts) {
+    const wire::IpAddress at = host_of(text).address;
+    if (!at.is_loopback()) own.addresses.push_back(at);
   }
-  if (options.has_gateway()) {
+  auto joined = run::join(path_of_run(options.join), own);
+  if (joined && joined->told.refusal.empty()) return std::move(*joined);
+  if (joined) throw Failure{fmt::format("can't join {}: {}", options.join, joined->told.refusal)};
+  if (joined.error() == ENOENT || joined.error() == ECONNREFUSED) {
     throw Failure{
-        "over --net tun programs reach this machine and are reached: leave --allow-host "
-        "and --publish out",
-        kUsage};
+        fmt::format("no run of this user is called {}\n"
+                    "  lastack run --name {} PROGRAM   starts one that can be joined",
+                    options.join, options.join)};
   }
-  device.tun = equals < options.net.size() ? options.net.substr(equals + 1) : kDevice;
-  if (!mtu_given) device.mtu = DeviceOptions().mtu;
-  if (device.ip.empty()) take_addresses(device);
+  throw Failure{fmt::format("can't join {}: {}", options.join, std::strerror(joined.error()))};
+}
+
+/// What its far end says where it has gone: a segment that ends the connection (RFC 9293 §3.5.2).
+Slice reset_of(const host::View& view) {
+  const auto& [local, remote] = view.flow;
+  const tcp::Tcb& tcb = view.entry->connection.tcb();
+  wire::TcpHeader header;
+  header.source_port = remote.port;
+  header.destination_port = local.port;
+  header.seq = tcb.irs + 1 + static_cast<std::uint32_t>(tcb.rcv.nxt);
+  header.ack = tcb.iss + 1 + static_cast<std::uint32_t>(tcb.snd.nxt);
+  header.flags = wire::Flags(wire::Flag::rst) | wire::Flag::ack;
+  const std::size_t front = wire::ip_header_size(local.address.family());
+  std::vector<std::byte> packet(front + wire::kTcpHeader);
+  wire::emit_ip(
+      {.source = remote.address, .destination = local.address, .protocol = wire::kProtocolTcp},
+      wire::kTcpHeader, packet);
+  const auto segment = std::span(packet).subspan(front);
+  wire::emit_tcp(header, segment);
+  wire::set_tcp_checksum(segment, wire::tcp_sum(remote.address, local.address, segment).checksum());
+  return Slice::copy_of(packet);
 }
 
 }  // namespace
 
-void complete(RunOptions& options, bool mtu_given) {
-  DeviceOptions& device = options.device;
-  if (options.net != "embedded") {
-    complete_tun(options, mtu_given);
-  } else if (!device.ip.empty() || !device.peer.empty()) {
-    throw Failure{
-        "--ip and --peer are for --net tun; on the embedded network it is --host "
-        "NAME=ADDRESS",
-        kUsage};
-  }
-  if (options.has_gateway()) {
-    device.ip = {fmt::format("{}/24", kRunV4), fmt::format("{}/64", kRunV6)};
-  }
-  for (const std::string& text : options.hosts) {
-    const wire::IpAddress at = host_of(text).address;
-    const std::string one = fmt::format("{}/{}", at.to_string(), at.is_v4() ? 32 : 128);
-    const auto is_it = [&](const std::string& ip) {
-      return ip.substr(0, ip.find('/')) == at.to_string();
-    };
-    if (std::ranges::none_of(device.ip, is_it)) device.ip.push_back(one);
-  }
-  for (const char* own : {"127.0.0.1/8", "::1/128"}) device.ip.emplace_back(own);
-  for (const std::string& text : options.publish) (void)published_of(text);
-  (void)config_of(device);
+std::string path_of_run(const std::string& name) {
+  return control::socket_folder() + "/" + in_lower_case(name) + ".run";
 }
 
-RunNetwork::RunNetwork(const RunOptions& options)
-    : tun_(!options.device.tun.empty()),
+RunNetwork::RunNetwork(RunOptions& options)
+    : joined_(joined(options)),
+      joined_name_(options.join),
+      run_(surroundings_of(joined_).run),
+      tun_(!options.device.tun.empty()),
       allow_host_(options.allow_host),
-      resolvers_(machines_resolvers()),
-      junction_(options.device.mtu, addresses_of(options.device),
-                local_ones(resolvers_, allow_host_)),
-      own_(addresses_of(options.device)) {
+      resolvers_(machines_resolvers()) {
+  DeviceOptions& device = options.device;
+  if (options.has_gateway() || options.has_neighbours()) {
+    const auto first = device.ip.begin();
+    device.ip.insert(first, {run_.v4.to_string() + "/24", run_.v6.to_string() + "/64"});
+  }
+  own_ = addresses_of(device);
   for (const wire::IpAddress& at : own_) {
     if (!at.is_loopback()) families_.insert(at.family());
   }
-  for (const std::string& text : options.hosts) names_.hosts.push_back(host_of(text));
-  const auto wire = bad_wire(options.device);
-  if (wire && !tun_) junction_.impair(wire->impairment, wire->seed);
+  names_.hosts = host_names_of(options, run_);
+  junction_.emplace(device.mtu, own_, local_ones(resolvers_, allow_host_));
+  const auto wire = bad_wire(device);
+  if (wire && !tun_) junction_->impair(wire->impairment, wire->seed);
 }
 
 Place RunNetwork::place() {
@@ -237,8 +130,8 @@ Place RunNetwork::place() {
   place.around = [this](link::Link& inner) -> link::Link& { return around(inner); };
   place.loops_over_link = true;
   if (tun_) return place;
-  place.link = &junction_.near();
-  place.wires = junction_.wires();
+  place.link = &junction_->near();
+  place.wires = junction_->wires();
   return place;
 }
 
@@ -255,13 +148,53 @@ link::Link& RunNetwork::around(link::Link& inner) {
 
 void RunNetwork::begin(RealHost& host, const RunOptions& options) {
   host_ = &host;
-  if (!options.has_gateway()) return;
-  host::Config config = host.host().config();
-  config.addresses = {{surroundings().machine.v4, 24}, {surroundings().machine.v6, 64}};
-  run::Surroundings around = surroundings();
-  for (const run::HostName& one : names_.hosts) around.hosts.push_back(one.address);
-  gateway_.emplace(junction_.far(), host.loop(), std::move(config), system_random(),
-                   std::move(around));
+  try {
+    if (options.has_neighbours()) begin_neighbours(options);
+    if (options.has_gateway()) begin_gateway(options);
+  } catch (...) {
+    end();
+    throw;
+  }
+}
+
+void RunNetwork::end() {
+  gateway_.reset();
+  neighbours_.reset();
+}
+
+void RunNetwork::begin_neighbours(const RunOptions& options) {
+  run::Announcement own;
+  own.yours = {run_.v4, run_.v6};
+  own.names = names_.hosts;
+  for (const wire::IpAddress& at : own_) {
+    if (!at.is_loopback()) own.addresses.push_back(at);
+  }
+  neighbours_.emplace(junction_->far(), host_->loop(), names_, std::move(own),
+                      options.has_gateway());
+  neighbours_->on_gone = [this](const auto& gone, bool joined) { neighbours_gone(gone, joined); };
+  if (joined_) return neighbours_->take_in(std::move(*joined_));
+  const auto open = neighbours_->open(path_of_run(options.name));
+  if (open) return;
+  if (open.error() == EADDRINUSE) {
+    throw Failure{
+        fmt::format("a run is called {} already: join it with --join {}, or choose "
+                    "another name",
+                    options.name, options.name)};
+  }
+  throw Failure{
+      fmt::format("can't make {}: {}\n"
+                  "  set XDG_RUNTIME_DIR to a folder of yours, with a short name",
+                  path_of_run(options.name), std::strerror(open.error()))};
+}
+
+void RunNetwork::begin_gateway(const RunOptions& options) {
+  host::Config config = host_->host().config();
+  config.addresses = {{usual_surroundings().machine.v4, 24}, {usual_surroundings().machine.v6, 64}};
+  run::Surroundings around = usual_surroundings();
+  around.run = run_;
+  for (const run::HostName& one : host_names_of(options, run_)) around.hosts.push_back(one.address);
+  link::Link& far = neighbours_ ? static_cast<link::Link&>(*neighbours_) : junction_->far();
+  gateway_.emplace(far, host_->loop(), std::move(config), system_random(), std::move(around));
   for (const std::string& text : options.publish) {
     const PublishedPort published = published_of(text);
     const auto done = gateway_->publish(published.outside, published.port);
@@ -272,10 +205,38 @@ void RunNetwork::begin(RealHost& host, const RunOptions& options) {
   }
 }
 
+// --- other runs
+
+bool RunNetwork::is_near(const host::Endpoint& to) const {
+  return neighbours_ && neighbours_->has(to.address);
+}
+
+void RunNetwork::neighbours_gone(const std::vector<wire::IpAddress>& gone, bool joined) {
+  gone_.insert(gone.begin(), gone.end());
+  if (joined) {
+    fmt::print(stderr, "lastack: {} has ended: programs of this run reach each other only\n",
+               joined_name_);
+  }
+  reset_connections_with(gone);
+}
+
+/// Nobody there will ever answer.
+void RunNetwork::reset_connections_with(const std::vector<wire::IpAddress>& gone) {
+  std::vector<Slice> resets;
+  host_->host().each([&](const host::View& view) {
+    const wire::IpAddress& remote = view.flow.remote.address;
+    if (view.entry == nullptr || std::ranges::find(gone, remote) == gone.end()) return;
+    resets.push_back(reset_of(view));
+  });
+  const TimePoint now = io::monotonic_now();
+  for (Slice& reset : resets)
+    junction_->far().pass_on({.octets = std::move(reset), .at = now}, now);
+}
+
 // --- what is outside
 
 bool RunNetwork::within(const host::Endpoint& to) const {
-  return tun_ ? beside_loopback_->is_own(to.address) : junction_.is_own(to);
+  return tun_ ? beside_loopback_->is_own(to.address) : junction_->is_own(to);
 }
 
 bool RunNetwork::is_resolver(const host::Endpoint& end) const {
@@ -284,7 +245,10 @@ bool RunNetwork::is_resolver(const host::Endpoint& end) const {
 
 void RunNetwork::tell_outside(const std::string& what) {
   if (!told_.insert(what).second) return;
-  if (tun_) {
+  const auto at = wire::IpAddress::parse(what);
+  if (at && gone_.contains(*at)) {
+    fmt::print(stderr, "lastack: {} was of a run that has ended\n", what);
+  } else if (tun_) {
     fmt::print(stderr, "lastack: {} is outside this run\n", what);
   } else {
     fmt::print(stderr, "lastack: {} is outside this run; add --allow-host\n", what);
@@ -293,13 +257,14 @@ void RunNetwork::tell_outside(const std::string& what) {
 
 /// Where there is no way out the program learns it at once, and the user once for each address.
 std::expected<void, int> RunNetwork::has_way(const host::Endpoint& to) {
-  if (allow_host_ || is_resolver(to)) return {};
+  if (allow_host_ || is_resolver(to) || is_near(to)) return {};
   if (tun_ && families_.contains(to.address.family())) return {};
   tell_outside(to.address.to_string());
   return std::unexpected(ENETUNREACH);
 }
 
 std::expected<void, int> RunNetwork::goes_out(const host::Endpoint& to) {
+  if (is_near(to)) return {};
   if (allow_host_) return gateway_->begin(to);
   if (tun_ && families_.contains(to.address.family())) return {};
   tell_outside(to.address.to_string());
@@ -333,15 +298,17 @@ bool RunNetwork::name_goes_on(const run::DnsQuestion& question, const host::Endp
 void RunNetwork::settle() {
   constexpr int kMostRounds = 16;
   host_->settle();
-  for (int i = 0; gateway_ && i < kMostRounds; ++i) {
-    gateway_->turn();
+  for (int i = 0; (gateway_ || neighbours_) && i < kMostRounds; ++i) {
+    if (neighbours_) neighbours_->turn(io::monotonic_now());
+    if (gateway_) gateway_->turn();
     host_->settle();
     if (std::min(host_->next_deadline(), next_deadline()) > io::monotonic_now()) return;
   }
 }
 
 TimePoint RunNetwork::next_deadline() const {
-  return gateway_ ? gateway_->next_deadline() : kNever;
+  if (gateway_) return gateway_->next_deadline();
+  return neighbours_ ? neighbours_->next_deadline() : kNever;
 }
 
 std::vector<run::ShownLeg> RunNetwork::shown() const {

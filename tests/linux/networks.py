@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """The networks of `lastack run`: names and addresses (--host), a bad wire, measured (--wire), a TUN device to the kernel
-(--net tun). As an ordinary user, in a network namespace of its own."""
+(--net tun), other runs (--join). As an ordinary user, in a network namespace of its own."""
 import contextlib
+import json
 import os
+import pathlib
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -280,6 +283,143 @@ def tun_by_root(at):
     check("root needs to prepare nothing", done.stdout == "ECONNREFUSED ECONNREFUSED\n", done.stdout, done.stderr)
 
 
+# --- runs that join each other
+
+ECHO = """
+    servers = [socket.create_server((address, 80), family=family) for family, address in
+               ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))]
+    print("up")
+    for server in servers:
+        connection, peer = server.accept()
+        connection.sendall(all_of(connection))
+        connection.close()
+        print(peer[0])
+    sys.stdin.read()
+    """
+
+ASK = """
+    content = os.urandom(8 << 20)
+    for family in (socket.AF_INET, socket.AF_INET6):
+        one = socket.socket(family)
+        one.connect((sys.argv[1], 80))
+        threading.Thread(target=lambda: (one.sendall(content), one.shutdown(socket.SHUT_WR))).start()
+        print(one.getsockname()[0], one.getpeername()[0], all_of(one) == content)
+    """
+
+
+@contextlib.contextmanager
+def a_run(at, text, *options):
+    run = at.start(at.command, "run", *options, "--", PYTHON, "-u", "-c", COMMON + textwrap.dedent(text),
+                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check(f"a run with {' '.join(options)} is up", run.stdout.readline() == "up\n")
+    yield run
+    if run.poll() is None:
+        with contextlib.suppress(BrokenPipeError):
+            run.stdin.close()
+    check(f"the run with {' '.join(options)} ends", run.wait(30) is not None)
+
+
+def joined(at):
+    ask = "import threading\n" + textwrap.dedent(ASK)
+    for more in ((), ("--allow-host",), ("--wire", "loss=0.1%,delay=1ms,seed=3")):
+        with a_run(at, ECHO, "--name", "lab", *more) as lab:
+            done = in_run(at, ask, "Lab", options=("--join", "lab"))
+            check(f"a run that joins another talks to it, by its name; {' '.join(more)}", done.stdout.splitlines() == [
+                "10.0.2.16 10.0.2.15 True", "fd00:2::16 fd00:2::15 True"], done.stdout, done.stderr)
+            check("which sees who it is", [lab.stdout.readline() for _ in range(2)] == ["10.0.2.16\n", "fd00:2::16\n"])
+    with a_run(at, """
+            print("up")
+            sys.stdin.readline()
+            print(to("db", 80).getpeername()[0])
+            sys.stdin.read()
+            """, "--name", "lab") as lab:
+        with a_run(at, ECHO, "--join", "lab", "--name", "middle"):
+            done = in_run(at, ask, "middle", options=("--join", "lab"))
+            check("two that have joined a third talk to each other", done.stdout.splitlines() == [
+                "10.0.2.17 10.0.2.16 True", "fd00:2::17 fd00:2::16 True"], done.stdout, done.stderr)
+        with a_run(at, """
+                server = socket.create_server(("10.1.0.1", 80))
+                datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                datagrams.bind(("10.1.0.1", 80))
+                print("up")
+                print(server.accept()[1][0], *datagrams.recvfrom(100))
+                """, "--join", "lab", "--host", "db=10.1.0.1") as db:
+            lab.stdin.write("go\n")
+            lab.stdin.flush()
+            check("a name of one that joins is found by the first", lab.stdout.readline() == "10.1.0.1\n")
+            in_run(at, """
+                one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                one.sendto(b"a datagram", ("db", 80))
+                """, options=("--join", "lab"))
+            check("and datagrams get there", db.stdout.readline().startswith("10.0.2.15 b'a datagram' ('10.0.2.1"))
+            done = in_run(at, "", options=("--join", "lab", "--host", "db=10.1.0.1"))
+            check("nobody gets an address that another has", done.returncode == 1 and
+                  "can't join lab: 10.1.0.1 is another's already" in done.stderr, done.stderr)
+        done = in_run(at, "", options=("--name", "lab"))
+        check("nor a name", done.returncode == 1 and "a run is called lab already" in done.stderr, done.stderr)
+    done = in_run(at, "", options=("--join", "lab"))
+    check("where there is no such run, it says how to start one", done.returncode == 1 and
+          "lastack run --name lab" in done.stderr, done.stderr)
+    done = in_run(at, "", options=("--join", "lab", "--net", f"tun={DEVICE}"))
+    check("a TUN device is another network", done.returncode == 2 and "leave --net tun out" in done.stderr, done.stderr)
+
+
+def the_first_goes(at):
+    waits = """
+        one, other = to("10.0.2.15", 80), socket.create_server(("127.0.0.1", 81))
+        print("up")
+        print(name(one.recv, 1))
+        print(name(to, "10.0.2.15", 80), to("127.0.0.1", 81).getpeername()[1])
+        sys.stdin.read()
+        """
+    serves = """
+        server = socket.create_server(("", 80))
+        print("up")
+        connection = server.accept()[0]
+        print("accepted")
+        sys.stdin.read()
+        os._exit(0)
+        """
+    for how in ("is killed", "ends"):
+        with a_run(at, serves, "--name", "lab") as lab, a_run(at, waits, "--join", "lab") as other:
+            check("it has accepted", lab.stdout.readline() == "accepted\n")
+            if how == "ends":
+                lab.stdin.close()
+            else:
+                for one in (at.path / "lastack").glob("*.sock"):
+                    if f"--name\0lab" in pathlib.Path(f"/proc/{one.stem}/cmdline").read_text():
+                        os.kill(int(one.stem), signal.SIGKILL)
+            said = [other.stdout.readline() for _ in range(2)]
+            wanted = "b''" if how == "ends" else "ECONNRESET"
+            check(f"the first {how}: who talks to it learns it, and the other goes on",
+                  said == [f"{wanted}\n", "ENETUNREACH 81\n"], said)
+            other.stdin.close()
+            complaint = other.stderr.read()
+            check("and the user is told", "lastack: lab has ended" in complaint and
+                  "10.0.2.15 was of a run that has ended" in complaint, complaint)
+    check("nothing of them is left", list((at.path / "lastack").glob("*")) == [], list((at.path / "lastack").glob("*")))
+
+
+# --- what works here
+
+
+def doctor(at):
+    def found(done):
+        return json.loads(done.stdout)
+
+    done = found(at.run(at.command, "doctor", "--json"))
+    works = {one["name"]: one["works"] for one in done["checks"]}
+    check("doctor: what a run needs is there", done["run"] and all(works[name] for name in (
+        "seccomp notification", "pidfd_getfd", "descriptors handed over")), done)
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    check("doctor: the synchronous wake-up is since Linux 6.6", works["synchronous wake-up"] == (release >= (6, 6)),
+          release, works)
+    done = found(at.under(at.command, "doctor", "--json"))
+    one = next(one for one in done["checks"] if one["name"] == "seccomp notification")
+    check("doctor: in a run there is no other, and what to do", not done["run"] and not one["works"] and
+          "listens to this process's calls" in one["what"] and "leave the run" in one["remedy"], done)
+
+
 def main(folder):
     folder.chmod(0o755)
     must("ip", "tuntap", "add", "dev", "world0", "mode", "tun")
@@ -289,7 +429,7 @@ def main(folder):
     os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
     must("mount", "--bind", node, "/dev/net/tun")
     at = Folder(folder)
-    parts = (names, names_outside, bad_wire, tun, tun_by_root)
+    parts = (names, names_outside, bad_wire, tun, tun_by_root, joined, the_first_goes, doctor)
     for part in parts:
         part(at)
     must("ip", "link", "delete", "world0")
