@@ -268,22 +268,31 @@ std::vector<std::unique_ptr<link::TunDevice>> open_queues(const DeviceOptions& o
   return all;
 }
 
-std::unique_ptr<link::ImpairedBothWays> wire_around(link::Link& bare,
-                                                    const DeviceOptions& options) {
-  if (options.wire.empty()) return nullptr;
+std::optional<BadWire> bad_wire(const DeviceOptions& options) {
+  if (options.wire.empty()) return std::nullopt;
   auto words = link::parse_impairment(options.wire);
   if (!words) throw Failure{words.error(), kUsage};
   words->impairment.ip_at = options.tap.empty() ? 0 : wire::kEthernetHeader;
-  const std::uint64_t seed = words->seed ? *words->seed : system_random().next();
-  return std::make_unique<link::ImpairedBothWays>(bare, words->impairment, seed);
+  return BadWire{words->impairment, words->seed ? *words->seed : system_random().next()};
+}
+
+std::unique_ptr<link::ImpairedBothWays> wire_around(link::Link& bare,
+                                                    const DeviceOptions& options) {
+  const auto wire = bad_wire(options);
+  if (!wire) return nullptr;
+  return std::make_unique<link::ImpairedBothWays>(bare, wire->impairment, wire->seed);
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
   add_link_options(command, options);
+  add_peer_option(command, options);
+  add_host_options(command, options);
+}
+
+void add_peer_option(CLI::App& command, DeviceOptions& options) {
   command.add_option("--peer", options.peer, "the address that the kernel's side gets; needs root")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
-  add_host_options(command, options);
 }
 
 void add_host_options(CLI::App& command, DeviceOptions& options) {

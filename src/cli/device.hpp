@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ struct DeviceOptions {
 inline constexpr std::uint32_t kDeviceBuffer = 4U << 20U;
 
 void add_device_options(CLI::App& command, DeviceOptions& options);
+/// --peer.
+void add_peer_option(CLI::App& command, DeviceOptions& options);
 /// Those of them that have to do with no device, nor with its addresses.
 void add_host_options(CLI::App& command, DeviceOptions& options);
 
@@ -52,7 +55,13 @@ void add_host_options(CLI::App& command, DeviceOptions& options);
 /// So many queues of a TUN device; the kernel's addresses as open_device().
 [[nodiscard]] std::vector<std::unique_ptr<link::TunDevice>> open_queues(
     const DeviceOptions& options, const host::Config& config, std::size_t queues);
-/// The bad wire of --wire around the link; null where none is asked for.
+/// What --wire says; nothing where it says nothing.
+struct BadWire {
+  link::Impairment impairment;
+  std::uint64_t seed = 0;
+};
+[[nodiscard]] std::optional<BadWire> bad_wire(const DeviceOptions& options);
+/// That wire around the link; null where none is asked for.
 [[nodiscard]] std::unique_ptr<link::ImpairedBothWays> wire_around(link::Link& bare,
                                                                   const DeviceOptions& options);
 [[nodiscard]] Random system_random();

@@ -3,18 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/if_tun.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,17 +31,6 @@ namespace lastack::cli {
 namespace {
 
 std::string system_text(int error) { return std::strerror(error); }
-
-/// What `probe` says in a process of its own, since it changes that process for good: 0, or errno.
-template <typename Probe>
-int asked_apart(Probe probe) {
-  const pid_t child = ::fork();
-  if (child < 0) return errno;
-  if (child == 0) ::_exit(probe());
-  int status = 0;
-  if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return ECHILD;
-  return WEXITSTATUS(status);
-}
 
 bool has_capability(unsigned number) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -120,30 +104,6 @@ int make_network() {
   return error;
 }
 
-/// A filter that lets everything pass, and a descriptor that would be told of calls.
-int install_listener() {
-  sock_filter allow{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = SECCOMP_RET_ALLOW};
-  sock_fprog program{.len = 1, .filter = &allow};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
-  const long fd =
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  return fd >= 0 ? 0 : errno;
-}
-
-Finding find_seccomp() {
-  const int error = asked_apart(install_listener);
-  Finding f{.name = "seccomp notification",
-            .works = error == 0,
-            .what = error == 0 ? "a program's calls can be answered" : system_text(error),
-            .remedy = {}};
-  if (!f.works) {
-    f.remedy = error == EBUSY ? "leave the sandbox that already listens to this process's calls"
-                              : "Linux 5.0 or later with CONFIG_SECCOMP_FILTER; in a container a "
-                                "profile that allows seccomp()";
-  }
-  return f;
-}
-
 Finding find_ptrace() {
   Finding f{.name = "ptrace scope", .works = true, .what = {}, .remedy = {}};
   int scope = 0;
@@ -186,9 +146,12 @@ Finding find_control_folder() {
 }
 
 void examine(bool as_json) {
-  const std::vector<Finding> findings{
-      find_tun(),     find_net_admin(), find_device(),        find_user_namespaces(),
-      find_seccomp(), find_ptrace(),    find_control_folder()};
+  std::vector<Finding> findings{find_tun(), find_net_admin(), find_device(),
+                                find_user_namespaces()};
+  for (Finding& finding : find_run()) findings.push_back(std::move(finding));
+  findings.push_back(find_ptrace());
+  findings.push_back(find_control_folder());
+  const bool runs = runs_programs(findings);
   const bool serves = std::ranges::all_of(findings, [](const Finding& f) {
     return f.works || (f.name != "/dev/net/tun" && f.name != "TUN device");
   });
@@ -198,13 +161,15 @@ void examine(bool as_json) {
       checks.push_back({{"name", f.name}, {"works", f.works}, {"what", f.what}});
       if (!f.remedy.empty()) checks.back()["remedy"] = f.remedy;
     }
-    fmt::print("{}\n", nlohmann::json{{"serve_tun", serves}, {"checks", checks}}.dump(2));
+    fmt::print("{}\n",
+               nlohmann::json{{"serve_tun", serves}, {"run", runs}, {"checks", checks}}.dump(2));
   } else {
     for (const Finding& f : findings) {
-      fmt::print("{:<4}{:<22}{}{}{}\n", f.works ? "ok" : "no", f.name, f.what,
+      fmt::print("{:<4}{:<25}{}{}{}\n", f.works ? "ok" : "no", f.name, f.what,
                  f.remedy.empty() ? "" : "; ", f.remedy);
     }
     fmt::print("\nserve, connect and relay over --tun {} here\n", serves ? "work" : "do not work");
+    fmt::print("lastack run {} here\n", runs ? "works" : "does not work");
   }
   if (!serves) throw CLI::RuntimeError(kFailed);
 }
@@ -213,8 +178,10 @@ Manual doctor_manual() {
   return {.summary = "tell what works on this machine, and how to mend what does not",
           .description =
               "Tries what the other subcommands need: a TUN device for serve, connect and relay; "
-              "namespaces, seccomp notification and reading the memory of other processes for "
-              "programs that are run on lastack; the folder for sockets that ss and ask look into. "
+              "namespaces for the tour; for run that calls of programs can be answered (seccomp "
+              "notification, also where another run or a sandbox listens already), that their "
+              "descriptors can be borrowed and handed over, and how quickly they go on; the folder "
+              "for sockets that ss and ask look into. "
               "One line each, with the remedy where something does not work. Nothing it makes on "
               "the way stays.",
           .examples = {{"lastack doctor", "what works here"},

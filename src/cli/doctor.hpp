@@ -1,7 +1,12 @@
 // What of this machine the subcommands need, and whether it is there.
 #pragma once
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <string>
+#include <vector>
 
 namespace lastack::cli {
 
@@ -16,5 +21,20 @@ struct Finding {
 [[nodiscard]] Finding find_tun();
 /// Whether this user can make a user namespace with a network of its own, and change that network.
 [[nodiscard]] Finding find_user_namespaces();
+
+/// What lastack run needs; and whether it is all there but for what only makes it quicker.
+[[nodiscard]] std::vector<Finding> find_run();
+[[nodiscard]] bool runs_programs(const std::vector<Finding>& findings);
+
+/// What `probe` says in a process of its own, since it changes that process for good: 0, or errno.
+template <typename Probe>
+int asked_apart(Probe probe) {
+  const pid_t child = ::fork();
+  if (child < 0) return errno;
+  if (child == 0) ::_exit(probe());
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return ECHILD;
+  return WEXITSTATUS(status);
+}
 
 }  // namespace lastack::cli

@@ -90,8 +90,8 @@ json tally(const link::ImpairmentTally& t) {
 
 }  // namespace
 
-json counters_of(const link::ImpairedBothWays& wire) {
-  return {{"out", tally(wire.out().tally())}, {"in", tally(wire.in().tally())}};
+json counters_of(const link::ImpairedLink& out, const link::ImpairedLink& in) {
+  return {{"out", tally(out.tally())}, {"in", tally(in.tally())}};
 }
 
 std::optional<json> link_view(const host::Host& host, const std::string& name, TimePoint now) {

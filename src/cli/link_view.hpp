@@ -15,7 +15,8 @@ namespace lastack::cli {
 [[nodiscard]] std::optional<nlohmann::json> link_view(const host::Host& host,
                                                       const std::string& name, TimePoint now);
 /// What a bad wire has done, each way, in packets.
-[[nodiscard]] nlohmann::json counters_of(const link::ImpairedBothWays& wire);
+[[nodiscard]] nlohmann::json counters_of(const link::ImpairedLink& out,
+                                         const link::ImpairedLink& in);
 /// One line about what became of an address of ours.
 [[nodiscard]] std::string sentence(const ip::LinkNews& news);
 

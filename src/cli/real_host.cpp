@@ -17,9 +17,10 @@ namespace {
 
 constexpr Duration kMostChallenge = 200ms;  // that a peer may take to challenge a reset
 
-host::Config shared_config(const DeviceOptions& options, const host::Share& share) {
+host::Config shared_config(const DeviceOptions& options, const host::Share& share, bool loops) {
   host::Config config = config_of(options);
   config.share = share;
+  config.loops_over_link |= loops;
   return config;
 }
 
@@ -30,15 +31,16 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
       share_(place.share),
       signals_(share_.index == 0 ? io::stop_signals() : -1),
       device_name_(options.tap.empty() ? options.tun : options.tap),
-      config_(shared_config(options, share_)),
+      config_(shared_config(options, share_, place.loops_over_link)),
       device_(place.device || device_name_.empty() ? std::move(place.device)
                                                    : open_device(options, config_)),
       itself_(config_.mtu),
       given_(place.link),
-      wire_(wire_around(bare_link(), options)),
+      wires_(place.wires),
+      wire_(given_ != nullptr ? nullptr : wire_around(bare_link(), options)),
       host_(config_, system_random()),
       sockets_(host_),
-      driver_(host_, wire_ ? static_cast<link::Link&>(*wire_) : bare_link()) {
+      driver_(host_, link_for(place)) {
   if (others_ != nullptr) driver_.share_with(*others_);
   loop_.poll_busily(Duration(options.busy_poll));
   driver_.on_event = [this](const host::HostEvent& event) {
@@ -57,6 +59,11 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
 link::Link& RealHost::bare_link() {
   if (given_ != nullptr) return *given_;
   return device_ ? static_cast<link::Link&>(*device_) : itself_;
+}
+
+link::Link& RealHost::link_for(const Place& place) {
+  link::Link& link = wire_ ? static_cast<link::Link&>(*wire_) : bare_link();
+  return place.around ? place.around(link) : link;
 }
 
 bool RealHost::speaks(wire::Family family) const {
@@ -100,7 +107,6 @@ void RealHost::answer_challenges() {
 
 void RealHost::settle() {
   constexpr int kMostRounds = 64;  // two programs may talk on and on
-  if (device_) return;
   for (int i = 0; i < kMostRounds; ++i) {
     driver_.turn();
     if (driver_.next_deadline() > io::monotonic_now()) return;
@@ -243,7 +249,8 @@ nlohmann::json RealHost::all_counters() const {
   nlohmann::json counters = counters_of(host_);
   if (device_) counters["device"] = counters_of(device_->tally());
   counters["device"]["not_handed_over"] = driver_.not_handed_over();
-  if (wire_) counters["wire"] = counters_of(*wire_);
+  if (wire_) counters["wire"] = counters_of(wire_->out(), wire_->in());
+  if (wires_ != nullptr) counters["wire"] = counters_of(wires_->out, wires_->in);
   return counters;
 }
 

@@ -12,6 +12,7 @@
 #include "control/control.hpp"
 #include "host/host.hpp"
 #include "io/host_driver.hpp"
+#include "link/junction.hpp"
 #include "link/loopback.hpp"
 #include "socket/sockets.hpp"
 
@@ -22,7 +23,12 @@ struct Place {
   std::unique_ptr<link::TunDevice> device{};  ///< a queue of it; null: as the options say
   host::Share share{};
   io::Handover* others = nullptr;  ///< outlives the host
-  link::Link* link = nullptr;      ///< in the place of a device; outlives the host
+  /// In the place of a device, and what its bad wire is, if it has one; both outlive the host.
+  link::Link* link = nullptr;
+  const link::Junction::Wires* wires = nullptr;
+  /// What is put around the device or the link, and outlives the host; may be empty.
+  std::function<link::Link&(link::Link& inner)> around{};
+  bool loops_over_link = false;  ///< as host::Config has it: such a link is around the device
 };
 
 class RealHost {
@@ -51,8 +57,7 @@ class RealHost {
   void wait(TimePoint until);
   /// When turn() has something to do that no descriptor announces.
   [[nodiscard]] TimePoint next_deadline() const { return driver_.next_deadline(); }
-  /// On a wire back to itself: until packets that are there have arrived, and timers that are due
-  /// have expired. Elsewhere nothing.
+  /// Until packets that it has sent to itself have arrived, and timers that are due have expired.
   void settle();
   /// Sends what there is to send, and waits for nothing but a bad wire of our own.
   void flush();
@@ -77,6 +82,7 @@ class RealHost {
   void answer_challenges();
   void tell_news();
   [[nodiscard]] link::Link& bare_link();
+  [[nodiscard]] link::Link& link_for(const Place& place);
   void watch_device(bool on);
   control::Said answer_for_all(const nlohmann::json& request);
   void each_row_here(const control::TakeRow& take) const;
@@ -94,6 +100,7 @@ class RealHost {
   std::unique_ptr<link::TunDevice> device_;  ///< null where the host talks to itself only
   link::Loopback itself_;
   link::Link* given_;                             ///< may be null
+  const link::Junction::Wires* wires_;            ///< of the given one; may be null
   std::unique_ptr<link::ImpairedBothWays> wire_;  ///< around the device; may be null
   host::Host host_;
   socket::Sockets sockets_;

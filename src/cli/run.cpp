@@ -7,18 +7,13 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
-#include <set>
-#include <sstream>
 
 #include "cli/command.hpp"
 #include "cli/host_view.hpp"
 #include "cli/manual.hpp"
-#include "cli/real_host.hpp"
-#include "link/junction.hpp"
-#include "run/gateway.hpp"
+#include "cli/run_network.hpp"
 #include "run/guardian.hpp"
 #include "run/program.hpp"
 #include "run/supervisor.hpp"
@@ -30,63 +25,6 @@ constexpr int kNotFound = 127;  // as shells have it
 constexpr int kCannotRun = 126;
 constexpr int kBySignal = 128;        // and the signal's number
 constexpr Duration kAfterwards = 5s;  // without a single octet
-
-// The run as it looks from inside where there is a way out.
-constexpr std::string_view kRunV4 = "10.0.2.15";
-constexpr std::string_view kRunV6 = "fd00:2::15";
-constexpr std::string_view kMachineV4 = "10.0.2.2";
-constexpr std::string_view kMachineV6 = "fd00:2::2";
-
-struct RunOptions {
-  std::vector<std::string> words;
-  bool allow_host = false;
-  std::vector<std::string> publish;
-  DeviceOptions device;
-  [[nodiscard]] bool has_gateway() const { return allow_host || !publish.empty(); }
-};
-
-run::Surroundings surroundings() {
-  const auto address = [](std::string_view text) { return *wire::IpAddress::parse(text); };
-  return {.run = {address(kRunV4), address(kRunV6)},
-          .machine = {address(kMachineV4), address(kMachineV6)}};
-}
-
-/// Where the machine's programs ask for names, as far as it is on the machine itself: those of a
-/// run that may go out ask there, too.
-std::vector<wire::IpAddress> local_resolvers(bool allow_host) {
-  std::vector<wire::IpAddress> all;
-  std::ifstream file(allow_host ? "/etc/resolv.conf" : "");
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string word;
-    std::string text;
-    if (!(words >> word >> text) || word != "nameserver") continue;
-    const auto address = wire::IpAddress::parse(text);
-    if (address && address->is_loopback()) all.push_back(*address);
-  }
-  return all;
-}
-
-/// What --publish says: an address and port of the machine, and a port of the run.
-struct PublishedPort {
-  host::Endpoint outside;
-  std::uint16_t port = 0;
-};
-
-PublishedPort published_of(const std::string& text) {
-  const std::size_t colon = std::min(text.rfind(':'), text.size());
-  std::string outside = text.substr(0, colon);
-  if (outside.find(':') == std::string::npos) outside = "127.0.0.1:" + outside;
-  const auto at = host::Endpoint::parse(outside);
-  const auto inside = host::Endpoint::parse("0.0.0.0" + text.substr(colon));
-  if (!at || !inside || at->port == 0 || inside->port == 0) {
-    throw Failure{fmt::format("--publish {}: write a port of this machine and one of the run, as "
-                              "in 8080:80, 0.0.0.0:8080:80 or [::1]:8080:80",
-                              text),
-                  kUsage};
-  }
-  return {*at, inside->port};
-}
 
 Failure not_started(const run::NotStarted& why, const std::string& program) {
   if (why.what == "run") {
@@ -111,24 +49,27 @@ int child_signals() {
 
 class Running {
  public:
-  Running(const RunOptions& options, run::Program program, run::Ledger& ledger)
+  /// Completes `options`.
+  Running(RunOptions& options, run::Program program, run::Ledger& ledger)
       : program_(std::move(program)),
-        allow_host_(options.allow_host),
-        junction_(options.device.mtu, {surroundings().run.v4, surroundings().run.v6},
-                  local_resolvers(options.allow_host)),
-        host_(options.device, Place{.link = &junction_.near()}),
+        network_(options),
+        host_(options.device, network_.place()),
         notifier_(listener_of(program_, options.words.front())),
         supervisor_(host_.sockets(), host_.loop(), notifier_, ledger,
-                    {.settle = [this] { settle(); },
-                     .within = [this](const auto& address) { return junction_.is_own(address); },
-                     .has_way = [this](const host::Endpoint& to) { return has_way(to); },
-                     .goes_out = [this](const host::Endpoint& to) { return go_out(to); }}) {
-    if (options.has_gateway()) open_gateway(options);
+                    {.settle = [this] { network_.settle(); },
+                     .within = [this](const auto& to) { return network_.within(to); },
+                     .has_way = [this](const auto& to) { return network_.has_way(to); },
+                     .goes_out = [this](const auto& to) { return network_.goes_out(to); }}) {
+    network_.begin(host_, options);
     host_.describe_rows = [this] { return describe_rows(); };
     host_.on_event = [this](const host::HostEvent& event, TimePoint now) {
       supervisor_.on_event(event, now);
     };
   }
+
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { network_.end(); }
 
   /// Until the last process of the run has ended; the status of the first.
   int run(const std::string& name);
@@ -139,11 +80,6 @@ class Running {
     if (!listener) throw not_started(listener.error(), name);
     return std::move(*listener);
   }
-  void open_gateway(const RunOptions& options);
-  [[nodiscard]] std::expected<void, int> has_way(const host::Endpoint& to);
-  [[nodiscard]] std::expected<void, int> go_out(const host::Endpoint& to);
-  void settle();
-  [[nodiscard]] TimePoint next_deadline() const;
   void turn(TimePoint until);
   void deliver();
   [[nodiscard]] std::uint64_t octets_moved();
@@ -151,59 +87,11 @@ class Running {
   [[nodiscard]] std::function<void(nlohmann::json&)> describe_rows() const;
 
   run::Program program_;
-  bool allow_host_;
-  link::Junction junction_;
+  RunNetwork network_;
   RealHost host_;
   run::Notifier notifier_;
   run::Supervisor supervisor_;
-  std::optional<run::Gateway> gateway_;
-  std::set<wire::IpAddress> told_;
 };
-
-void Running::open_gateway(const RunOptions& options) {
-  host::Config config = host_.host().config();
-  config.addresses = {{surroundings().machine.v4, 24}, {surroundings().machine.v6, 64}};
-  gateway_.emplace(junction_.far(), host_.loop(), std::move(config), system_random(),
-                   surroundings());
-  for (const std::string& text : options.publish) {
-    const PublishedPort published = published_of(text);
-    const auto done = gateway_->publish(published.outside, published.port);
-    if (done) continue;
-    throw Failure{fmt::format("can't listen at {}: {}", published.outside.to_string(),
-                              std::strerror(done.error())),
-                  kFailed};
-  }
-}
-
-/// Where there is no way out the program learns it at once, and the user once for each address.
-std::expected<void, int> Running::has_way(const host::Endpoint& to) {
-  if (allow_host_) return {};
-  if (told_.insert(to.address).second) {
-    fmt::print(stderr, "lastack: {} is outside this run; add --allow-host\n",
-               to.address.to_string());
-  }
-  return std::unexpected(ENETUNREACH);
-}
-
-std::expected<void, int> Running::go_out(const host::Endpoint& to) {
-  if (const auto way = has_way(to); !way) return way;
-  return gateway_->begin(to);
-}
-
-void Running::settle() {
-  constexpr int kMostRounds = 16;
-  host_.settle();
-  for (int i = 0; gateway_ && i < kMostRounds; ++i) {
-    gateway_->turn();
-    host_.settle();
-    if (next_deadline() > io::monotonic_now()) return;
-  }
-}
-
-TimePoint Running::next_deadline() const {
-  const TimePoint here = std::min(host_.next_deadline(), supervisor_.next_deadline());
-  return gateway_ ? std::min(here, gateway_->next_deadline()) : here;
-}
 
 /// What ss has of a socket that tells it apart; a remote end with any port is none.
 std::string key_of(std::string_view protocol, const std::string& local, const std::string& remote) {
@@ -228,7 +116,7 @@ std::function<void(nlohmann::json&)> Running::describe_rows() const {
     users[key_of(protocol, endpoint_text(shown.local), remote)] = users_of(shown);
   }
   std::map<std::string, nlohmann::json> legs;
-  for (const run::ShownLeg& leg : gateway_ ? gateway_->shown() : std::vector<run::ShownLeg>{}) {
+  for (const run::ShownLeg& leg : network_.shown()) {
     const auto& [local, remote] = leg.program;
     auto& one = legs[key_of("tcp", endpoint_text(local), endpoint_text(remote))];
     one = {{"local", endpoint_text(leg.machine.local)},
@@ -252,13 +140,14 @@ void Running::pass_signal_on() {
 }
 
 void Running::turn(TimePoint until) {
-  settle();
-  host_.wait(std::min(next_deadline(), until));
+  network_.settle();
+  host_.wait(std::min(
+      {host_.next_deadline(), supervisor_.next_deadline(), network_.next_deadline(), until}));
   supervisor_.turn(io::monotonic_now());
 }
 
 std::uint64_t Running::octets_moved() {
-  return host_.host().counters().octets_in + (gateway_ ? gateway_->carried() : 0);
+  return host_.host().counters().octets_in + network_.carried();
 }
 
 /// What programs wrote before they ended still goes out, as long as anybody takes it.
@@ -266,7 +155,7 @@ void Running::deliver() {
   host_.end(0);
   std::uint64_t moved = 0;
   TimePoint until{};
-  while (host_.signal() == 0 && (host_.waits_for_ack() || (gateway_ && gateway_->has_to_send()))) {
+  while (host_.signal() == 0 && (host_.waits_for_ack() || network_.has_to_send())) {
     const TimePoint now = io::monotonic_now();
     if (const std::uint64_t all = octets_moved(); all != moved || until == TimePoint{}) {
       moved = all;
@@ -300,7 +189,7 @@ int Running::run(const std::string& name) {
 }
 
 /// The guardian ends as the supervisor has, which has said what there was to say.
-void end_as(const run::Outlived& outlived) {
+void end_as(const run::Outlived& outlived, const RunOptions& options) {
   if (WIFEXITED(outlived.status)) {
     if (WEXITSTATUS(outlived.status) == 0) return;
     throw CLI::RuntimeError(WEXITSTATUS(outlived.status));
@@ -308,6 +197,7 @@ void end_as(const run::Outlived& outlived) {
   std::error_code ignored;
   std::filesystem::remove(fmt::format("{}/{}.sock", control::socket_folder(), outlived.supervisor),
                           ignored);
+  if (options.join.empty()) std::filesystem::remove(path_of_run(options.name), ignored);
   throw Failure{fmt::format("what carries this run's connections was ended by signal {}: they were "
                             "reset",
                             WTERMSIG(outlived.status)),
@@ -315,20 +205,15 @@ void end_as(const run::Outlived& outlived) {
 }
 
 /// The program's own end: its exit code, or its signal, as a shell reports it.
-void run(RunOptions options) {
-  options.device.ip = {"127.0.0.1/8", "::1/128"};
-  if (options.has_gateway()) {
-    options.device.ip.insert(options.device.ip.begin(),
-                             {fmt::format("{}/24", kRunV4), fmt::format("{}/64", kRunV6)});
-  }
-  for (const std::string& text : options.publish) (void)published_of(text);
+void run(RunOptions options, bool mtu_given) {
+  complete(options, mtu_given);
   for (std::string& word : options.words) {  // main() has put a space there
     const std::size_t last = word.find_last_not_of(' ');
     if (word.starts_with('[') && word[last] == ']') word.pop_back();
   }
   run::Ledger ledger;
   run::adopt_orphans();
-  if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived);
+  if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived, options);
   run::adopt_orphans();
   auto program = run::Program::prepare(options.words);
   if (!program) throw not_started(program.error(), options.words.front());
@@ -351,10 +236,16 @@ Manual run_manual() {
           "10.0.2.15 or fd00:2::15 on this side, and behind its far end stands a socket of the "
           "machine; half-closes and resets are carried both ways. Datagrams go out as well, so "
           "names "
-          "are found as on the machine. 10.0.2.2 and fd00:2::2 are the "
+          "are found as on the machine; without it a name is the run's, of --host, or not found. "
+          "10.0.2.2 and fd00:2::2 are the "
           "machine's own loopback. With --publish the world reaches a server of the run: at "
           "127.0.0.1 of the machine, unless an ADDRESS is given. lastack ss shows the machine's "
           "end beside the program's.\n\n"
+          "With --net tun the run is on a TUN device to the machine's kernel, whose programs reach "
+          "it and are reached. An ordinary user needs one that root has made (ip tuntap add dev "
+          "la0 "
+          "mode tun user NAME) and configured. With --join a run is on the network of another one "
+          "that has a --name, until that ends.\n\n"
           "The program's input, output, terminal, signals and exit code are its own. The run ends "
           "when the last process that it started has ended.",
       .examples = {{"lastack run sh -c 'nc -l 127.0.0.1 7 & sleep 1; echo hi | nc -N 127.0.0.1 7'",
@@ -362,7 +253,12 @@ Manual run_manual() {
                    {"lastack run --allow-host sh -c 'echo hi | nc -N 10.0.2.2 7'",
                     "a server of this machine, at its port 7"},
                    {"lastack run --publish 8080:80 nc -l 80",
-                    "who connects to port 8080 of this machine reaches it"}},
+                    "who connects to port 8080 of this machine reaches it"},
+                   {"lastack run --host web=10.1.0.1 sh -c 'nc -l web 80 & sleep 1; nc -N web 80'",
+                    "a name of the run's own"},
+                   {"lastack run --name lab nc -l 80 & lastack run --join lab nc -N lab 80",
+                    "two runs on one network"},
+                   {"lastack run --net tun nc -l 80", "from this machine: nc -N 10.9.0.2 80"}},
       .exit_codes = {
           {kOk, "PROGRAM's own"},
           {kCannotRun, "PROGRAM can't be run"},
@@ -379,6 +275,12 @@ void add_run(CLI::App& app) {
   options->device.mtu = 65535;
   CLI::App* command = add_command(app, "run", run_manual());
   command->add_option("PROGRAM", options->words, "what to run, and its arguments")->required();
+  command
+      ->add_option("--net", options->net,
+                   "the network that programs have: one of their own, or a TUN device to this "
+                   "machine's kernel (la0)")
+      ->type_name("embedded|tun[=DEVICE]")
+      ->capture_default_str();
   command->add_flag("--allow-host", options->allow_host,
                     "connect to addresses outside the run, through this machine");
   command
@@ -386,8 +288,27 @@ void add_run(CLI::App& app) {
                    "a port of this machine that leads to one of the run")
       ->allow_extra_args(false)
       ->type_name("[ADDRESS:]PORT:PORT");
+  command
+      ->add_option("--host", options->hosts,
+                   "a name that programs of the run find, and its address, which is the run's")
+      ->allow_extra_args(false)
+      ->type_name("NAME=ADDRESS");
+  command
+      ->add_option("--name", options->name,
+                   "what others call this run: a name that programs find, and for --join")
+      ->type_name("NAME");
+  command->add_option("--join", options->join, "be on the network of the run of that name, as well")
+      ->type_name("NAME");
+  command
+      ->add_option("--ip", options->device.ip,
+                   "over --net tun: an address of the run; if not given, the one next to the "
+                   "kernel's on the device")
+      ->type_name("ADDRESS/N")
+      ->allow_extra_args(false);
+  add_peer_option(*command, options->device);
   add_host_options(*command, options->device);
-  command->callback([options] { run(*options); });
+  const CLI::Option* mtu = command->get_option("--mtu");
+  command->callback([options, mtu] { run(*options, mtu->count() > 0); });
 }
 
 }  // namespace lastack::cli

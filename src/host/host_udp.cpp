@@ -218,21 +218,13 @@ Slice Host::datagram(const Flow& flow, std::span<const std::byte> octets, TimePo
   const wire::IpHeader header{
       .source = local.address,
       .destination = remote.address,
-      .protocol = wire::kProtocolUdp,
       .identification =
           may_be_cut ? identification_for(local.address, remote.address) : identification_++,
       .dont_fragment = !may_be_cut,
   };
-  const std::size_t front = wire::ip_header_size(local.address.family());
-  const std::size_t size = wire::kUdpHeader + octets.size();
-  Slice packet = Slice::allocate(front + size, &pool_);
-  const auto room = packet.tail_room().first(front + size);
-  wire::emit_ip(header, size, room);
-  const auto udp = room.subspan(front);
-  wire::emit_udp({local.port, remote.port}, octets.size(), udp);
-  std::ranges::copy(octets, udp.begin() + wire::kUdpHeader);
-  wire::set_udp_checksum(local.address, remote.address, udp);
-  packet.grow(front + size);
+  const std::size_t size = wire::udp_packet_size(local.address.family(), octets.size());
+  Slice packet = Slice::allocate(size, &pool_);
+  packet.grow(wire::emit_udp_packet(header, {local.port, remote.port}, octets, packet.tail_room()));
   count_out(local.address, packet.size());
   return packet;
 }

@@ -4,52 +4,95 @@
 #include <optional>
 #include <utility>
 
+#include "link/destination.hpp"
+#include "wire/bytes.hpp"
 #include "wire/ip.hpp"
 
 namespace lastack::link {
 namespace {
 
-/// Of pieces of a packet, too.
-std::optional<wire::IpAddress> destination_of(Bytes packet) {
-  const unsigned version = packet.empty() ? 0 : std::to_integer<unsigned>(packet[0]) >> 4U;
-  if (version == 4 && packet.size() >= wire::kIpv4Header) {
-    const auto at = [packet](std::size_t i) { return std::to_integer<std::uint8_t>(packet[i]); };
-    return wire::IpAddress::v4(at(16), at(17), at(18), at(19));
-  }
-  if (version != 6 || packet.size() < wire::kIpv6Header) return std::nullopt;
-  std::array<std::byte, 16> octets;
-  std::ranges::copy(packet.subspan(24, octets.size()), octets.begin());
-  return wire::IpAddress::from(octets);
+/// Both ends of what has ports, in one piece.
+std::optional<std::pair<Endpoint, Endpoint>> ends_of(Bytes packet) {
+  const auto ip = wire::parse_ip(packet);
+  const bool has_ports = ip && (ip->header.protocol == wire::kProtocolTcp ||
+                                ip->header.protocol == wire::kProtocolUdp);
+  if (!has_ports || ip->payload.size() < 4) return std::nullopt;
+  wire::Reader ports(ip->payload);
+  const std::uint16_t source = ports.u16();
+  return std::pair(Endpoint{ip->header.source, source},
+                   Endpoint{ip->header.destination, ports.u16()});
 }
 
 }  // namespace
 
 Junction::Junction(std::uint16_t mtu, std::vector<wire::IpAddress> own,
-                   std::vector<wire::IpAddress> others)
+                   std::vector<Endpoint> others)
     : own_(std::move(own)),
       others_(std::move(others)),
-      ends_{End(*this, mtu, true), End(*this, mtu, false)} {}
+      ends_{End(*this, mtu, true), End(*this, mtu, false)},
+      sorted_(*this) {}
 
-bool Junction::is_own(const wire::IpAddress& address) const {
-  if (address.is_loopback()) return std::ranges::find(others_, address) == others_.end();
-  return std::ranges::find(own_, address) != own_.end();
+void Junction::impair(const Impairment& impairment, std::uint64_t seed) {
+  wires_ = std::make_unique<Wires>(sorted_, ends_[0].inbox_, impairment, seed);
 }
 
-Loopback& Junction::End::inbox_for(Bytes packet) {
-  const auto to = near_ ? destination_of(packet) : std::nullopt;
-  const bool out = to && !junction_->is_own(*to);
-  return junction_->ends_[out ? 1 : 0].inbox_;
+bool Junction::is_own(const Endpoint& end) const {
+  if (end.address.is_loopback()) return std::ranges::find(others_, end) == others_.end();
+  return std::ranges::find(own_, end.address) != own_.end();
 }
 
+/// Whether the port says where it goes, and not the address alone.
+bool Junction::minds_port(Bytes packet) const {
+  const auto to = destination_of(packet);
+  return to && std::ranges::find(others_, *to, &Endpoint::address) != others_.end();
+}
+
+/// The port is looked at only where it matters.
+bool Junction::goes_out(Bytes packet) const {
+  if (minds_port(packet)) {
+    const auto ends = ends_of(packet);
+    return ends && !is_own(ends->second);
+  }
+  const auto to = destination_of(packet);
+  return to && !is_own({*to, 0});
+}
+
+void Junction::Sorted::pass_on(Packet packet, TimePoint now) {
+  const bool out = junction_->goes_out(packet.octets.bytes());
+  junction_->ends_[out ? 1 : 0].inbox_.pass_on(std::move(packet), now);
+}
+
+/// What wires may do to a packet is done to a copy; and who looks for ports looks at all of it.
 void Junction::End::send(const PacketRef& packet, TimePoint now) {
   const Bytes first = packet.header.empty() && !packet.payload.empty()
                           ? packet.payload.front().bytes()
                           : packet.header;
-  inbox_for(first).send(packet, now);
+  if (junction_->wires_ || junction_->minds_port(first)) return Link::send(packet, now);
+  junction_->ends_[near_ && junction_->goes_out(first) ? 1 : 0].inbox_.send(packet, now);
 }
 
 void Junction::End::pass_on(Packet packet, TimePoint now) {
-  inbox_for(packet.octets.bytes()).pass_on(std::move(packet), now);
+  if (Wires* const wires = junction_->wires_.get()) {
+    const Bytes octets = packet.octets.bytes();
+    const auto ends = near_ && !junction_->goes_out(octets) ? ends_of(octets) : std::nullopt;
+    const bool comes_in = !near_ || (ends && ends->first > ends->second);
+    return (comes_in ? wires->in : wires->out).pass_on(std::move(packet), now);
+  }
+  if (near_) return junction_->sorted_.pass_on(std::move(packet), now);
+  junction_->ends_[0].inbox_.pass_on(std::move(packet), now);
+}
+
+TimePoint Junction::End::next_deadline() const {
+  const TimePoint next = inbox_.next_deadline();
+  const Wires* const wires = junction_->wires_.get();
+  if (wires == nullptr) return next;
+  return std::min({next, wires->out.next_deadline(), wires->in.next_deadline()});
+}
+
+void Junction::End::advance(TimePoint now) {
+  if (!junction_->wires_) return;
+  junction_->wires_->out.advance(now);
+  junction_->wires_->in.advance(now);
 }
 
 }  // namespace lastack::link

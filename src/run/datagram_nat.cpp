@@ -8,29 +8,14 @@
 
 #include "io/socket_address.hpp"
 #include "ip/icmp_errors.hpp"
+#include "run/datagram.hpp"
 #include "wire/icmp.hpp"
-#include "wire/udp.hpp"
 
 namespace lastack::run {
 namespace {
 
 constexpr Duration kIdle = 120s;  // RFC 4787 REQ-5
 constexpr std::size_t kMostWays = 1024;
-
-/// A datagram whole: all headers, summed.
-Slice datagram(const Endpoint& from, const Endpoint& to, std::span<const std::byte> octets) {
-  const wire::IpHeader ip{
-      .source = from.address, .destination = to.address, .protocol = wire::kProtocolUdp};
-  const std::size_t front = wire::ip_header_size(from.address.family());
-  const std::size_t size = wire::kUdpHeader + octets.size();
-  std::vector<std::byte> packet(front + size);
-  wire::emit_ip(ip, size, packet);
-  const auto udp = std::span(packet).subspan(front);
-  wire::emit_udp({from.port, to.port}, octets.size(), udp);
-  std::ranges::copy(octets, udp.begin() + wire::kUdpHeader);
-  wire::set_udp_checksum(from.address, to.address, udp);
-  return Slice::copy_of(packet);
-}
 
 }  // namespace
 
@@ -128,7 +113,7 @@ void DatagramNat::bring_back(Way& way, TimePoint now) {
     way.used = now;
     const auto octets = std::span(scratch_).first(static_cast<std::size_t>(n));
     const auto& [program, world] = way.ends;
-    inner().pass_on({.octets = datagram(world, program, octets), .at = now}, now);
+    inner().pass_on({.octets = packet_of(world, program, octets), .at = now}, now);
   }
 }
 
@@ -141,7 +126,7 @@ void DatagramNat::tell_unreachable(const Way& way, int error, TimePoint now) {
   if (v4) message.code = refused ? wire::icmp4::kPort : wire::icmp4::kHost;
   if (!v4) message.code = refused ? wire::icmp6::kPort : wire::icmp6::kAddress;
   const wire::IpHeader header{.source = world.address, .destination = program.address};
-  const Slice about = datagram(program, world, {});
+  const Slice about = packet_of(program, world, {});
   const Slice packet = ip::error_about(message, header, about.bytes(), nullptr);
   if (!packet.empty()) inner().pass_on({.octets = packet, .at = now}, now);
 }

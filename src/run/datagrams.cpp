@@ -83,7 +83,7 @@ void Supervisor::show_next_datagram(Guest& guest, TimePoint now) {
 
 /// 0 where datagrams get there, else -errno.
 std::int64_t Supervisor::way_to(const host::Endpoint& end) const {
-  if (network_.within(end.address)) return 0;
+  if (network_.within(end)) return 0;
   const auto way = network_.has_way(end);
   return way ? 0 : -way.error();
 }

@@ -58,14 +58,14 @@ OwnedFd machine_stream(const host::Endpoint& end) {
 }
 
 Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
-                 const Surroundings& around)
+                 Surroundings around)
     : loop_(&loop),
       nat_(far, loop, [this](const host::Endpoint& to) { return in_the_machine(to); }),
       gate_(nat_),
       host_(gateway_config(std::move(config)), random),
       sockets_(host_),
       driver_(host_, gate_),
-      around_(around) {
+      around_(std::move(around)) {
   gate_.knocked = [this](const link::Knock& knock, TimePoint) { return knocked(knock); };
   driver_.on_event = [this](const host::HostEvent& event) {
     sockets_.heard(event);

@@ -25,8 +25,9 @@
 namespace lastack::run {
 
 struct Surroundings {
-  Pair run;      ///< where the programs are
-  Pair machine;  ///< where they find the machine's own loopback
+  Pair run;                              ///< where the programs are
+  Pair machine;                          ///< where they find the machine's own loopback
+  std::vector<wire::IpAddress> hosts{};  ///< further addresses of theirs
 };
 
 /// Both ends of a leg, for views.
@@ -41,7 +42,7 @@ class Gateway {
   /// `far` is where packets come out that are not the run's own; it outlives the gateway, as `loop`
   /// does.
   Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
-          const Surroundings& around);
+          Surroundings around);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway();

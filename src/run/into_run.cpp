@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <ranges>
 #include <utility>
 
 #include "io/socket_address.hpp"
@@ -43,10 +44,12 @@ void Gateway::accept_outside(const Published& published) {
     Passage passage{.leg = Leg(std::move(machines)), .stage = Stage::program_answers};
     passage.to.port = published.port;
     passage.from = in_the_run(*peer);
-    // The last first: at the run's address, else on its loopback only.
-    for (const Pair& pair : {loopbacks(), around_.run}) {
-      passage.left.push_back(pair.like(peer->address));
+    // The last first: at the run's address, at another, else on its loopback only.
+    passage.left.push_back(loopbacks().like(peer->address));
+    for (const wire::IpAddress& other : around_.hosts | std::views::reverse) {
+      if (other.family() == peer->address.family()) passage.left.push_back(other);
     }
+    passage.left.push_back(around_.run.like(peer->address));
     const Id id = take_in(std::move(passage));
     seek_program(id, passages_.at(id), now);
   }

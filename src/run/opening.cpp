@@ -133,7 +133,7 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   const bool under_way =
       !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
   if (!under_way) return answer_of(done);
-  if (!guest.connecting && !network_.within(remote->address)) {
+  if (!guest.connecting && !network_.within(*remote)) {
     if (const auto begun = network_.goes_out(*remote); !begun) {
       (void)sockets_->disconnect(guest.fd, asked.now);
       return -begun.error();

@@ -32,8 +32,8 @@ struct Message;
 struct Network {
   /// Lets happen what happens without time passing: packets that are there arrive.
   std::function<void()> settle;
-  /// Whether an address is one of the run.
-  std::function<bool(const wire::IpAddress&)> within;
+  /// Whether somebody at that end is of the run.
+  std::function<bool(const host::Endpoint&)> within;
   /// Whether datagrams find a way to something beyond. errno where they don't.
   std::function<std::expected<void, int>(const host::Endpoint&)> has_way;
   /// A program's connection to something beyond has begun. errno where it comes to nothing.

@@ -48,6 +48,7 @@ inline constexpr int kSolIpv6 = 41;
 inline constexpr int kSoReuseAddr = 2;
 inline constexpr int kSoType = 3;
 inline constexpr int kSoError = 4;
+inline constexpr int kSoBroadcast = 6;
 inline constexpr int kSoSndBuf = 7;
 inline constexpr int kSoRcvBuf = 8;
 inline constexpr int kSoKeepAlive = 9;

@@ -47,6 +47,7 @@ struct OpenSocket {
   bool linger : 1 = false;      ///< SO_LINGER is on: the last close waits, or resets at once
   bool reuse_address : 1 = false;
   bool reuse_port : 1 = false;
+  bool broadcast : 1 = false;  ///< SO_BROADCAST, which changes nothing: there is no broadcasting
   bool only_v6 : 1 = false;
   bool address_chosen : 1 = false;   ///< it, or the listener that it came from, was bound to one
   bool port_chosen : 1 = false;      ///< bind() was told which: it outlives connections

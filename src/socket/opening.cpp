@@ -152,6 +152,7 @@ Result<Fd> Sockets::accept(Fd fd) {
   child.linger = s->linger;
   child.reuse_address = s->reuse_address;
   child.reuse_port = s->reuse_port;
+  child.broadcast = s->broadcast;
   child.only_v6 = s->only_v6;
   child.address_chosen = s->address_chosen;
   child.shut_read = s->shut_read;  // said before listen(): Linux's copy of the listener has it

@@ -171,6 +171,11 @@ constexpr auto kReuseAddressSet = [](Context& c, std::int64_t value) {
   c.share(value != 0, c.s.reuse_port);
   return Errno::none;
 };
+constexpr auto kBroadcastGet = [](Context& c) -> std::int64_t { return c.s.broadcast; };
+constexpr auto kBroadcastSet = [](Context& c, std::int64_t value) {
+  c.s.broadcast = value != 0;
+  return Errno::none;
+};
 constexpr auto kReusePortGet = [](Context& c) -> std::int64_t { return c.s.reuse_port; };
 constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
   c.share(c.s.reuse_address, value != 0);
@@ -199,6 +204,7 @@ constexpr std::array kOptions{
     Option{"SO_REUSEADDR", kSolSocket, kSoReuseAddr, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, kReuseAddressGet, kReuseAddressSet},
     Option{"SO_TYPE", kSolSocket, kSoType, Type::number, For::all, 0, 0, Outside::error, get_type, nullptr},
     Option{"SO_ERROR", kSolSocket, kSoError, Type::number, For::all, 0, 0, Outside::error, [](Context& c) { return c.take_error(); }, nullptr},
+    Option{"SO_BROADCAST", kSolSocket, kSoBroadcast, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, kBroadcastGet, kBroadcastSet},
     Option{"SO_SNDBUF", kSolSocket, kSoSndBuf, Type::number, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::send_buffer>, set_send_buffer},
     Option{"SO_RCVBUF", kSolSocket, kSoRcvBuf, Type::number, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::receive_buffer>, set_receive_buffer},
     Option{"SO_KEEPALIVE", kSolSocket, kSoKeepAlive, Type::flag, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::keepalive>, settings_set<&S::keepalive>},

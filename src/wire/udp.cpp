@@ -1,5 +1,7 @@
 #include "wire/udp.hpp"
 
+#include <algorithm>
+
 namespace lastack::wire {
 namespace {
 
@@ -44,6 +46,18 @@ void set_udp_checksum(const IpAddress& source, const IpAddress& destination,
                       MutableBytes datagram) {
   const std::uint16_t sum = udp_sum(source, destination, datagram).checksum();
   Writer(datagram.subspan(kUdpChecksumAt, 2)).u16(sum == 0 ? 0xffffU : sum);
+}
+
+std::size_t emit_udp_packet(IpHeader ip, const UdpHeader& udp, Bytes payload, MutableBytes into) {
+  const std::size_t front = ip_header_size(ip.source.family());
+  ip.protocol = kProtocolUdp;
+  const std::size_t size = udp_packet_size(ip.source.family(), payload.size());
+  if (into.size() < size || emit_ip(ip, size - front, into) == 0) return 0;
+  const auto datagram = into.subspan(front, size - front);
+  emit_udp(udp, payload.size(), datagram);
+  std::ranges::copy(payload, datagram.begin() + kUdpHeader);
+  set_udp_checksum(ip.source, ip.destination, datagram);
+  return size;
 }
 
 bool udp_sum_is_right(const IpAddress& source, const IpAddress& destination, const ParsedUdp& udp) {

@@ -51,6 +51,15 @@ std::size_t emit_udp(const UdpHeader& header, std::size_t payload, MutableBytes 
 /// since zero would say that there is none.
 void set_udp_checksum(const IpAddress& source, const IpAddress& destination, MutableBytes datagram);
 
+/// Octets of a packet that holds one datagram of `payload` octets.
+[[nodiscard]] constexpr std::size_t udp_packet_size(Family family, std::size_t payload) {
+  return ip_header_size(family) + kUdpHeader + payload;
+}
+
+/// Writes that packet, both headers and the sum. `ip` need not name the protocol. Octets written; 0
+/// where `into` is too small or the payload too long.
+std::size_t emit_udp_packet(IpHeader ip, const UdpHeader& udp, Bytes payload, MutableBytes into);
+
 /// Whether the checksum is right, or left out where that is allowed: over IPv4 (RFC 768), and never
 /// over IPv6 (RFC 8200 §8.1).
 [[nodiscard]] bool udp_sum_is_right(const IpAddress& source, const IpAddress& destination,

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/ip.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::link {
 namespace {
@@ -14,15 +14,16 @@ constexpr TimePoint kMet{1s};
 
 wire::IpAddress at(std::string_view text) { return *wire::IpAddress::parse(text); }
 
-Packet packet_to(std::string_view to) {
+/// Of `size` octets in all.
+Packet packet_to(std::string_view to, std::uint16_t port = 80, std::uint16_t from = 2000,
+                 std::size_t size = 60) {
   const wire::IpAddress destination = at(to);
-  const bool v4 = destination.is_v4();
-  std::vector<std::byte> octets(wire::ip_header_size(destination.family()));
-  wire::emit_ip({.source = at(v4 ? "10.0.2.15" : "fd00::15"),
-                 .destination = destination,
-                 .protocol = wire::kProtocolUdp},
-                0, octets);
-  return {.octets = Slice::copy_of(octets), .at = kMet};
+  std::vector<std::byte> packet(size);
+  const std::vector<std::byte> payload(size - wire::udp_packet_size(destination.family(), 0));
+  wire::emit_udp_packet(
+      {.source = at(destination.is_v4() ? "10.0.2.15" : "fd00::15"), .destination = destination},
+      {from, port}, payload, packet);
+  return {.octets = Slice::copy_of(packet), .at = kMet};
 }
 
 class Meeting : public testing::Test {
@@ -67,11 +68,57 @@ TEST_F(Meeting, CarriesAllElseToTheFarEnd) {
 }
 
 TEST_F(Meeting, CarriesToTheFarEndWhatIsAnothersOfTheLoopback) {
-  Junction junction(1500, {at("10.0.2.15")}, {at("127.0.0.53")});
-  junction.near().pass_on(packet_to("127.0.0.53"), kMet);
-  junction.near().pass_on(packet_to("127.0.0.54"), kMet);
+  Junction junction(1500, {at("10.0.2.15")}, {{at("127.0.0.53"), 53}});
+  junction.near().pass_on(packet_to("127.0.0.53", 53), kMet);
+  junction.near().pass_on(packet_to("127.0.0.53", 54), kMet);
+  junction.near().pass_on(packet_to("127.0.0.54", 53), kMet);
   EXPECT_EQ(received(junction.far()), 1U);
-  EXPECT_EQ(received(junction.near()), 1U);
+  EXPECT_EQ(received(junction.near()), 2U);
+}
+
+class BadMeeting : public Meeting {
+ protected:
+  BadMeeting() { junction_.impair({.delay = 10ms, .rate = 100'000}, 1); }
+  static Packet packet_between(std::uint16_t from, std::uint16_t to) {
+    return packet_to("10.0.2.15", to, from, 1000);
+  }
+  /// When the last of them comes.
+  TimePoint all_received(Link& link, std::size_t packets) {
+    TimePoint now = kMet;
+    for (std::size_t got = 0; got < packets;) {
+      now = link.next_deadline();
+      if (now == kNever) break;
+      link.advance(now);
+      std::vector<Packet> some;
+      got += link.receive(some, now);
+    }
+    return now;
+  }
+};
+
+TEST_F(BadMeeting, TreatsEachPacketOnce) {
+  junction_.near().pass_on(packet_between(2000, 80), kMet);
+  EXPECT_EQ(all_received(junction_.near(), 1), kMet + 20ms);  // 10 of them for the rate
+  junction_.near().pass_on(packet_to("192.0.2.1", 80, 2000, 1000), kMet + 1s);
+  EXPECT_EQ(all_received(junction_.far(), 1), kMet + 1s + 20ms);
+  junction_.far().pass_on(packet_between(80, 2000), kMet + 2s);
+  EXPECT_EQ(all_received(junction_.near(), 1), kMet + 2s + 20ms);
+  EXPECT_EQ(junction_.wires()->out.tally().sent + junction_.wires()->in.tally().sent, 3U);
+}
+
+TEST_F(BadMeeting, HasTwoWaysForAConversationWithItself) {
+  for (int i = 0; i < 3; ++i) {
+    junction_.near().pass_on(packet_between(2000, 80), kMet);
+    junction_.near().pass_on(packet_between(80, 2000), kMet);
+  }
+  EXPECT_EQ(all_received(junction_.near(), 6), kMet + 40ms);
+  EXPECT_EQ(junction_.wires()->out.tally().sent, 3U);
+  EXPECT_EQ(junction_.wires()->in.tally().sent, 3U);
+}
+
+TEST_F(BadMeeting, TakesNoSuperSegments) {
+  EXPECT_FALSE(junction_.near().takes_super_segments());
+  EXPECT_TRUE(Junction(1500, {}).near().takes_super_segments());
 }
 
 TEST_F(Meeting, CarriesWhatTheFarEndSendsToTheNearOne) {

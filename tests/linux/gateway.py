@@ -44,7 +44,8 @@ class World:
 
     def __init__(self, serve, address="127.0.0.1"):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, 0), family=family, backlog=512)
+        dual = address == "::"  # IPv4 as well
+        self.listener = socket.create_server((address, 0), family=family, backlog=512, dualstack_ipv6=dual)
         self.port = self.listener.getsockname()[1]
         self.serve, self.threads = serve, []
 

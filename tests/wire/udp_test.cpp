@@ -36,6 +36,23 @@ TEST(Udp, AHeaderOfTheRfc) {
   EXPECT_EQ(udp->datagram.size(), 10U);
 }
 
+TEST(Udp, APacketWhole) {
+  const Octets payload = octets({1, 2, 3});
+  for (const auto& [from, to] : {std::pair(kV4, address("10.0.0.2")), std::pair(kV6, kV6)}) {
+    Octets packet(wire::udp_packet_size(from.family(), payload.size()));
+    ASSERT_EQ(
+        wire::emit_udp_packet({.source = from, .destination = to}, {1234, 53}, payload, packet),
+        packet.size());
+    const auto ip = wire::parse_ip(packet);
+    ASSERT_TRUE(ip);
+    EXPECT_EQ(ip->header.destination, to);
+    EXPECT_EQ(ip->header.protocol, wire::kProtocolUdp);
+    EXPECT_EQ(Octets(ip->payload.begin(), ip->payload.end()), datagram(from, to, payload));
+    packet.pop_back();
+    EXPECT_EQ(wire::emit_udp_packet({.source = from, .destination = to}, {}, payload, packet), 0U);
+  }
+}
+
 TEST(Udp, WhatStandsBehindItsLengthIsPadding) {
   const Octets in = octets({0, 1, 0, 2, 0, 9, 0, 0, 7, 8, 9});
   const auto udp = wire::parse_udp(in);

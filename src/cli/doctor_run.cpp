@@ -1,0 +1,113 @@
+// What lastack run needs of this machine, by trying it.
+#include <fmt/core.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "cli/doctor.hpp"
+#include "run/descriptor.hpp"
+#include "run/pidfd.hpp"
+
+namespace lastack::cli {
+namespace {
+
+/// A filter that lets everything pass, and a descriptor that would be told of calls; -errno.
+int new_listener() {
+  sock_filter allow{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = SECCOMP_RET_ALLOW};
+  sock_fprog program{.len = 1, .filter = &allow};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
+  const long fd =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  return fd >= 0 ? static_cast<int>(fd) : -errno;
+}
+
+int try_listener() { return std::max(0, -new_listener()); }
+
+/// A descriptor of a process that was started here.
+int try_borrowing() {
+  const pid_t child = ::fork();
+  if (child < 0) return errno;
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  const run::OwnedFd process(::pidfd_open(child, 0));
+  const int error = errno;
+  const run::OwnedFd borrowed(process ? ::pidfd_getfd(process.get(), STDERR_FILENO, 0) : -1);
+  const int result = borrowed ? 0 : process ? errno : error;
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  return result;
+}
+
+/// Of a call that there is not: the flag is looked at before.
+int try_handing_over() {
+  const int listener = new_listener();
+  if (listener < 0) return -listener;
+  seccomp_notif_addfd given{};
+  given.flags = SECCOMP_ADDFD_FLAG_SEND;
+  given.srcfd = static_cast<std::uint32_t>(listener);
+  (void)::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &given);
+  return errno == ENOENT ? 0 : errno;
+}
+
+int try_waking_up() {
+  constexpr unsigned long kSetFlags = SECCOMP_IOW(4, std::uint64_t);
+  constexpr std::uint64_t kSyncWakeUp = 1;
+  const int listener = new_listener();
+  if (listener < 0) return -listener;
+  return ::ioctl(listener, kSetFlags, kSyncWakeUp) == 0 ? 0 : errno;
+}
+
+Finding found(const char* name, int error, const char* good, const char* remedy) {
+  Finding finding{.name = name, .works = error == 0, .what = good, .remedy = {}};
+  if (finding.works) return finding;
+  finding.what = std::strerror(error);
+  finding.remedy = remedy;
+  return finding;
+}
+
+}  // namespace
+
+std::vector<Finding> find_run() {
+  constexpr const char* kOthers = "another run, or a sandbox, listens to this process's calls";
+  const int listens = asked_apart(try_listener);
+  std::vector<Finding> all;
+  all.push_back(
+      found("seccomp notification", listens, "a program's calls can be answered",
+            listens == EBUSY
+                ? "leave the run, or the sandbox, that already listens to this process's calls"
+                : "Linux 5.0 or later with CONFIG_SECCOMP_FILTER; in a container a profile "
+                  "that allows seccomp()"));
+  if (listens == EBUSY) all.back().what = kOthers;
+  all.push_back(found("pidfd_getfd", asked_apart(try_borrowing),
+                      "descriptors of a program can be borrowed",
+                      "Linux 5.6 or later, kernel.yama.ptrace_scope at most 1; in a container a "
+                      "profile that allows pidfd_getfd() and pidfd_open()"));
+  if (listens != 0) return all;  // the others need one
+  all.push_back(found("descriptors handed over", asked_apart(try_handing_over),
+                      "a program gets one with its answer (SECCOMP_ADDFD_FLAG_SEND)",
+                      "Linux 5.14 or later"));
+  Finding wakes = found("synchronous wake-up", asked_apart(try_waking_up),
+                        "who is answered goes on at once", "Linux 6.6 or later");
+  if (!wakes.works) wakes.what = "is not there: runs work, and a call costs them some 35 us, not 2";
+  all.push_back(std::move(wakes));
+  return all;
+}
+
+bool runs_programs(const std::vector<Finding>& findings) {
+  const auto works = [&](std::string_view name) {
+    return std::ranges::any_of(findings,
+                               [&](const Finding& f) { return f.name == name && f.works; });
+  };
+  return works("seccomp notification") && works("pidfd_getfd") && works("descriptors handed over");
+}
+
+}  // namespace lastack::cli
