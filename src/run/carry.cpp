@@ -62,21 +62,32 @@ void Supervisor::act_listening(Guest& guest, TimePoint now) {
 
 bool Supervisor::send_left(Guest& guest, TimePoint now) {
   if (guest.left().empty()) return true;
-  const auto sent = sockets_->send(guest.fd, guest.left(), now);
+  const int flags = guest.left_urgent ? socket::kMsgOob : 0;
+  const auto sent = sockets_->send(guest.fd, guest.left(), now, flags);
   if (sent) guest.left_from += *sent;
   if (!sent && sent.error() != Errno::eagain) guest.left_from = guest.leftover.size();  // no use
   if (!guest.left().empty()) return false;
   guest.leftover.clear();
   guest.left_from = 0;
+  guest.left_urgent = false;
   return true;
+}
+
+/// Into scratch_, up to an urgent octet or just that.
+Taken Supervisor::take_octets(Guest& guest) {
+  guest.left_urgent = guest.urgent && guest.stand_in.at_urgent();
+  if (guest.left_urgent) guest.urgent = false;
+  const Taken taken =
+      guest.stand_in.take(std::span(scratch_).first(guest.left_urgent ? 1 : scratch_.size()));
+  guest.unread |= taken.unread;
+  return taken;
 }
 
 /// What the program has written before it shuts writing, TCP's room or not: behind that the mark
 /// will lie.
 void Supervisor::take_all(Guest& guest) {
   while (!guest.stand_in.stuffed() && !guest.ended) {
-    const Taken taken = guest.stand_in.take(scratch_);
-    guest.unread |= taken.unread;
+    const Taken taken = take_octets(guest);
     guest.ended |= taken.ended;
     if (taken.octets == 0) return;
     const auto octets = std::span(scratch_).first(taken.octets);
@@ -88,15 +99,15 @@ void Supervisor::take_all(Guest& guest) {
 void Supervisor::take_from_program(Guest& guest, TimePoint now) {
   if (guest.stand_in.stuffed()) return;
   while (send_left(guest, now) && guest.readable && !guest.ended) {
-    const Taken taken = guest.stand_in.take(scratch_);
-    guest.unread |= taken.unread;
+    const Taken taken = take_octets(guest);
     guest.ended |= taken.ended || guest.stand_in.writing_ended();
     if (taken.octets == 0) {
       guest.readable = false;
       break;
     }
     const auto octets = std::span(scratch_).first(taken.octets);
-    const auto sent = sockets_->send(guest.fd, octets, now);
+    const int flags = guest.left_urgent ? socket::kMsgOob : 0;
+    const auto sent = sockets_->send(guest.fd, octets, now, flags);
     if (!sent && sent.error() != Errno::eagain) continue;  // nobody will have them
     const auto rest = octets.subspan(sent.value_or(0));
     guest.leftover.assign(rest.begin(), rest.end());
@@ -115,13 +126,30 @@ bool Supervisor::is_connected(const Guest& guest) const {
   return open != nullptr && open->has_flow();
 }
 
+/// Octets that a read would bring; those behind an urgent one, which is not read in its place, too.
 bool Supervisor::has_unread(const Guest& guest) const {
-  return sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0;
+  const auto before_urgent = sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0);
+  if (before_urgent > 0 || !is_connected(guest)) return before_urgent > 0;
+  return sockets_->host().readable(sockets_->find(guest.fd)->flow()) > 1;
+}
+
+/// Whether there is room for what stands next, should that be urgent.
+bool Supervisor::give_urgent(Guest& guest, TimePoint now) {
+  const bool any = (sockets_->poll(guest.fd).value_or(0) & socket::kPollPri) != 0;
+  if (!any || sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0) return true;
+  std::byte octet{};
+  const std::span into(&octet, 1);
+  if (!sockets_->recv(guest.fd, into, now, socket::kMsgOob | socket::kMsgPeek)) return true;
+  if (!guest.stand_in.give_urgent(octet)) return false;
+  (void)sockets_->recv(guest.fd, into, now, socket::kMsgOob);
+  return true;
 }
 
 /// What TCP has stays there until the program has room for it: so it counts as unread.
 void Supervisor::give_to_program(Guest& guest, TimePoint now) {
   while (guest.writable && !guest.stand_in.reading_ended()) {
+    guest.writable = give_urgent(guest, now);
+    if (!guest.writable) return;
     if (!has_unread(guest)) {  // an error is for the program: a read of ours would take it
       const unsigned bits = sockets_->poll(guest.fd).value_or(0);
       const bool over = (bits & socket::kPollRdHup) != 0 && (bits & socket::kPollErr) == 0;

@@ -50,6 +50,8 @@ std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking, bool datagram
   OwnedFd far(ends[1]);
   int off = 0;
   if (!non_blocking) (void)::ioctl(far.get(), FIONBIO, &off);
+  const int on = 1;  // an urgent octet that was not taken for one is an octet still
+  (void)::setsockopt(near.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
   (void)::setsockopt(near.get(), SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer);
   const std::uint64_t inode = inode_of(far.get());
   return Pair{StandIn(std::move(near), inode), std::move(far)};
@@ -70,6 +72,15 @@ Taken StandIn::take(std::span<std::byte> into) {
 std::size_t StandIn::give(std::span<const std::byte> octets) {
   const ssize_t n = ::send(near_.get(), octets.data(), octets.size(), kQuietly);
   return n > 0 ? static_cast<std::size_t>(n) : 0;
+}
+
+bool StandIn::at_urgent() const {
+  int at = 0;
+  return !writing_ended_ && ::ioctl(near_.get(), SIOCATMARK, &at) == 0 && at != 0;
+}
+
+bool StandIn::give_urgent(std::byte octet) {
+  return ::send(near_.get(), &octet, 1, kQuietly | MSG_OOB) == 1;
 }
 
 std::optional<std::size_t> StandIn::take_message(std::span<std::byte> into) {

@@ -35,10 +35,14 @@ class StandIn {
   /// False once it was reset: who holds the far end is not known any more.
   [[nodiscard]] bool open() const { return static_cast<bool>(near_); }
 
-  /// What the program has written, as much as there is room for.
+  /// What the program has written, as much as there is room for; it ends before an urgent octet.
   [[nodiscard]] Taken take(std::span<std::byte> into);
   /// For the program to read; octets that it has room for.
   [[nodiscard]] std::size_t give(std::span<const std::byte> octets);
+  /// Whether an urgent octet is the next that take() brings.
+  [[nodiscard]] bool at_urgent() const;
+  /// An urgent octet for the program; false where there is no room.
+  [[nodiscard]] bool give_urgent(std::byte octet);
   /// Of a pair for datagrams: the size of the next one that the program has written.
   [[nodiscard]] std::optional<std::size_t> take_message(std::span<std::byte> into);
   /// One for the program to read; false where there is no room.

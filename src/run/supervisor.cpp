@@ -112,6 +112,7 @@ void Supervisor::look_at_ends() {
     if (guest == nullptr) return;
     if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) guest->readable = true;
     if ((events & EPOLLOUT) != 0) guest->writable = true;
+    if ((events & EPOLLPRI) != 0) guest->urgent = true;
     if ((events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
     if (!std::exchange(guest->due, true)) due_.push_back(inode);
   });
@@ -210,7 +211,7 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
   ledger_->note(taken.stand_in.descriptor(), inode);
-  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP);
   return taken;
 }
 
