@@ -190,6 +190,7 @@ void Supervisor::settle(Guest& guest) {
 
 /// The last holder is gone. Octets that it did not read make it a reset (RFC 1122 4.2.2.13).
 void Supervisor::close(Guest& guest, TimePoint now) {
+  guest.unread |= guest.stand_in.open() && guest.stand_in.left_unread();
   if (guest.unread) (void)sockets_->set_linger_zero(guest.fd, true);
   forget(guest, now);
 }

@@ -101,6 +101,13 @@ bool StandIn::was_read() const {
   return ::ioctl(near_.get(), SIOCOUTQ, &octets) == 0 && octets == 0;
 }
 
+bool StandIn::left_unread() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  (void)::getsockopt(near_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == ECONNRESET;
+}
+
 std::size_t StandIn::waiting() const {
   int octets = 0;
   if (writing_ended_ || stuffed() || ::ioctl(near_.get(), SIOCINQ, &octets) != 0) return 0;
@@ -120,7 +127,8 @@ void StandIn::end_writing(int far) {
 
 /// The kernel tells a reset where one end goes while octets lie there that nobody has read.
 void StandIn::reset(int far) {
-  if (far >= 0) (void)::send(far, kStuffing.data(), 1, kQuietly);
+  if (reading_ended_) throw_away(near_.get(), SIZE_MAX);
+  if (far >= 0 && !reading_ended_) (void)::send(far, kStuffing.data(), 1, kQuietly);
   near_.close();
 }
 

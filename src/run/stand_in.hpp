@@ -49,6 +49,8 @@ class StandIn {
   [[nodiscard]] bool give_message(std::span<const std::byte> octets);
   /// Whether the program has read all that it was given.
   [[nodiscard]] bool was_read() const;
+  /// Whether the program closed it and left octets unread, where take() does not say so.
+  [[nodiscard]] bool left_unread() const;
   /// Octets that the program wrote and take() has not brought.
   [[nodiscard]] std::size_t waiting() const;
 
@@ -62,7 +64,8 @@ class StandIn {
   [[nodiscard]] bool both_ended() const { return reading_ended_ && writing_ended_; }
   [[nodiscard]] bool reading_ended() const { return reading_ended_; }
   [[nodiscard]] bool writing_ended() const { return writing_ended_; }
-  /// The program gets ECONNRESET, once it has read what it was given; poll() tells it at once.
+  /// The program gets ECONNRESET, once it has read what it was given; poll() tells it at once. Where
+  /// reading has ended it stays at that.
   /// `far` may be -1 where something stands in the way of writing, or was stuffed.
   void reset(int far);
 

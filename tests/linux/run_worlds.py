@@ -4,14 +4,14 @@ fork, execute themselves anew, hand descriptors to each other and are killed: th
 for what holds packets on the wire, and random ones. Equal, but for the rows of tests/run/differences.tsv.
 With a number: so many random scripts, from seed 1 on, or from a second number on. LASTACK_WORLDS names another build's
 program."""
-import csv
+import collections
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
 from lab import COMMAND, ROOT, check, in_namespace, must
+import run_differences
 
 USER = 12003
 WORLDS = os.environ.get("LASTACK_WORLDS", str(ROOT / "build" / "debug" / "tests" / "worlds" / "worlds"))
@@ -44,33 +44,21 @@ class World:
         return self.process.wait(20)
 
 
-def parts(line):
-    return line.split("; ")
-
-
-def differs(ours, kernels):
-    """The first step that no row of the table explains."""
-    for i, (mine, theirs) in enumerate(zip(ours, kernels)):
-        if mine != theirs:
-            return i
-    return None
-
-
 class Pair:
     def __init__(self, folder):
         self.kernel = World(folder)
         self.lastack = World(folder, folder / "bin" / "lastack", "run", "--profile", "linux", "--mtu", "1500", "--ports",
                              "61000-65000", "--", LASTACK_RUN="1")
         self.steps = 0
+        self.reader = run_differences.Reader()
+        self.sections = int(self.kernel.says("sections")[0])
 
     def compare(self, what, steps=None):
         """Nothing where both say the same; a machine that is busy gets another chance."""
         for _ in range(3):
             name, kernels = self.kernel.says(what, steps)
             _, ours = self.lastack.says(what, steps)
-            if name == "no such section":
-                return None, None, None, None
-            at = differs(ours, kernels)
+            at = self.reader.unexplained(ours, kernels)
             if at is None:
                 break
         self.steps += len(kernels)
@@ -94,8 +82,8 @@ class Pair:
     def tell(self, what, count):
         steps = self.least(what, count)
         name, at, ours, kernels = self.compare(what, steps)
-        print(f"{what}: {name}")
-        for i, line in enumerate(ours[:(at or 0) + 1]):
+        print(f"{what}: {name}: {at[1] if at else 'not again'}")
+        for i, line in enumerate(ours[:at[0] + 1 if at else 0]):
             print(f"  {line}")
             if kernels[i] != line:
                 print(f"  kernel: {kernels[i]}")
@@ -124,22 +112,25 @@ def setup(folder):
     return Pair(folder)
 
 
+def compare(pair, what, scripts):
+    wrong = []
+    pair.steps = 0
+    for script in scripts:
+        _, at, ours, _ = pair.compare(script)
+        if at is None:
+            continue
+        wrong.append(at[1])
+        if len(wrong) <= MOST_SHOWN:
+            pair.tell(script, len(ours))
+    for text, times in collections.Counter(wrong).most_common(40):
+        print(f"  {times}: {text}")
+    check(f"{len(scripts)} {what}, {pair.steps} steps: the same under lastack run, but for the table", not wrong, len(wrong))
+
+
 def main(folder):
     pair = setup(folder)
-    wrong = 0
-    for index in range(10_000):
-        name, at, ours, _ = pair.compare(f"program {index}")
-        if name is None:
-            break
-        if at is not None and (wrong := wrong + 1) <= MOST_SHOWN:
-            pair.tell(f"program {index}", len(ours))
-    print(f"{index} sections, {pair.steps} steps, {wrong} differ")
-    pair.steps = wrong = 0
-    for seed in range(FIRST, FIRST + COUNT):
-        name, at, ours, _ = pair.compare(f"random {seed}")
-        if at is not None and (wrong := wrong + 1) <= MOST_SHOWN:
-            pair.tell(f"random {seed}", len(ours))
-    print(f"{COUNT} random scripts, {pair.steps} steps, {wrong} differ")
+    compare(pair, "sections", [f"program {index}" for index in range(pair.sections)])
+    compare(pair, "random scripts", [f"random {seed}" for seed in range(FIRST, FIRST + COUNT)])
     check("both programs end", pair.kernel.end() == pair.lastack.end() == 0)
 
 

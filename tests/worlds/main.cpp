@@ -119,20 +119,23 @@ int edges(int count) {
 }
 
 /// Scripts for a world that is on the machine's loopback or in a run, as they are asked for:
-/// `program INDEX` or `random SEED`, and perhaps the steps that are wanted. It answers with the
-/// name, a line for each step, and a dot.
+/// `sections` (how many there are), `program INDEX` or `random SEED`, and perhaps the steps that
+/// are wanted. It answers with the name, a line for each step, and a dot.
 int serve() {
   LoopbackWorld world;
   std::uint16_t ports = 2000;
-  const std::vector<Section> sections = program();
+  std::vector<Section> sections = program();
+  std::erase_if(sections, [](const Section& section) {  // no wire of its own is there to be held
+    return std::ranges::any_of(section.script, [](const Step& s) { return s.op == Op::hold; });
+  });
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string what;
     std::size_t number = 0;
     words >> what >> number;
     const bool written = what == "program";
-    if (written && number >= sections.size()) {
-      std::printf("no such section\n.\n");
+    if (what == "sections") {
+      std::printf("%zu\n.\n", sections.size());
       std::fflush(stdout);
       continue;
     }
