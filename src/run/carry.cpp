@@ -65,15 +65,18 @@ bool Supervisor::send_left(Guest& guest, TimePoint now) {
   return guest.backlog.empty();
 }
 
-/// Octets that the program has written, behind those that wait for TCP's room.
+/// Octets that the program has written, behind those that wait for TCP's room: up to an urgent one,
+/// or just that.
 Supervisor::Some Supervisor::take_some(Guest& guest) {
+  const bool urgent = guest.urgent && guest.stand_in.at_urgent();
+  if (urgent) guest.urgent = false;
   Room room(*sockets_, guest.fd);
-  const auto octets = room.octets();
+  const auto octets = room.octets().first(urgent ? 1 : room.octets().size());
   const Taken taken = guest.stand_in.take(octets);
   guest.unread |= taken.unread;
   guest.ended |= taken.ended;
   if (taken.octets == 0) return Some::none;
-  guest.backlog.add(std::move(room).filled(taken.octets));
+  guest.backlog.add(std::move(room).filled(taken.octets), urgent);
   return taken.octets == octets.size() ? Some::full : Some::less;
 }
 
@@ -106,13 +109,30 @@ bool Supervisor::is_connected(const Guest& guest) const {
   return open != nullptr && open->has_flow();
 }
 
+/// Octets that a read would bring; those behind an urgent one, which is not read in its place, too.
 bool Supervisor::has_unread(const Guest& guest) const {
-  return sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0;
+  const auto before_urgent = sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0);
+  if (before_urgent > 0 || !is_connected(guest)) return before_urgent > 0;
+  return sockets_->host().readable(sockets_->find(guest.fd)->flow()) > 1;
+}
+
+/// Whether there is room for what stands next, should that be urgent.
+bool Supervisor::give_urgent(Guest& guest, TimePoint now) {
+  const bool any = (sockets_->poll(guest.fd).value_or(0) & socket::kPollPri) != 0;
+  if (!any || sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0) return true;
+  std::byte octet{};
+  const std::span into(&octet, 1);
+  if (!sockets_->recv(guest.fd, into, now, socket::kMsgOob | socket::kMsgPeek)) return true;
+  if (!guest.stand_in.give_urgent(octet)) return false;
+  (void)sockets_->recv(guest.fd, into, now, socket::kMsgOob);
+  return true;
 }
 
 /// What TCP has stays there until the program has room for it: so it counts as unread.
 void Supervisor::give_to_program(Guest& guest, TimePoint now) {
   while (guest.writable && !guest.stand_in.reading_ended()) {
+    guest.writable = give_urgent(guest, now);
+    if (!guest.writable) return;
     if (!has_unread(guest)) {  // an error is for the program: a read of ours would take it
       const unsigned bits = sockets_->poll(guest.fd).value_or(0);
       const bool over = (bits & socket::kPollRdHup) != 0 && (bits & socket::kPollErr) == 0;
@@ -151,6 +171,7 @@ void Supervisor::settle(Guest& guest) {
 
 /// The last holder is gone. Octets that it did not read make it a reset (RFC 1122 4.2.2.13).
 void Supervisor::close(Guest& guest, TimePoint now) {
+  guest.unread |= guest.stand_in.open() && guest.stand_in.left_unread();
   if (guest.unread) (void)sockets_->set_linger_zero(guest.fd, true);
   forget(guest, now);
 }

@@ -32,15 +32,17 @@ struct Guest {
   bool datagrams = false;  ///< UDP's, not TCP's
   bool listening = false;
   bool connecting = false;
-  bool readable = false;    ///< the near end may have something to take
-  bool has_stops = false;   ///< and a read may end before all of that
-  bool writable = true;     ///< it may take something
-  bool hung_up = false;     ///< the last holder has closed
-  bool ended = false;       ///< all was taken that the program will ever write
-  bool unread = false;      ///< it closed without having read everything
-  bool shut_write = false;  ///< it shut writing; TCP is told when all was taken
-  bool due = false;         ///< stands among those to look at
-  Backlog backlog;          ///< of what it wrote
+  bool readable = false;         ///< the near end may have something to take
+  bool has_stops = false;        ///< and a read may end before all of that
+  bool writable = true;          ///< it may take something
+  bool hung_up = false;          ///< the last holder has closed
+  bool ended = false;            ///< all was taken that the program will ever write
+  bool unread = false;           ///< it closed without having read everything
+  bool shut_write = false;       ///< it shut writing; TCP is told when all was taken
+  bool urgent = false;           ///< there may be an urgent octet to take
+  bool urgent_in_place = false;  ///< SO_OOBINLINE, which is its stand-in's to mind
+  bool due = false;              ///< stands among those to look at
+  Backlog backlog;               ///< of what it wrote
   std::deque<WaitingCall> calls;
   /// Accepted for a caller who had gone by then: the next one gets it.
   std::deque<socket::Fd> returned;

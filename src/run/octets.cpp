@@ -28,19 +28,21 @@ Slice Room::filled(std::size_t octets) && {
   return std::move(slice_);
 }
 
-void Backlog::add(Slice octets) {
+void Backlog::add(Slice octets, bool urgent) {
   octets_ += octets.size();
-  waiting_.push_back(std::move(octets));
+  waiting_.push_back({std::move(octets), urgent});
 }
 
 socket::Result<void> Backlog::send(socket::Sockets& sockets, socket::Fd fd, TimePoint now) {
   while (!waiting_.empty()) {
-    Slice& first = waiting_.front();
-    const auto sent = sockets.send(fd, first, now);
+    auto& [octets, urgent] = waiting_.front();
+    const auto sent =
+        urgent ? sockets.send_urgent(fd, octets.bytes(), now) : sockets.send(fd, octets, now);
     if (!sent && sent.error() == Errno::eagain) return {};
     if (!sent) return std::unexpected(sent.error());
     octets_ -= *sent;
-    if (*sent < first.size()) return first.drop_front(*sent), socket::Result<void>();
+    octets.drop_front(*sent);
+    if (!octets.empty()) return {};
     waiting_.pop_front();
   }
   return {};

@@ -33,13 +33,18 @@ class Backlog {
  public:
   [[nodiscard]] bool empty() const { return octets_ == 0; }
   [[nodiscard]] std::size_t size() const { return octets_; }
-  void add(Slice octets);
+  /// `urgent`: the last of them is (RFC 9293 §3.8.5).
+  void add(Slice octets, bool urgent = false);
   /// Hands over what there is room for. The connection's error, EAGAIN aside.
   socket::Result<void> send(socket::Sockets& sockets, socket::Fd fd, TimePoint now);
   void clear();
 
  private:
-  std::deque<Slice> waiting_;
+  struct Piece {
+    Slice octets;
+    bool urgent;
+  };
+  std::deque<Piece> waiting_;
   std::size_t octets_ = 0;
 };
 

@@ -119,7 +119,8 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   Guest& guest = asked.guest;
   const auto family = asked.caller.value<sa_family_t>(asked.call.arguments[1]);
   if (!family) return -EFAULT;
-  if (*family == AF_UNSPEC) return answer_of(sockets_->disconnect(guest.fd, asked.now));
+  hear_error_told(asked);
+  if (*family == AF_UNSPEC) return disconnect(asked);
   auto remote = address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
   if (!remote) return remote.error();
   *remote = meant(*remote);
@@ -146,6 +147,13 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   }
   wait(guest, asked.call, socket::Call::connect, asked.now);
   return std::nullopt;
+}
+
+/// Nothing is left of what was connected.
+Supervisor::Answer Supervisor::disconnect(const Asked& asked) {
+  const auto done = sockets_->disconnect(asked.guest.fd, asked.now);
+  if (done && !asked.guest.datagrams && asked.guest.stand_in.open()) discard_unread(asked.far);
+  return answer_of(done);
 }
 
 /// After a refusal the socket may connect again, and its stand-in can't: the caller's descriptor
@@ -201,7 +209,13 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
     return nullptr;
   }
   far = std::move(pair->far);
-  return std::make_unique<Guest>(fd, std::move(pair->near), guest.inet6);
+  auto child = std::make_unique<Guest>(fd, std::move(pair->near), guest.inet6);
+  child->urgent_in_place = guest.urgent_in_place;
+  const int on = 1;
+  if (guest.urgent_in_place) {
+    (void)::setsockopt(far.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  }
+  return child;
 }
 
 Supervisor::Answer Supervisor::accept_for(Guest& guest, const Call& call, TimePoint now) {

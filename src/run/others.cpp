@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "run/supervisor.hpp"
 
@@ -20,6 +21,11 @@ constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;  // octets of a send
 /// The kernel does the waiting, so it has to know as well.
 bool is_of_waiting(int level, int name) {
   return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVLOWAT);
+}
+
+/// An urgent octet lies with the others, or beside them: so it does in the stand-in.
+constexpr bool is_of_urgent(int level, int name) {
+  return level == SOL_SOCKET && name == SO_OOBINLINE;
 }
 
 /// glibc's resolver asks for errors so, and does without where it is never told one: the queue is
@@ -50,13 +56,36 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
     guest.shut_write = later;
     end_writing(guest, asked.far);
   }
-  if (how != SHUT_WR && stream) discard_unread(asked.far);
+  const bool keeps = sockets_->host().config().settings->shut_rd_keeps_buffered;
+  if (how != SHUT_WR && stream && !keeps) discard_unread(asked.far);
   if (how != SHUT_WR && !guest.stand_in.reading_ended()) {
     if (guest.listening) guest.stand_in.unstuff();
     end_reading(guest);
   }
   act(guest, asked.now);
   return answer;
+}
+
+bool Supervisor::is_of_stand_in(const Guest& guest, int level, int name) {
+  return !guest.datagrams && is_of_urgent(level, name);
+}
+
+Supervisor::Answer Supervisor::set_in_place(const Asked& asked, std::span<const std::byte> value) {
+  int on = 0;
+  if (value.size() < sizeof on) return failed(Errno::einval);
+  std::memcpy(&on, value.data(), sizeof on);
+  asked.guest.urgent_in_place = on != 0;
+  (void)::setsockopt(asked.far, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  return 0;
+}
+
+/// A read may have told the error of what was reset already: the kernel knows.
+void Supervisor::hear_error_told(const Asked& asked) {
+  if (asked.guest.stand_in.open()) return;
+  int told = 0;
+  socklen_t size = sizeof told;
+  (void)::getsockopt(asked.far, SOL_SOCKET, SO_ERROR, &told, &size);
+  if (told == 0) (void)sockets_->take_error(asked.guest.fd);
 }
 
 Supervisor::Answer Supervisor::set_option(const Asked& asked) {
@@ -70,6 +99,7 @@ Supervisor::Answer Supervisor::set_option(const Asked& asked) {
   if (!asked.caller.read(arguments[3], used)) return -EFAULT;
   if (!notifier_->waits(asked.call)) return std::nullopt;
   if (asked.guest.datagrams && asks_for_error_queue(level, name)) return 0;
+  if (is_of_stand_in(asked.guest, level, name)) return set_in_place(asked, used);
   const auto done = sockets_->set_option(asked.guest.fd, level, name, used, asked.now);
   if (done && is_of_waiting(level, name)) {
     (void)::setsockopt(asked.far, level, name, value.data(), size);
@@ -87,12 +117,11 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
   std::array<std::byte, kMostOption> value{};
   auto into =
       std::span(value).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMostOption));
-  if (level == SOL_SOCKET && name == SO_ERROR && !asked.guest.stand_in.open()) {
-    // A read may have told it already: the kernel knows.
-    int told = 0;
-    socklen_t told_size = sizeof told;
-    (void)::getsockopt(asked.far, level, name, &told, &told_size);
-    if (told == 0) (void)sockets_->take_error(asked.guest.fd);
+  if (level == SOL_SOCKET && name == SO_ERROR) hear_error_told(asked);
+  if (is_of_stand_in(asked.guest, level, name)) {
+    const int on = asked.guest.urgent_in_place ? 1 : 0;
+    const auto octets = std::as_bytes(std::span(&on, 1));
+    return tell_option(asked, octets.first(std::min(octets.size(), into.size())));
   }
   if (level == SOL_SOCKET && name == SO_ERROR && asked.guest.error) {
     const int error = static_cast<int>(tell_error(asked.guest, asked.far));

@@ -60,6 +60,8 @@ std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking, bool datagram
   if (nearly_out_of_descriptors(near.get())) return std::unexpected(ENFILE);
   int off = 0;
   if (!non_blocking) (void)::ioctl(far.get(), FIONBIO, &off);
+  const int on = 1;  // an urgent octet that was not taken for one is an octet still
+  (void)::setsockopt(near.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
   (void)::setsockopt(near.get(), SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer);
   const std::uint64_t inode = inode_of(far.get());
   return Pair{StandIn(std::move(near), inode), std::move(far)};
@@ -82,6 +84,15 @@ std::size_t StandIn::give(const Readable& octets) {
   return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
+bool StandIn::at_urgent() const {
+  int at = 0;
+  return !writing_ended_ && ::ioctl(near_.get(), SIOCATMARK, &at) == 0 && at != 0;
+}
+
+bool StandIn::give_urgent(std::byte octet) {
+  return ::send(near_.get(), &octet, 1, kQuietly | MSG_OOB) == 1;
+}
+
 std::optional<std::size_t> StandIn::take_message(std::span<std::byte> into) {
   const ssize_t n = ::recv(near_.get(), into.data(), into.size(), MSG_DONTWAIT);
   if (n < 0) return std::nullopt;
@@ -98,6 +109,13 @@ bool StandIn::give_message(std::span<const std::byte> octets) {
 bool StandIn::was_read() const {
   int octets = 0;
   return ::ioctl(near_.get(), SIOCOUTQ, &octets) == 0 && octets == 0;
+}
+
+bool StandIn::left_unread() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  (void)::getsockopt(near_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == ECONNRESET;
 }
 
 std::size_t StandIn::waiting() const {
@@ -119,7 +137,8 @@ void StandIn::end_writing(int far) {
 
 /// The kernel tells a reset where one end goes while octets lie there that nobody has read.
 void StandIn::reset(int far) {
-  if (far >= 0) (void)::send(far, kStuffing.data(), 1, kQuietly);
+  if (reading_ended_) throw_away(near_.get(), SIZE_MAX);
+  if (far >= 0 && !reading_ended_) (void)::send(far, kStuffing.data(), 1, kQuietly);
   near_.close();
 }
 

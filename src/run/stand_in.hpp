@@ -36,16 +36,22 @@ class StandIn {
   /// False once it was reset: who holds the far end is not known any more.
   [[nodiscard]] bool open() const { return static_cast<bool>(near_); }
 
-  /// What the program has written, as much as there is room for.
+  /// What the program has written, as much as there is room for; it ends before an urgent octet.
   [[nodiscard]] Taken take(std::span<std::byte> into);
   /// For the program to read; octets that it has room for.
   [[nodiscard]] std::size_t give(const Readable& octets);
+  /// Whether an urgent octet is the next that take() brings.
+  [[nodiscard]] bool at_urgent() const;
+  /// An urgent octet for the program; false where there is no room.
+  [[nodiscard]] bool give_urgent(std::byte octet);
   /// Of a pair for datagrams: the size of the next one that the program has written.
   [[nodiscard]] std::optional<std::size_t> take_message(std::span<std::byte> into);
   /// One for the program to read; false where there is no room.
   [[nodiscard]] bool give_message(std::span<const std::byte> octets);
   /// Whether the program has read all that it was given.
   [[nodiscard]] bool was_read() const;
+  /// Whether the program closed it and left octets unread, where take() does not say so.
+  [[nodiscard]] bool left_unread() const;
   /// Octets that the program wrote and take() has not brought.
   [[nodiscard]] std::size_t waiting() const;
 
@@ -60,7 +66,8 @@ class StandIn {
   [[nodiscard]] bool reading_ended() const { return reading_ended_; }
   [[nodiscard]] bool writing_ended() const { return writing_ended_; }
   /// The program gets ECONNRESET, once it has read what it was given; poll() tells it at once.
-  /// `far` may be -1 where something stands in the way of writing, or was stuffed.
+  /// Where reading has ended it stays at that. `far` may be -1 where something stands in the way of
+  /// writing, or was stuffed.
   void reset(int far);
 
   // --- Readiness.

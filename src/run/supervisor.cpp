@@ -113,6 +113,7 @@ void Supervisor::look_at_ends() {
     if ((events & (EPOLLIN | kStops)) != 0) guest->readable = true;
     if ((events & kStops) != 0) guest->has_stops = true;
     if ((events & EPOLLOUT) != 0) guest->writable = true;
+    if ((events & EPOLLPRI) != 0) guest->urgent = true;
     if ((events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
     if (!std::exchange(guest->due, true)) due_.push_back(inode);
   });
@@ -211,7 +212,7 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
   ledger_->note(taken.stand_in.descriptor(), inode);
-  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
+  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP);
   return taken;
 }
 

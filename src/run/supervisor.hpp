@@ -109,6 +109,7 @@ class Supervisor {
   void take_from_program(Guest& guest, TimePoint now);
   [[nodiscard]] bool is_connected(const Guest& guest) const;
   [[nodiscard]] bool has_unread(const Guest& guest) const;
+  [[nodiscard]] bool give_urgent(Guest& guest, TimePoint now);
   [[nodiscard]] bool send_left(Guest& guest, TimePoint now);
   void give_to_program(Guest& guest, TimePoint now);
   void end_reading(Guest& guest);
@@ -121,6 +122,7 @@ class Supervisor {
   [[nodiscard]] Answer bind(const Asked& asked);
   [[nodiscard]] Answer listen(const Asked& asked);
   [[nodiscard]] Answer connect(const Asked& asked);
+  [[nodiscard]] Answer disconnect(const Asked& asked);
   [[nodiscard]] Answer accept(const Asked& asked);
   [[nodiscard]] Answer accept_for(Guest& guest, const Call& call, TimePoint now);
   void show_waiting(Guest& guest, int far);
@@ -146,7 +148,10 @@ class Supervisor {
 
   // others.cpp
   [[nodiscard]] Answer shutdown(const Asked& asked);
+  [[nodiscard]] static bool is_of_stand_in(const Guest& guest, int level, int name);
   [[nodiscard]] Answer set_option(const Asked& asked);
+  [[nodiscard]] static Answer set_in_place(const Asked& asked, std::span<const std::byte> value);
+  void hear_error_told(const Asked& asked);
   [[nodiscard]] Answer get_option(const Asked& asked);
   [[nodiscard]] static Answer tell_option(const Asked& asked, std::span<const std::byte> value);
   [[nodiscard]] Answer name(const Asked& asked);

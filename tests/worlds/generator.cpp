@@ -1,6 +1,8 @@
 #include "worlds/generator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
 #include "base/random.hpp"
@@ -266,6 +268,66 @@ Step Generator::next() {
 }  // namespace
 
 Script random_script(std::uint64_t seed) { return Generator(seed).make(); }
+
+namespace {
+
+/// Which slots of a script are in use, and by whom.
+class Hands {
+ public:
+  explicit Hands(std::uint64_t seed) : random_(seed) {}
+
+  /// The same step, by one of the holders.
+  Step given(Step step) {
+    switch (step.op) {
+      case Op::stream:
+      case Op::datagrams:
+        step.b = below(kHolders);
+        used(step.slot) = true;
+        break;
+      case Op::dup:
+        step.a = below(3);
+        step.b = step.a > 0 ? below(kHolders) : 0;
+        [[fallthrough]];
+      case Op::accept: used(step.to) = true; break;
+      case Op::close: used(step.slot) = false; break;
+      default: break;
+    }
+    return step;
+  }
+  /// What else happens before a step: mostly nothing.
+  std::optional<Step> more() {
+    std::vector<int> in_use;
+    std::vector<int> free;
+    for (int i = 0; i < kSlots; ++i) (used(i) ? in_use : free).push_back(i);
+    if (in_use.empty()) return std::nullopt;
+    const int slot = in_use[static_cast<std::size_t>(below(static_cast<int>(in_use.size())))];
+    const int what = below(40);
+    if (what < 5 && free.size() > 3) return given({.op = Op::dup, .slot = slot, .to = free.back()});
+    if (what == 5) return Step{.op = Op::exec, .slot = slot};
+    if (what == 6) return Step{.op = Op::kill, .a = below(kHolders)};
+    return std::nullopt;
+  }
+
+ private:
+  int below(int n) { return static_cast<int>(random_.below(static_cast<std::uint32_t>(n))); }
+  bool& used(int slot) { return used_[static_cast<std::size_t>(slot)]; }
+
+  Random random_;
+  std::array<bool, kSlots> used_{};
+};
+
+}  // namespace
+
+Script random_script_of_holders(std::uint64_t seed) {
+  Hands hands(seed);
+  Script script;
+  for (const Step& step : random_script(seed)) {
+    if (step.op == Op::hold || step.op == Op::release || step.op == Op::pass) continue;
+    if (const auto more = hands.more()) script.push_back(*more);
+    script.push_back(hands.given(step));
+  }
+  return script;
+}
 
 Script shrunk(Script script, const std::function<bool(const Script&)>& differs) {
   for (std::size_t size = script.size() / 2; size > 0; size /= 2) {

@@ -11,6 +11,10 @@ namespace lastack::worlds {
 /// The same seed gives the same script.
 [[nodiscard]] Script random_script(std::uint64_t seed);
 
+/// As random_script(), with its sockets in the hands of several processes, and nothing held on the
+/// wire.
+[[nodiscard]] Script random_script_of_holders(std::uint64_t seed);
+
 /// Leaves steps out for as long as `differs(script)`.
 [[nodiscard]] Script shrunk(Script script, const std::function<bool(const Script&)>& differs);
 

@@ -4,40 +4,22 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
-#include "worlds/script.hpp"
+#include "worlds/plain_sockets.hpp"
 
 namespace lastack::worlds {
 
 /// Needs root. The calling thread goes to the namespace where sockets are made in it.
-class KernelSide : public Side {
+class KernelSide : public PlainSockets {
  public:
   /// Its addresses are those of side `which`.
   explicit KernelSide(int which);
   ~KernelSide() override;
 
   int open(bool v6, bool stream) override;
-  int dup(int fd) override;
-  int bind(int fd, const End& at) override;
-  int listen(int fd, int backlog) override;
-  int connect(int fd, const End& to) override;
-  int accept(int fd) override;
-  int send(int fd, const std::vector<std::byte>& octets, int flags,
-           const std::optional<End>& to) override;
-  bool raised() override;
-  int recv(int fd, std::vector<std::byte>& into, int flags, End& from) override;
-  int shutdown(int fd, int how) override;
-  int close(int fd) override;
-  int set(int fd, int level, int name, const std::vector<std::byte>& value) override;
-  int get(int fd, int level, int name) override;
-  int name(int fd, bool peer, End& end) override;
-  int poll(int fd) override;
-  int state(int fd) override;
-  int edges(int fd) override;
-  int ioctl(int fd, unsigned request) override;
   int state_of(const End& local, const End& remote) override;
   bool transmit(Packet& packet) override;
   void arrives(const Packet& packet) override;
@@ -47,9 +29,7 @@ class KernelSide : public Side {
 
   int space_ = -1;   ///< the namespace
   int device_ = -1;  ///< its TUN device
-  int diag_ = -1;    ///< sock_diag(7)
-  int epoll_ = -1;
-  std::map<int, int> edges_{};  ///< of descriptors, as epoll last told
+  std::optional<SocketDiag> diag_;
 };
 
 /// Two sides whose packets go from one to the other in the order in which they were sent.

@@ -2,12 +2,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
+#include <sstream>
 #include <string>
 
 #include "worlds/classics.hpp"
 #include "worlds/comparison.hpp"
 #include "worlds/edges.hpp"
 #include "worlds/generator.hpp"
+#include "worlds/holders.hpp"
 #include "worlds/program.hpp"
 #include "worlds/readiness.hpp"
 
@@ -115,6 +118,43 @@ int edges(int count) {
   return different == 0 ? 0 : 1;
 }
 
+/// Scripts for a world that is on the machine's loopback or in a run, as they are asked for:
+/// `sections` (how many there are), `program INDEX` or `random SEED`, and perhaps the steps that
+/// are wanted. It answers with the name, a line for each step, and a dot.
+int serve() {
+  LoopbackWorld world;
+  std::uint16_t ports = 2000;
+  std::vector<Section> sections = program();
+  std::erase_if(sections, [](const Section& section) {  // no wire of its own is there to be held
+    return std::ranges::any_of(section.script, [](const Step& s) { return s.op == Op::hold; });
+  });
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string what;
+    std::size_t number = 0;
+    words >> what >> number;
+    const bool written = what == "program";
+    if (what == "sections") {
+      std::printf("%zu\n.\n", sections.size());
+      std::fflush(stdout);
+      continue;
+    }
+    Script script = written ? sections[number].script : random_script_of_holders(number);
+    std::printf("%s\n", written ? sections[number].name.c_str() : line.c_str());
+    if (std::size_t step = 0; words >> step) {
+      Script some;
+      do some.push_back(script.at(step));
+      while (words >> step);
+      script = std::move(some);
+    }
+    ports = static_cast<std::uint16_t>(ports > 58000 ? 2000 : ports + 2 * kPlaces);
+    for (const std::string& said : run(world, script, ports)) std::printf("%s\n", said.c_str());
+    std::printf(".\n");
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
 int usage() {
   std::fprintf(stderr,
                "usage: worlds program            the written program, section by section\n"
@@ -122,6 +162,7 @@ int usage() {
                "       worlds random COUNT [FIRST_SEED]\n"
                "       worlds readiness [lastack]  the table of poll(), of the kernel's sockets\n"
                "       worlds edges COUNT         users of an edge-triggered epoll\n"
+               "       worlds serve               scripts by number, on this machine's loopback\n"
                "       worlds classics            lastack's sockets against the kernel's\n");
   return 2;
 }
@@ -136,6 +177,8 @@ int command(const std::vector<std::string>& words) {
   if (what == "random") return random_scripts(static_cast<int>(number(1, 1000)), number(2, 1));
   if (what == "readiness") return readiness(words.size() > 1 && words[1] == "lastack");
   if (what == "edges") return edges(static_cast<int>(number(1, 1000)));
+  if (what == "serve") return serve();
+  if (what == "holder") serve_as_holder(static_cast<int>(number(1, 0)));
   if (what == "classics") return classics();
   return usage();
 }

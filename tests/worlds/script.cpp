@@ -13,12 +13,6 @@ constexpr std::array kStateNames{"?",          "ESTABLISHED", "SYN_SENT",  "SYN_
                                  "FIN_WAIT_1", "FIN_WAIT_2",  "TIME_WAIT", "CLOSED",
                                  "CLOSE_WAIT", "LAST_ACK",    "LISTEN",    "CLOSING"};
 
-std::string state_name(int state) {
-  return state >= 0 && state < static_cast<int>(kStateNames.size())
-             ? kStateNames[static_cast<std::size_t>(state)]
-             : std::to_string(state);
-}
-
 std::string answer(int result) {
   return result >= 0 ? std::to_string(result) : std::string(strerrorname_np(-result));
 }
@@ -56,6 +50,7 @@ class Runner {
     bool stream = true;
     bool v6 = false;
     int open = 0;  ///< the open socket: copies have the same number
+    int holder = 0;
   };
   struct Connection {
     int side;
@@ -66,27 +61,22 @@ class Runner {
   /// Place `n` of `side`, with the address that `which` means for a socket.
   [[nodiscard]] End place(const Slot& s, int side, int n, int which) const {
     const bool v6 = s.v6 != ((which & kOther) != 0);
-    const IpAddress any = v6 ? *IpAddress::parse("::") : IpAddress{};
-    return {(which & kAny) != 0 ? any : World::address(side, v6),
-            static_cast<std::uint16_t>(n == 0 ? 0 : ports_ + static_cast<unsigned>(n))};
+    End end = world_.at(side, v6, ports_, n);
+    if ((which & kAny) != 0) end.address = v6 ? *IpAddress::parse("::") : IpAddress{};
+    return end;
   }
-  /// A port that the world chose is "any": it differs from run to run.
   [[nodiscard]] std::string end_text(const End& end, bool v6_socket) const {
     const bool v6 = !end.address.is_v4();
-    std::string host = end.address.is_unspecified()           ? "*"
-                       : end.address == World::address(0, v6) ? "A"
-                       : end.address == World::address(1, v6) ? "B"
-                                                              : "?";
-    if (v6 || v6_socket) host += v6 ? "6" : "mapped";
-    if (end.port == 0) return host + ":0";
-    const int n = end.port - ports_;
-    return host + (n > 0 && n < kPlaces ? ":" + std::to_string(n) : ":any");
+    const World::Name name = world_.name_of(end, ports_);
+    const std::string host = end.address.is_unspecified() ? "*" : name.host;
+    const std::string family = !v6 && !v6_socket ? "" : v6 ? "6" : "mapped";
+    return host + family + ":" + (end.port == 0 ? "0" : name.port);
   }
-  std::string put(int slot, int side, int result, bool stream, bool v6, int open = 0) {
+  std::string put(int slot, int side, int result, bool stream, bool v6, int holder, int open = 0) {
     if (result < 0) return answer(result);
     Slot& s = slots_[static_cast<std::size_t>(slot)];
     if (s.fd >= 0) world_.side(s.side).close(s.fd);
-    s = {side, result, stream, v6, open > 0 ? open : ++opened_};
+    s = {side, result, stream, v6, open > 0 ? open : ++opened_, holder};
     if (open == 0) {
       undone_.push_back(false);
       limited_.push_back(false);
@@ -108,6 +98,7 @@ class Runner {
   }
   std::string act(const Step& step);
   std::string act_on(const Step& step, Slot& s);
+  std::string kill(int holder);
   std::string connect(const Step& step, const Slot& s);
   std::string names(const Slot& s);
   std::string send(const Slot& s, int octets, int flags, const std::optional<End>& to);
@@ -147,11 +138,13 @@ class Runner {
 std::string Runner::act(const Step& step) {
   switch (step.op) {
     case Op::stream:
-      return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, true), true,
-                 step.a == 1);
-    case Op::datagrams:
-      return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, false), false,
-                 step.a == 1);
+    case Op::datagrams: {
+      const bool stream = step.op == Op::stream;
+      world_.side(step.side).opens_in(step.b);
+      return put(step.slot, step.side, world_.side(step.side).open(step.a == 1, stream), stream,
+                 step.a == 1, step.b);
+    }
+    case Op::kill: return kill(step.a);
     case Op::hold:
     case Op::release: world_.hold(step.op == Op::hold); return "ok";
     case Op::pass:
@@ -167,13 +160,15 @@ std::string Runner::act_on(const Step& step, Slot& s) {
   switch (step.op) {
     case Op::dup: {
       const Slot from = s;
-      return put(step.to, from.side, world_.side(from.side).dup(from.fd), from.stream, from.v6,
-                 from.open);
+      const auto how = static_cast<Sharing>(step.a);
+      const int holder = how == Sharing::within ? from.holder : step.b;
+      return put(step.to, from.side, world_.side(from.side).share(from.fd, how, step.b),
+                 from.stream, from.v6, holder, from.open);
     }
     case Op::accept: {
       const Slot from = s;
       const int made = world_.side(from.side).accept(from.fd);
-      return put(step.to, from.side, made, true, from.v6);
+      return put(step.to, from.side, made, true, from.v6, from.holder);
     }
     case Op::bind: return answer(world_.side(s.side).bind(s.fd, place(s, s.side, step.a, step.b)));
     case Op::listen: return answer(world_.side(s.side).listen(s.fd, step.a));
@@ -194,6 +189,7 @@ std::string Runner::act_on(const Step& step, Slot& s) {
       return error > 0 ? std::string(strerrorname_np(error)) : answer(error);
     }
     case Op::names: return names(s);
+    case Op::exec: world_.side(s.side).exec(s.fd); return "ok";
     case Op::set: return set(step, s);
     case Op::get: {
       const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
@@ -204,6 +200,14 @@ std::string Runner::act_on(const Step& step, Slot& s) {
     case Op::drain: return drain(s);
     default: return "?";
   }
+}
+
+std::string Runner::kill(int holder) {
+  for (Slot& s : slots_) {
+    if (s.holder == holder) s.fd = -1;
+  }
+  world_.side(0).kill(holder);
+  return "ok";
 }
 
 std::string Runner::connect(const Step& step, const Slot& s) {
@@ -314,20 +318,23 @@ std::string Runner::snapshot() {
 constexpr std::array kOpNames{"stream",     "datagrams", "dup",   "bind",    "listen", "connect",
                               "disconnect", "accept",    "send",  "send_to", "recv",   "shutdown",
                               "close",      "error",     "names", "set",     "get",    "fill",
-                              "drain",      "hold",      "pass",  "release"};
+                              "drain",      "hold",      "pass",  "release", "exec",   "kill"};
 
 }  // namespace
 
 std::string to_string(const Step& step) {
   std::string text = kOpNames[static_cast<std::size_t>(step.op)];
   if (step.op == Op::hold || step.op == Op::release) return text;
-  if (step.op == Op::pass) return text + " " + std::to_string(step.a);
+  if (step.op == Op::pass || step.op == Op::kill) return text + " " + std::to_string(step.a);
   if (step.op == Op::stream || step.op == Op::datagrams) {
     return text + (step.side == 0 ? " A" : " B") + std::to_string(step.slot) +
-           (step.a == 1 ? " IPv6" : "");
+           (step.a == 1 ? " IPv6" : "") + (step.b > 0 ? " by " + std::to_string(step.b) : "");
   }
   text += " " + std::to_string(step.slot);
   if (step.op == Op::dup || step.op == Op::accept) text += " to " + std::to_string(step.to);
+  if (step.op == Op::dup && step.a > 0) {
+    text += (step.a == 1 ? " passed to " : " by fork to ") + std::to_string(step.b);
+  }
   if (step.op == Op::set || step.op == Op::get) {
     text += " " + std::string(kOptionChoices[static_cast<std::size_t>(step.a)].name);
     if (step.op == Op::set) text += " " + std::to_string(step.b);
@@ -340,6 +347,21 @@ std::string to_string(const Step& step) {
   if (two) text += " " + std::to_string(step.b);
   if (step.op == Op::send_to) text += " " + std::to_string(step.to);
   return text;
+}
+
+std::string state_name(int state) {
+  return state >= 0 && state < static_cast<int>(kStateNames.size())
+             ? kStateNames[static_cast<std::size_t>(state)]
+             : std::to_string(state);
+}
+
+World::Name World::name_of(const End& end, std::uint16_t ports) const {
+  const bool v6 = !end.address.is_v4();
+  const int n = end.port - ports;
+  return {end.address == address(0, v6)   ? "A"
+          : end.address == address(1, v6) ? "B"
+                                          : "?",
+          n > 0 && n < kPlaces ? std::to_string(n) : "any"};
 }
 
 std::string poll_text(int bits) {

@@ -15,9 +15,9 @@
 namespace lastack::worlds {
 
 enum class Op : std::uint8_t {
-  stream,      ///< slot = socket(AF_INET, SOCK_STREAM) at `side`; a: 1 for AF_INET6
+  stream,      ///< slot = socket(AF_INET, SOCK_STREAM) at `side`; a: 1 for AF_INET6, b: its holder
   datagrams,   ///< the same with SOCK_DGRAM
-  dup,         ///< slot `to` = dup(slot)
+  dup,         ///< slot `to` = dup(slot); a: how (Sharing), b: the holder that gets it
   bind,        ///< to place `a`; b: kAny, kOther
   listen,      ///< backlog a
   connect,     ///< to place `a` of the other side; b: kOther
@@ -37,6 +37,8 @@ enum class Op : std::uint8_t {
   hold,   ///< nothing arrives any more ...
   pass,   ///< `a` packets of those that are held arrive
   release,
+  exec,  ///< the holder of slot executes itself anew
+  kill,  ///< holder `a`
 };
 
 struct Step {
@@ -58,6 +60,11 @@ inline constexpr int kTcpFinWait2 = 5;
 inline constexpr int kTcpClosed = 7;
 inline constexpr int kTcpCloseWait = 8;
 inline constexpr int kTcpListen = 10;
+
+/// Processes that hold sockets, where a world has more than one.
+inline constexpr int kHolders = 4;
+/// How a copy of a descriptor comes to a holder.
+enum class Sharing : std::uint8_t { within, by_passing, by_fork };
 
 /// Bits of which address a step means.
 enum Address : int {
@@ -145,6 +152,13 @@ class Side {
   /// Linux's number of the state of a connection that perhaps nobody holds; 7 where there is none.
   virtual int state_of(const End& local, const End& remote) = 0;
 
+  // --- Of worlds whose sockets are held by several processes.
+  virtual void opens_in(int /*holder*/) {}
+  virtual int share(int fd, Sharing, int /*holder*/) { return dup(fd); }
+  virtual void exec(int /*fd*/) {}
+  /// With all that it holds.
+  virtual void kill(int /*holder*/) {}
+
   /// The next packet that it sends, and one that comes to it, where a world carries them by hand.
   virtual bool transmit(Packet&) { return false; }
   virtual void arrives(const Packet&) {}
@@ -173,6 +187,16 @@ class World {
     octets[15] = std::byte{last};
     return IpAddress::from(octets);
   }
+  /// Place `place` of a side for a script whose ports begin there; 0 for any port.
+  [[nodiscard]] virtual End at(int side, bool v6, std::uint16_t ports, int place) const {
+    return {address(side, v6), static_cast<std::uint16_t>(place == 0 ? 0 : ports + place)};
+  }
+  /// How a transcript names an end, which is neither of any address nor of none.
+  struct Name {
+    std::string host;
+    std::string port;  ///< "any" where the world chose it: it differs from run to run
+  };
+  [[nodiscard]] virtual Name name_of(const End& end, std::uint16_t ports) const;
 };
 
 /// How a slot stands at the end of a script: its TCP state, or "UDP", and bits of poll(), tab
@@ -180,6 +204,8 @@ class World {
 [[nodiscard]] std::string standing(World& world, const Script& script, int slot,
                                    std::uint16_t ports);
 
+/// As in "SYN_SENT".
+[[nodiscard]] std::string state_name(int state);
 /// As in "IN|OUT"; "-" for none.
 [[nodiscard]] std::string poll_text(int bits);
 
