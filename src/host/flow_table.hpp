@@ -43,6 +43,22 @@ class Handle {
 [[nodiscard]] std::uint32_t hash_of(const Flow& flow, const HashKey& key);
 [[nodiscard]] std::uint64_t wide_hash_of(const Flow& flow, const HashKey& key);
 
+/// Hashes of flows under a key, of which the last is remembered: comparing takes a tenth.
+class RememberedHash {
+ public:
+  explicit RememberedHash(const HashKey& key) : key_(key), hash_(hash_of({}, key)) {}
+  std::uint32_t of(const Flow& flow) {
+    if (flow == flow_) return hash_;
+    flow_ = flow;
+    return hash_ = hash_of(flow, key_);
+  }
+
+ private:
+  HashKey key_;
+  Flow flow_;
+  std::uint32_t hash_;
+};
+
 /// A slot is a hash and a handle, 8 octets, at most three quarters of them taken. The flows
 /// themselves stand in the entries: `same(handle)` says whether one is the flow that is looked for.
 /// Probing is linear, and taking one out moves the ones behind it up, so that no tombstones pile

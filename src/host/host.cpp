@@ -29,6 +29,8 @@ Host::Host(Config config, Random random)
       table_key_(draw_key(random_)),
       iss_key_(draw_key(random_)),
       port_key_(draw_key(random_)),
+      arrived_(table_key_),
+      dialled_(port_key_),
       cookies_(draw_key(random_)),
       udp_(table_key_),
       reassembly_(config_.reassembly),

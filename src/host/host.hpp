@@ -455,6 +455,8 @@ class Host {
   HashKey table_key_;
   HashKey iss_key_;
   HashKey port_key_;
+  RememberedHash arrived_;  ///< of flows looked up: a handshake's SYN and ACK follow each other
+  RememberedHash dialled_;  ///< where the last connection went, for its port: so does the next
   SynCookies cookies_;
   BufferPool pool_;  ///< outlives every slice below
   FlowTable table_;

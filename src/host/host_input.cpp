@@ -64,7 +64,7 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   if (!same) {
     const Flow flow{{ip.header.destination, header.destination_port},
                     {ip.header.source, header.source_port}};
-    const std::uint32_t hash = this->hash(flow);
+    const std::uint32_t hash = arrived_.of(flow);
     const auto handle = living(flow, hash);
     if (!handle && is_anothers(flow)) {
       --counters_.tcp.in_segments;

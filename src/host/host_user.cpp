@@ -235,7 +235,7 @@ bool Host::port_taken(const Flow& flow, std::uint32_t hash) const {
 std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
                                                    const Claim& claim) {
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
-  const std::uint32_t start = hash_of({{local.address, 0}, remote}, port_key_) + port_counter_;
+  const std::uint32_t start = dialled_.of({{local.address, 0}, remote}) + port_counter_;
   for (std::uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
     const Flow flow{{local.address, port}, remote};

@@ -38,20 +38,23 @@ void TimingWheel::destroy(TimerId id) {
   ++free_count_;
 }
 
-void TimingWheel::set(TimerId id, TimePoint deadline) {
-  stop(id);
-  const std::uint64_t tick = tick_of(deadline);
-  nodes_[id].set_tick(tick);
-  if (tick != kNeverTick) link(id);
-}
+void TimingWheel::set(TimerId id, TimePoint deadline) { move(id, nodes_[id], tick_of(deadline)); }
 
 void TimingWheel::set_earlier(TimerId id, TimePoint deadline) {
-  const Node& node = nodes_[id];
-  if (node.slot == kNoSlot || tick_of(deadline) < node.tick()) set(id, deadline);
+  Node& node = nodes_[id];
+  const std::uint64_t tick = tick_of(deadline);
+  if (node.slot == kNoSlot || tick < node.tick()) move(id, node, tick);
 }
 
 void TimingWheel::stop(TimerId id) {
-  if (nodes_[id].slot != kNoSlot) unlink(id);
+  Node& node = nodes_[id];
+  if (node.slot != kNoSlot) unlink(node);
+}
+
+void TimingWheel::move(TimerId id, Node& node, std::uint64_t tick) {
+  if (node.slot != kNoSlot) unlink(node);
+  node.set_tick(tick);
+  if (tick != kNeverTick) link(id, node);
 }
 
 TimePoint TimingWheel::deadline(TimerId id) const {
@@ -61,8 +64,7 @@ TimePoint TimingWheel::deadline(TimerId id) const {
 
 /// The level is that of the highest bit in which the timer's tick and the present differ: the timer
 /// comes down a level each time the present has caught up with that bit.
-void TimingWheel::link(TimerId id) {
-  Node& node = nodes_[id];
+void TimingWheel::link(TimerId id, Node& node) {
   const std::uint64_t tick = std::max(node.tick(), now_ + 1);
   const std::uint64_t differing = tick ^ now_;
   const std::size_t level = std::min<std::size_t>(
@@ -84,8 +86,7 @@ void TimingWheel::link(TimerId id) {
   soonest_slot_ = node.slot;
 }
 
-void TimingWheel::unlink(TimerId id) {
-  Node& node = nodes_[id];
+void TimingWheel::unlink(Node& node) {
   const std::size_t level = node.slot / kSlots;
   const std::size_t slot = node.slot % kSlots;
   if (node.next != kNoTimer) nodes_[node.next].previous = node.previous;
@@ -102,22 +103,21 @@ void TimingWheel::unlink(TimerId id) {
   node.slot = kNoSlot;
 }
 
+/// Of the lowest level where there is any: what stands there comes before the level above is looked
+/// at again.
 void TimingWheel::look_for_soonest() const {
-  std::uint64_t first = kNeverTick;
-  for (std::size_t level = 0; level < kLevels; ++level) {
-    if (occupied_[level] == 0) continue;
-    const unsigned shift = kBits * static_cast<unsigned>(level);
-    const auto present = static_cast<unsigned>((now_ >> shift) % kSlots);
-    // Slots after the present one come first, then those of the next turn.
-    const auto ahead = static_cast<unsigned>(
-        std::countr_zero(std::rotr(occupied_[level], static_cast<int>((present + 1) % kSlots))));
-    const std::uint64_t tick = ((now_ >> shift) + 1 + ahead) << shift;
-    if (tick >= first) continue;
-    first = tick;
-    soonest_slot_ = level * kSlots + (present + 1 + ahead) % kSlots;
-  }
-  soonest_ = first;
   soonest_known_ = true;
+  soonest_ = kNeverTick;
+  std::size_t level = 0;
+  while (level < kLevels && occupied_[level] == 0) ++level;
+  if (level == kLevels) return;
+  const unsigned shift = kBits * static_cast<unsigned>(level);
+  const std::uint64_t turns = now_ >> shift;
+  // Slots after the present one come first, then those of the next turn.
+  const auto ahead = static_cast<unsigned>(
+      std::countr_zero(std::rotr(occupied_[level], static_cast<int>((turns + 1) % kSlots))));
+  soonest_ = (turns + 1 + ahead) << shift;
+  soonest_slot_ = level * kSlots + (turns + 1 + ahead) % kSlots;
 }
 
 TimePoint TimingWheel::next_deadline() const {
@@ -133,9 +133,9 @@ void TimingWheel::advance(TimePoint now, std::vector<std::uint32_t>& due) {
     const std::uint64_t tick = next_tick();
     if (tick > target) break;
     now_ = tick;
-    for (std::size_t level = kLevels; level-- > 0;) {
-      const unsigned shift = kBits * static_cast<unsigned>(level);
-      if (tick % (std::uint64_t{1} << shift) == 0) empty_slot(level, (tick >> shift) % kSlots, due);
+    const auto zeros = static_cast<unsigned>(std::countr_zero(tick));
+    for (std::size_t level = std::min<std::size_t>(zeros / kBits, kLevels - 1) + 1; level-- > 0;) {
+      empty_slot(level, (tick >> (kBits * level)) % kSlots, due);
     }
   }
   now_ = std::max(now_, target);
@@ -155,7 +155,7 @@ void TimingWheel::empty_slot(std::size_t level, std::size_t slot, std::vector<st
     if (node.tick() <= now_) {
       due.push_back(node.cookie);
     } else {
-      link(id);
+      link(id, node);
     }
     id = next;
   }

@@ -66,8 +66,9 @@ class TimingWheel {
   static constexpr std::size_t kSlots = 1U << kBits;
   static constexpr std::size_t kLevels = 5;
 
-  void link(TimerId id);
-  void unlink(TimerId id);
+  void move(TimerId id, Node& node, std::uint64_t tick);
+  void link(TimerId id, Node& node);
+  void unlink(Node& node);
   void empty_slot(std::size_t level, std::size_t slot, std::vector<std::uint32_t>& due);
   /// The first tick after `now_` at which something must be looked at.
   [[nodiscard]] std::uint64_t next_tick() const {

@@ -36,5 +36,18 @@ TEST(FlowHash, EveryPartCounts) {
   EXPECT_EQ(hashes.size(), 2 * flows.size());
 }
 
+TEST(FlowHash, OneThatIsRememberedIsTheSame) {
+  RememberedHash remembered(kKey);
+  const std::array flows{Flow{}, flow_of("10.0.0.1", 80, "10.0.0.2", 1000),
+                         flow_of("10.0.0.1", 80, "10.0.0.2", 1001),
+                         flow_of("fd00::1", 80, "fd00::2", 1001)};
+  for (int round = 0; round < 2; ++round) {
+    for (const Flow& flow : flows) {
+      EXPECT_EQ(remembered.of(flow), hash_of(flow, kKey));
+      EXPECT_EQ(remembered.of(flow), hash_of(flow, kKey));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lastack::host
