@@ -12,7 +12,7 @@ namespace lastack::run {
 namespace {
 
 constexpr int kNeighbourBuffer = 4 << 20;  // octets asked for
-constexpr int kJoinPatience = 5000;   // ms
+constexpr int kJoinPatience = 5000;        // ms
 
 }  // namespace
 
