@@ -343,6 +343,7 @@ def joined(at):
                 datagrams.bind(("10.1.0.1", 80))
                 print("up")
                 print(server.accept()[1][0], *datagrams.recvfrom(100))
+                sys.stdin.read()
                 """, "--join", "lab", "--host", "db=10.1.0.1") as db:
             lab.stdin.write("go\n")
             lab.stdin.flush()
