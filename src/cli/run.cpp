@@ -153,6 +153,7 @@ std::uint64_t Running::octets_moved() {
 /// What programs wrote before they ended still goes out, as long as anybody takes it.
 void Running::deliver() {
   host_.end(0);
+  turn(TimePoint{});  // what the last of them has left is taken
   std::uint64_t moved = 0;
   TimePoint until{};
   while (host_.signal() == 0 && (host_.waits_for_ack() || network_.has_to_send())) {

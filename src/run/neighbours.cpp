@@ -135,9 +135,12 @@ void Neighbours::tell_all_but(Id id) {
 /// Addresses for one that joins: the first that are free behind ours.
 Announcement Neighbours::welcome(const Announcement& theirs) const {
   Announcement answer;
-  for (const wire::IpAddress& wanted : theirs.addresses) {
+  const auto taken = [this](const wire::IpAddress& address) {
     const auto& ours = own_.addresses;
-    if (has(wanted) || std::ranges::find(ours, wanted) != ours.end()) {
+    return has(address) || std::ranges::find(ours, address) != ours.end();
+  };
+  for (const wire::IpAddress& wanted : theirs.addresses) {
+    if (taken(wanted)) {
       answer.refusal = wanted.to_string() + " is another's already";
       return answer;
     }
@@ -147,7 +150,7 @@ Announcement Neighbours::welcome(const Announcement& theirs) const {
     std::vector<wire::IpAddress> free;
     for (const wire::IpAddress& first : own_.yours) {
       const auto address = next_after(first, step);
-      if (address && !has(*address)) free.push_back(*address);
+      if (address && !taken(*address)) free.push_back(*address);
     }
     if (free.size() == own_.yours.size()) answer.yours = std::move(free);
   }

@@ -343,6 +343,7 @@ def joined(at):
                 datagrams.bind(("10.1.0.1", 80))
                 print("up")
                 print(server.accept()[1][0], *datagrams.recvfrom(100))
+                sys.stdin.read()
                 """, "--join", "lab", "--host", "db=10.1.0.1") as db:
             lab.stdin.write("go\n")
             lab.stdin.flush()
@@ -369,7 +370,9 @@ def the_first_goes(at):
         one, other = to("10.0.2.15", 80), socket.create_server(("127.0.0.1", 81))
         print("up")
         print(name(one.recv, 1))
-        print(name(to, "10.0.2.15", 80), to("127.0.0.1", 81).getpeername()[1])
+        while (answer := name(to, "10.0.2.15", 80)) != "ENETUNREACH":
+            time.sleep(0.02)
+        print(answer, to("127.0.0.1", 81).getpeername()[1])
         sys.stdin.read()
         """
     serves = """
@@ -387,7 +390,7 @@ def the_first_goes(at):
                 lab.stdin.close()
             else:
                 for one in (at.path / "lastack").glob("*.sock"):
-                    if f"--name\0lab" in pathlib.Path(f"/proc/{one.stem}/cmdline").read_text():
+                    if "--name\0lab" in pathlib.Path(f"/proc/{one.stem}/cmdline").read_text():
                         os.kill(int(one.stem), signal.SIGKILL)
             said = [other.stdout.readline() for _ in range(2)]
             wanted = "b''" if how == "ends" else "ECONNRESET"
@@ -427,6 +430,7 @@ def main(folder):
     must("ip", "link", "set", "world0", "up")
     node = folder / "tun"
     os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(10, 200))
+    node.chmod(0o666)
     must("mount", "--bind", node, "/dev/net/tun")
     at = Folder(folder)
     parts = (names, names_outside, bad_wire, tun, tun_by_root, joined, the_first_goes, doctor)
