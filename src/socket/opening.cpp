@@ -97,8 +97,8 @@ Result<void> Sockets::bind(Fd fd, const host::Endpoint& local) {
   return {};
 }
 
-/// Whether bind() to it is more than leaving it open. Linux takes the mapped unspecified address for
-/// a choice.
+/// Whether bind() to it is more than leaving it open. Linux takes the mapped unspecified address
+/// for a choice.
 bool Sockets::is_choice(const OpenSocket& s, const wire::IpAddress& address) {
   const bool v6 = s.domain == OpenSocket::Domain::inet6;
   return !address.is_unspecified() || (v6 && address.is_v4());

@@ -15,9 +15,11 @@ std::size_t size_of(PartsIn parts) {
   return all;
 }
 
-/// Octets that have not gone out yet.
+/// Octets that have not gone out yet, a FIN counted as one.
 std::size_t not_sent(const tcp::Connection& c) {
-  return static_cast<std::size_t>(c.tcb().snd.end - std::max<Offset>(c.tcb().snd.max, 0));
+  const tcp::Tcb& t = c.tcb();
+  const Offset end = t.snd.end + (t.fin_queued ? 1 : 0);
+  return static_cast<std::size_t>(std::max<Offset>(end - std::max<Offset>(t.snd.max, 0), 0));
 }
 
 std::size_t size_of(PartsOut parts) {

@@ -40,6 +40,9 @@ void buffers(std::vector<Section>& all, bool v6) {
   over.connected().hold().send(kServer, 5).close(kClient).send(kServer, 3000).release();
   over.set(kServer, kLowAt, 5).set(kServer, kLowAt, 1000);
   all.push_back({"TCP_NOTSENT_LOWAT after a reset", Row::none, over.take()});
+  Teller ended(v6);
+  ended.connected().shut(kClient, 2).set(kClient, kLowAt, 1).close(kServer).set(kClient, kLowAt, 2);
+  all.push_back({"TCP_NOTSENT_LOWAT after SHUT_RDWR", Row::none, ended.take()});
   Teller told(v6);
   told.stream(0, kClient);
   for (const int low : {-1, 0, 7}) told.set(kClient, kLowAt, low).get(kClient, kLowAt);

@@ -242,7 +242,7 @@ Step Generator::next() {
     case 10:
       return {.op = Op::send,
               .slot = slot,
-              .a = one_of(std::array{0, 1, 5, 100, 1000, 3000}),
+              .a = one_of(std::array{0, 1, 5, 40, 100, 1000, 3000}),
               .b = one_of(std::array{0, 0, 0, 0, 0x4000, 0x1})};
     case 11:
     case 12:
