@@ -92,15 +92,13 @@ class Host {
   /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
   [[nodiscard]] std::size_t events() const { return events_.size(); }
-  /// What became of an address of ours on an Ethernet link; false when there is no more to tell.
-  /// The latest few are kept for whoever asks.
+  /// What became of an address of ours on an Ethernet link; false: no more. The latest few are kept.
   bool next_link_event(ip::LinkNews& event);
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
-  /// Takes a local endpoint, to listen or connect there later; port 0 picks one. Several may have
-  /// the same one where their claims say so. Connections keep their port, too, for as long as there
-  /// is anything of them.
+  /// Takes a local endpoint, to listen or connect there; port 0 picks one. Several may have the same
+  /// one where their claims say so. Connections keep their port while there is anything of them.
   std::expected<Endpoint, Refusal> bind(const Endpoint& local, const Claim& claim);
   /// With what was said then, or since with rebind().
   void unbind(const Endpoint& bound, const Claim& claim) { bound_.give_back(bound, claim); }
@@ -151,11 +149,11 @@ class Host {
   std::expected<std::size_t, tcp::Error> send(FlowId id, Slice slice, TimePoint now);
   /// Octets read; 0 where there is nothing to read now.
   std::size_t receive(FlowId id, std::span<std::byte> into, TimePoint now);
-  /// The usual receive(); nothing is done, and said, where some of it is urgent, or nothing there.
+  /// The usual receive(); nothing is done, and said, where some of it is urgent.
   std::optional<std::size_t> receive_plain(FlowId id, std::span<std::byte> into, TimePoint now);
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
-  /// tcp::ReceiveBuffer::lend(), and the octets are read where they lie. Returns how many were.
   std::size_t lend(FlowId id, std::span<std::span<const std::byte>> to) const;
+  /// As ReceiveBuffer's, which lend() is, too: octets are read where they lie.
   std::size_t discard(FlowId id, std::size_t octets, TimePoint now);
   /// The urgent octet was read apart from the others; it stays in its place.
   void take_urgent(FlowId id);
