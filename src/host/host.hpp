@@ -92,13 +92,13 @@ class Host {
   /// the oldest (Config::most_events); Counters::events_lost says so.
   bool next_event(HostEvent& event);
   [[nodiscard]] std::size_t events() const { return events_.size(); }
-  /// What became of an address of ours on an Ethernet link; false: no more. The latest few are kept.
+  /// What became of an address of ours on an Ethernet link; false: no more. The latest are kept.
   bool next_link_event(ip::LinkNews& event);
 
   // --- The user's side. A stale id answers as a connection that has ended.
 
-  /// Takes a local endpoint, to listen or connect there; port 0 picks one. Several may have the same
-  /// one where their claims say so. Connections keep their port while there is anything of them.
+  /// Takes a local endpoint, to listen or connect there; port 0 picks one. Several may have one
+  /// where their claims say so. Connections keep their port while there is anything of them.
   std::expected<Endpoint, Refusal> bind(const Endpoint& local, const Claim& claim);
   /// With what was said then, or since with rebind().
   void unbind(const Endpoint& bound, const Claim& claim) { bound_.give_back(bound, claim); }
