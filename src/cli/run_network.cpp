@@ -47,6 +47,7 @@ run::Surroundings surroundings_of(const std::optional<run::Joined>& joined) {
 /// Those of --host, and the run's own.
 std::vector<run::HostName> host_names_of(const RunOptions& options, const run::Pair& run) {
   std::vector<run::HostName> all;
+  all.reserve(options.hosts.size() + 2);
   for (const std::string& text : options.hosts) all.push_back(host_of(text));
   if (options.name.empty()) return all;
   const std::string name = in_lower_case(options.name);
@@ -58,6 +59,7 @@ std::vector<run::HostName> host_names_of(const RunOptions& options, const run::P
 std::optional<run::Joined> joined(const RunOptions& options) {
   if (options.join.empty()) return std::nullopt;
   run::Announcement own;
+  own.one_by_one = !options.device.wire.empty();
   own.names =
       host_names_of(options, {*wire::IpAddress::parse("0.0.0.0"), *wire::IpAddress::parse("::")});
   for (const std::string& text : options.hosts) {
@@ -166,12 +168,14 @@ void RunNetwork::begin_neighbours(const RunOptions& options) {
   run::Announcement own;
   own.yours = {run_.v4, run_.v6};
   own.names = names_.hosts;
+  own.one_by_one = junction_->wires() != nullptr;
   for (const wire::IpAddress& at : own_) {
     if (!at.is_loopback()) own.addresses.push_back(at);
   }
   neighbours_.emplace(junction_->far(), host_->loop(), names_, std::move(own),
                       options.has_gateway());
   neighbours_->on_gone = [this](const auto& gone, bool joined) { neighbours_gone(gone, joined); };
+  neighbours_->on_news = [this] { junction_->take_one_by_one(neighbours_->want_one_by_one()); };
   if (joined_) return neighbours_->take_in(std::move(*joined_));
   const auto open = neighbours_->open(path_of_run(options.name));
   if (open) return;

@@ -29,6 +29,9 @@ class Junction {
   /// comes back to the near end takes, of a conversation, one way for the one and one for the
   /// other, as if its two ends were apart.
   void impair(const Impairment& impairment, std::uint64_t seed);
+  /// Whether packets that are several in one are cut before they come here; impaired, they are in
+  /// any case.
+  void take_one_by_one(bool on) { one_by_one_ = on; }
   struct Wires;
   /// Null where nothing is impaired.
   [[nodiscard]] const Wires* wires() const { return wires_.get(); }
@@ -51,7 +54,9 @@ class Junction {
     [[nodiscard]] TimePoint next_deadline() const override;
     void advance(TimePoint now) override;
     [[nodiscard]] std::uint16_t mtu() const override { return inbox_.mtu(); }
-    [[nodiscard]] bool takes_super_segments() const override { return !junction_->wires_; }
+    [[nodiscard]] bool takes_super_segments() const override {
+      return !junction_->wires_ && !junction_->one_by_one_;
+    }
 
    private:
     friend class Junction;
@@ -79,6 +84,7 @@ class Junction {
   std::array<End, 2> ends_;
   Sorted sorted_;
   std::unique_ptr<Wires> wires_;
+  bool one_by_one_ = false;
 };
 
 /// As the near end has it.

@@ -58,6 +58,7 @@ std::string Announcement::text() const {
     if (one.address.is_loopback()) continue;  // everybody has one of his own
     all += "name " + one.address.to_string() + " " + one.name + "\n";
   }
+  if (one_by_one) all += "one-by-one\n";
   if (!refusal.empty()) all += "no " + refusal + "\n";
   return all;
 }
@@ -72,6 +73,7 @@ Announcement Announcement::read(const std::string& text) {
     std::string name;
     words >> what >> word;
     if (what == "no") read.refusal = line.substr(std::min(line.size(), what.size() + 1));
+    read.one_by_one |= what == "one-by-one";
     const auto address = wire::IpAddress::parse(word);
     if (!address) continue;
     if (what == "yours") read.yours.push_back(*address);

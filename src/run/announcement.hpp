@@ -27,7 +27,8 @@ struct Announcement {
   std::vector<wire::IpAddress> yours;  ///< of who is told: handed out
   std::vector<wire::IpAddress> addresses;
   std::vector<HostName> names;
-  std::string refusal;  ///< why not
+  bool one_by_one = false;  ///< somebody there has a bad wire: no packet is to be several in one
+  std::string refusal;      ///< why not
 
   [[nodiscard]] std::string text() const;
   [[nodiscard]] static Announcement read(const std::string& text);

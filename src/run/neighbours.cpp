@@ -47,7 +47,7 @@ Neighbours::Neighbours(link::Link& far, io::EventLoop& loop, Names& names, Annou
       own_(std::move(own)),
       receives_(receives),
       scratch_(kAtOnce * kLargestMessage) {
-  names_changed();
+  news();
   loop_->add(edges_.descriptor(), [this] { look(); });
 }
 
@@ -81,7 +81,7 @@ void Neighbours::take_in(Joined joined) {
       id, Neighbour{
               .socket = std::move(joined.socket), .told = std::move(joined.told), .joined = told});
   edges_.add(socket, id, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
-  names_changed();
+  news();
 }
 
 void Neighbours::accept() {
@@ -106,11 +106,17 @@ bool Neighbours::has(const wire::IpAddress& address) const {
   });
 }
 
-void Neighbours::names_changed() {
+void Neighbours::news() {
   names_->hosts = own_.names;
   for (const Neighbour& one : neighbours_ | std::views::values) {
     append(names_->hosts, one.told.names);
   }
+  if (on_news) on_news();
+}
+
+bool Neighbours::want_one_by_one() const {
+  return std::ranges::any_of(neighbours_ | std::views::values,
+                             [](const Neighbour& one) { return one.told.one_by_one; });
 }
 
 Announcement Neighbours::all_but(Id id) const {
@@ -120,6 +126,7 @@ Announcement Neighbours::all_but(Id id) const {
     if (other == id) continue;
     append(all.addresses, neighbour.told.addresses);
     append(all.names, neighbour.told.names);
+    all.one_by_one |= neighbour.told.one_by_one;
   }
   return all;
 }
@@ -167,6 +174,7 @@ void Neighbours::announced(Id id, const std::string& text) {
     const Announcement others = all_but(id);
     answer.addresses = others.addresses;
     answer.names = others.names;
+    answer.one_by_one = others.one_by_one;
     append(theirs.addresses, answer.yours);
     for (HostName& name : theirs.names) {  // those of the run itself have none yet
       if (!name.address.is_unspecified()) continue;
@@ -186,7 +194,7 @@ void Neighbours::announced(Id id, const std::string& text) {
     }
   }
   from.told = std::move(theirs);
-  names_changed();
+  news();
   if (on_gone && !gone.empty()) on_gone(gone, false);
   if (!from.joined) tell_all_but(id);
 }
@@ -200,7 +208,7 @@ void Neighbours::forget_gone() {
     const Neighbour gone = std::move(one->second);
     const Id id = one->first;
     one = neighbours_.erase(one);
-    names_changed();
+    news();
     tell_all_but(id);
     if (on_gone) on_gone(gone.told.addresses, gone.joined);
   }
@@ -220,7 +228,7 @@ void Neighbours::tell(Neighbour& to, const Announcement& what) {
   to.out.push_back({kTextMessage, Slice::copy_of(std::as_bytes(std::span(text)))});
 }
 
-void Neighbours::flush(Neighbour& to) {
+void Neighbours::send_out(Neighbour& to) {
   while (!to.out.empty() && !to.blocked && !to.gone) {
     std::array<mmsghdr, kAtOnce> messages{};
     std::array<std::array<iovec, 2>, kAtOnce> pieces{};
@@ -310,7 +318,7 @@ void Neighbours::sort(TimePoint now) {
     }
   }
   batch_.clear();
-  for (Neighbour& one : neighbours_ | std::views::values) flush(one);
+  for (Neighbour& one : neighbours_ | std::views::values) send_out(one);
 }
 
 void Neighbours::turn(TimePoint now) {

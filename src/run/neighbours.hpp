@@ -34,7 +34,12 @@ class Neighbours final : public link::Wrapper {
   /// the one that was joined.
   std::function<void(const std::vector<wire::IpAddress>& gone, bool joined)> on_gone;
 
+  /// Called when others have come, gone, or told something.
+  std::function<void()> on_news;
+
   [[nodiscard]] bool has(const wire::IpAddress& address) const;
+  /// Whether some of them have a bad wire, which treats packets one by one.
+  [[nodiscard]] bool want_one_by_one() const;
   [[nodiscard]] bool has_to_send() const;
   /// Octets carried so far, both ways.
   [[nodiscard]] std::uint64_t carried() const { return carried_; }
@@ -71,11 +76,11 @@ class Neighbours final : public link::Wrapper {
   [[nodiscard]] Announcement welcome(const Announcement& theirs) const;
   [[nodiscard]] Announcement all_but(Id id) const;
   void tell_all_but(Id id);
-  void names_changed();
+  void news();
   [[nodiscard]] Neighbour* at(const wire::IpAddress& address);
   static void put(Neighbour& to, const Slice& packet);
   static void tell(Neighbour& to, const Announcement& what);
-  void flush(Neighbour& to);
+  void send_out(Neighbour& to);
   void forget_gone();
 
   io::EventLoop* loop_;

@@ -118,7 +118,10 @@ TEST_F(BadMeeting, HasTwoWaysForAConversationWithItself) {
 
 TEST_F(BadMeeting, TakesNoSuperSegments) {
   EXPECT_FALSE(junction_.near().takes_super_segments());
-  EXPECT_TRUE(Junction(1500, {}).near().takes_super_segments());
+  Junction good(1500, {});
+  EXPECT_TRUE(good.near().takes_super_segments());
+  good.take_one_by_one(true);
+  EXPECT_FALSE(good.near().takes_super_segments());
 }
 
 TEST_F(Meeting, CarriesWhatTheFarEndSendsToTheNearOne) {

@@ -327,6 +327,11 @@ def joined(at):
             check(f"a run that joins another talks to it, by its name; {' '.join(more)}", done.stdout.splitlines() == [
                 "10.0.2.16 10.0.2.15 True", "fd00:2::16 fd00:2::15 True"], done.stdout, done.stderr)
             check("which sees who it is", [lab.stdout.readline() for _ in range(2)] == ["10.0.2.16\n", "fd00:2::16\n"])
+    with a_run(at, ECHO, "--name", "lab", "--wire", "delay=1ms", "--mtu", "1500"):
+        done = in_run(at, ask, "lab", options=("--join", "lab"))
+        wire = json.loads(at.run(at.command, "ask", "counters").stdout)["wire"]
+        check("where one of them has a bad wire no packet is several in one", done.stdout.count("True") == 2 and
+              wire["in"]["sent"] > 2 * 8 * MIB // 1500 and wire["out"]["sent"] > 2 * 8 * MIB // 1500, wire, done.stderr)
     with a_run(at, """
             print("up")
             sys.stdin.readline()

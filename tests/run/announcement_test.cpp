@@ -8,26 +8,28 @@
 namespace lastack::run {
 namespace {
 
-wire::IpAddress at(std::string_view text) { return *wire::IpAddress::parse(text); }
+wire::IpAddress ip(std::string_view text) { return *wire::IpAddress::parse(text); }
 
 TEST(Announcement, IsReadAsItIsWritten) {
   Announcement told;
-  told.yours = {at("10.0.2.16"), at("fd00:2::16")};
-  told.addresses = {at("10.0.2.15"), at("10.1.0.1")};
-  told.names = {{"web", at("10.1.0.1")}, {"lab", at("0.0.0.0")}};
+  told.yours = {ip("10.0.2.16"), ip("fd00:2::16")};
+  told.addresses = {ip("10.0.2.15"), ip("10.1.0.1")};
+  told.names = {{"web", ip("10.1.0.1")}, {"lab", ip("0.0.0.0")}};
+  told.one_by_one = true;
   told.refusal = "it is full";
   const Announcement read = Announcement::read(told.text());
   EXPECT_EQ(read.yours, told.yours);
   EXPECT_EQ(read.addresses, told.addresses);
   EXPECT_EQ(read.names, told.names);
+  EXPECT_TRUE(read.one_by_one);
   EXPECT_EQ(read.refusal, told.refusal);
 }
 
 TEST(Announcement, KeepsNamesOfTheLoopbackToItself) {
   Announcement told;
-  told.names = {{"db", at("127.0.0.7")}, {"six", at("::1")}, {"web", at("10.1.0.1")}};
+  told.names = {{"db", ip("127.0.0.7")}, {"six", ip("::1")}, {"web", ip("10.1.0.1")}};
   EXPECT_EQ(Announcement::read(told.text()).names,
-            (std::vector<HostName>{{"web", at("10.1.0.1")}}));
+            (std::vector<HostName>{{"web", ip("10.1.0.1")}}));
 }
 
 TEST(Announcement, LeavesOutWhatItDoesNotKnow) {
@@ -36,6 +38,7 @@ TEST(Announcement, LeavesOutWhatItDoesNotKnow) {
   EXPECT_TRUE(read.yours.empty());
   EXPECT_TRUE(read.addresses.empty());
   EXPECT_TRUE(read.names.empty());
+  EXPECT_FALSE(read.one_by_one);
   EXPECT_EQ(read.refusal, "");
 }
 

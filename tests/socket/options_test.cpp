@@ -63,6 +63,15 @@ TEST_P(Options, WhatThereIsNotGetsLinuxsErrno) {
   EXPECT_EQ(a().set_option(fd, kSolTcp, kTcpNoDelay, little, now()).error(), Errno::einval);
 }
 
+// Go's runtime asks for it on each socket for datagrams, and does without UDP where it is refused.
+TEST_P(Options, BroadcastingMayBeAskedFor) {
+  for (const Fd fd : {stream(), *a().socket(kAfInet, kSockDgram)}) {
+    EXPECT_EQ(get(fd, kSolSocket, kSoBroadcast), 0);
+    EXPECT_EQ(set(fd, kSolSocket, kSoBroadcast, 7), Errno::none);
+    EXPECT_EQ(get(fd, kSolSocket, kSoBroadcast), 1);
+  }
+}
+
 TEST_P(Options, TimesAndLinger) {
   const Fd fd = stream();
   std::array<std::int64_t, 2> time{3, 500'000};
