@@ -64,9 +64,9 @@ class StandIn {
   [[nodiscard]] bool both_ended() const { return reading_ended_ && writing_ended_; }
   [[nodiscard]] bool reading_ended() const { return reading_ended_; }
   [[nodiscard]] bool writing_ended() const { return writing_ended_; }
-  /// The program gets ECONNRESET, once it has read what it was given; poll() tells it at once. Where
-  /// reading has ended it stays at that.
-  /// `far` may be -1 where something stands in the way of writing, or was stuffed.
+  /// The program gets ECONNRESET, once it has read what it was given; poll() tells it at once.
+  /// Where reading has ended it stays at that. `far` may be -1 where something stands in the way of
+  /// writing, or was stuffed.
   void reset(int far);
 
   // --- Readiness.
