@@ -133,7 +133,8 @@ def main(folder):
     compare(pair, "sections", [f"program {index}" for index in range(pair.sections)])
     compare(pair, "random scripts", [f"random {seed}" for seed in range(FIRST, FIRST + COUNT)])
     table = run_differences.rows()
-    check("the table has at most 20 rows, each with its reason", len(table) <= 20 and all(row["reason"] for row in table))
+    check("the table has at most 20 rows, each with its reason",
+          len(table) <= 20 and all(row["reason"] for row in table), len(table))
     check("both programs end", pair.kernel.end() == pair.lastack.end() == 0)
 
 
