@@ -36,7 +36,7 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
   if (under_way) {
     std::erase_if(guest.calls, [&](const WaitingCall& waiting) {
       return waiting.until <= now &&
-             (notifier_->answer(waiting.call, failed(Errno::einprogress)), true);
+             (give_answer(waiting.call, failed(Errno::einprogress), now), true);
     });
     return;
   }
@@ -44,7 +44,7 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
   const bool failed_to = (sockets_->poll(guest.fd).value_or(0) & socket::kPollErr) != 0;
   for (const WaitingCall& waiting : std::exchange(guest.calls, {})) {
     if (!notifier_->waits(waiting.call)) continue;
-    notifier_->answer(waiting.call, answer_of(sockets_->connect(guest.fd, {}, now)));
+    give_answer(waiting.call, answer_of(sockets_->connect(guest.fd, {}, now)), now);
   }
   if (!guest.stand_in.stuffed()) return act(guest, now);
   if (failed_to) return reset(guest);

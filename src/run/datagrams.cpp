@@ -2,9 +2,11 @@
 // that came in one at a time lies there to be read: so it is known who has sent it, should the
 // program ask.
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 #include "run/message.hpp"
@@ -17,6 +19,15 @@ using socket::Errno;
 namespace {
 
 constexpr std::size_t kMostDatagram = 65535;
+
+std::optional<Duration> duration_of(const timespec& time) {
+  constexpr long kNanoseconds = 1'000'000'000;
+  constexpr Duration kMost = std::chrono::hours(24 * 365);
+  if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= kNanoseconds) return std::nullopt;
+  if (time.tv_sec > kMost / 1s) return kMost;
+  const std::chrono::nanoseconds part(time.tv_nsec);
+  return std::chrono::ceil<Duration>(std::chrono::seconds(time.tv_sec) + part);
+}
 
 }  // namespace
 
@@ -133,30 +144,41 @@ std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
 
 Supervisor::Answer Supervisor::receive_messages(const Asked& asked) {
   Guest& guest = asked.guest;
-  forget_gone_calls(guest);
-  const int flags = flags_of(asked.call);
+  forget_gone_calls(guest, asked.now);
+  WaitingCall waiting{.call = asked.call};
+  waiting.blocks = (flags_of(asked.call) & MSG_DONTWAIT) == 0 && !asked.non_blocking();
+  if (asked.call.number == __NR_recvmmsg && asked.call.arguments[4] != 0) {
+    const auto time = asked.caller.value<timespec>(asked.call.arguments[4]);
+    if (!time) return -EFAULT;
+    const auto most = duration_of(*time);
+    if (!most) return failed(Errno::einval);
+    waiting.no_more_from = asked.now + *most;
+  }
   const Answer answer =
-      guest.calls.empty() ? receive_for(guest, asked.call, asked.now) : failed(Errno::eagain);
+      guest.calls.empty() ? receive_for(guest, waiting, asked.now) : failed(Errno::eagain);
   show_next_datagram(guest, asked.now);
-  const bool waits = (flags & MSG_DONTWAIT) == 0 && !asked.non_blocking();
-  if (answer != failed(Errno::eagain) || !waits) return answer;
-  wait(guest, asked.call, socket::Call::receive, asked.now);
+  if (answer != failed(Errno::eagain) || !waiting.blocks) return answer;
+  wait(guest, waiting, socket::Call::receive, asked.now);
   return std::nullopt;
 }
 
-/// EAGAIN where there is nothing. recvmmsg() has what there is.
-Supervisor::Answer Supervisor::receive_for(Guest& guest, const Call& call, TimePoint now) {
+/// EAGAIN where it has to wait. recvmmsg() does so for all that it was asked for.
+Supervisor::Answer Supervisor::receive_for(Guest& guest, WaitingCall& waiting, TimePoint now) {
+  const Call& call = waiting.call;
   const Caller caller(call.thread);
   const auto messages = messages_of(caller, call);
   if (!notifier_->waits(call)) return std::nullopt;
   if (!messages) return messages.error();
   const int flags = flags_of(call);
   const OwnedFd far = caller.borrow(call.descriptor());
-  std::int64_t received = 0;
-  for (const Message& message : *messages) {
+  std::int64_t& received = waiting.received;
+  const bool for_all = waiting.blocks && (flags & MSG_WAITFORONE) == 0;
+  const std::size_t done = std::min(static_cast<std::size_t>(received), messages->size());
+  for (const Message& message : std::span(*messages).subspan(done)) {
     host::Endpoint from;
     const std::int64_t size = next_datagram(guest, far.get(), (flags & MSG_PEEK) != 0, from, now);
-    if (size < 0) return received > 0 ? received : size;
+    const bool waits = size == failed(Errno::eagain) && for_all && waiting.until > now;
+    if (size < 0) return received > 0 && !waits ? received : size;
     const auto octets = std::span(scratch_).first(static_cast<std::size_t>(size));
     const std::int64_t answer = scatter(caller, message, octets, from, guest.inet6, flags);
     if (message.written_to_at == 0) return answer;
@@ -164,6 +186,7 @@ Supervisor::Answer Supervisor::receive_for(Guest& guest, const Call& call, TimeP
     if (answer < 0) return received > 0 ? received : answer;
     (void)caller.write(message.written_to_at, std::as_bytes(std::span(&told, 1)));
     ++received;
+    if (waiting.no_more_from <= now) break;
   }
   return received;
 }

@@ -13,10 +13,13 @@
 
 namespace lastack::run {
 
-/// A call that is answered later: accept() or connect().
+/// A call that is answered later: accept(), connect(), or one that receives datagrams.
 struct WaitingCall {
   Call call;
   TimePoint until = kNever;
+  bool blocks = true;
+  std::int64_t received = 0;        ///< datagrams of recvmmsg() so far
+  TimePoint no_more_from = kNever;  ///< its own time: the next datagram after that is the last
 };
 
 struct Guest {

@@ -145,7 +145,7 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     if (done.error() == Errno::einprogress) guest.stand_in.stuff(anew ? anew.get() : asked.far);
     return answer_of(done);
   }
-  wait(guest, asked.call, socket::Call::connect, asked.now);
+  wait(guest, {.call = asked.call}, socket::Call::connect, asked.now);
   return std::nullopt;
 }
 
@@ -179,11 +179,12 @@ OwnedFd Supervisor::renew(const Asked& asked) {
 
 Supervisor::Answer Supervisor::accept(const Asked& asked) {
   Guest& guest = asked.guest;
-  forget_gone_calls(guest);
-  const Answer answer = accept_for(guest, asked.call, asked.now);
+  forget_gone_calls(guest, asked.now);
+  WaitingCall waiting{.call = asked.call};
+  const Answer answer = accept_for(guest, waiting, asked.now);
   show_waiting(guest, asked.far);
   if (answer != failed(Errno::eagain) || asked.non_blocking()) return answer;
-  wait(guest, asked.call, socket::Call::accept, asked.now);
+  wait(guest, waiting, socket::Call::accept, asked.now);
   return std::nullopt;
 }
 
@@ -218,7 +219,8 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   return child;
 }
 
-Supervisor::Answer Supervisor::accept_for(Guest& guest, const Call& call, TimePoint now) {
+Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, TimePoint now) {
+  const Call& call = waiting.call;
   if (!notifier_->waits(call)) return std::nullopt;
   const int flags = call.number == __NR_accept4 ? call.integer(3) : 0;
   if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return failed(Errno::einval);

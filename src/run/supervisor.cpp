@@ -71,27 +71,36 @@ void Supervisor::turn(TimePoint now) {
   });
 }
 
-void Supervisor::wait(Guest& guest, const Call& call, socket::Call what, TimePoint now) {
+/// Where a signal was quicker the call comes again.
+void Supervisor::give_answer(const Call& call, std::int64_t value, TimePoint now) {
+  if (!notifier_->answer(call, value)) undelivered_.keep(call, value, now);
+}
+
+void Supervisor::wait(Guest& guest, WaitingCall waiting, socket::Call what, TimePoint now) {
   const auto wait = sockets_->waits_for(guest.fd, what, now);
-  const TimePoint until = wait ? wait->until : kNever;
-  guest.calls.push_back({call, until});
-  if (until != kNever) timed_.push_back(guest.stand_in.inode());
+  if (wait) waiting.until = wait->until;
+  if (waiting.until != kNever) timed_.push_back(guest.stand_in.inode());
+  guest.calls.push_back(waiting);
 }
 
 /// A signal has ended them.
-void Supervisor::forget_gone_calls(Guest& guest) {
-  std::erase_if(guest.calls, [&](const WaitingCall& w) { return !notifier_->waits(w.call); });
+void Supervisor::forget_gone_calls(Guest& guest, TimePoint now) {
+  std::erase_if(guest.calls, [&](const WaitingCall& w) {
+    if (notifier_->waits(w.call)) return false;
+    if (w.received > 0) undelivered_.keep(w.call, w.received, now);
+    return true;
+  });
 }
 
 /// In their order, until one has to wait on.
 void Supervisor::answer_waiting(Guest& guest, TimePoint now,
-                                Answer (Supervisor::*answer)(Guest&, const Call&, TimePoint)) {
+                                Answer (Supervisor::*answer)(Guest&, WaitingCall&, TimePoint)) {
   while (!guest.calls.empty()) {
-    const WaitingCall waiting = guest.calls.front();
-    const Answer given = (this->*answer)(guest, waiting.call, now);
-    if (given == failed(Errno::eagain) && waiting.until > now) return;
+    const Answer given = (this->*answer)(guest, guest.calls.front(), now);
+    if (given == failed(Errno::eagain) && guest.calls.front().until > now) return;
+    const Call call = guest.calls.front().call;
     guest.calls.pop_front();
-    if (given) notifier_->answer(waiting.call, *given);
+    if (given) give_answer(call, *given, now);
   }
 }
 
@@ -145,6 +154,7 @@ void Supervisor::answer_calls() {
 }
 
 void Supervisor::handle(const Call& call, TimePoint now) {
+  if (const auto before = undelivered_.take(call, now)) return give_answer(call, *before, now);
   if (call.number == __NR_socket) {
     if (const auto answer = socket(call)) notifier_->answer(call, *answer);
     return;
@@ -159,7 +169,7 @@ void Supervisor::handle(const Call& call, TimePoint now) {
   if (!notifier_->waits(call)) return;
   guest->holder = {call.thread, call.descriptor()};
   if (const auto answer = act_on({call, caller, *guest, far.get(), now})) {
-    notifier_->answer(call, *answer);
+    give_answer(call, *answer, now);
   }
 }
 

@@ -22,6 +22,7 @@
 #include "run/guardian.hpp"
 #include "run/guest.hpp"
 #include "run/notifier.hpp"
+#include "run/undelivered.hpp"
 #include "socket/sockets.hpp"
 
 namespace lastack::run {
@@ -92,10 +93,11 @@ class Supervisor {
   Guest* find(std::uint64_t inode);
   Guest& take_in(std::unique_ptr<Guest> guest);
   void forget(Guest& guest, TimePoint now);
-  void wait(Guest& guest, const Call& call, socket::Call what, TimePoint now);
-  void forget_gone_calls(Guest& guest);
+  void give_answer(const Call& call, std::int64_t value, TimePoint now);
+  void wait(Guest& guest, WaitingCall waiting, socket::Call what, TimePoint now);
+  void forget_gone_calls(Guest& guest, TimePoint now);
   void answer_waiting(Guest& guest, TimePoint now,
-                      Answer (Supervisor::*answer)(Guest&, const Call&, TimePoint));
+                      Answer (Supervisor::*answer)(Guest&, WaitingCall&, TimePoint));
   void reset(Guest& guest);
   [[nodiscard]] static OwnedFd borrow(Guest& guest);
 
@@ -124,7 +126,7 @@ class Supervisor {
   [[nodiscard]] Answer connect(const Asked& asked);
   [[nodiscard]] Answer disconnect(const Asked& asked);
   [[nodiscard]] Answer accept(const Asked& asked);
-  [[nodiscard]] Answer accept_for(Guest& guest, const Call& call, TimePoint now);
+  [[nodiscard]] Answer accept_for(Guest& guest, WaitingCall& waiting, TimePoint now);
   void show_waiting(Guest& guest, int far);
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
                                                   std::int64_t& error);
@@ -141,7 +143,7 @@ class Supervisor {
   [[nodiscard]] Answer send_messages(const Asked& asked);
   [[nodiscard]] std::int64_t send_one(const Asked& asked, const Message& message);
   [[nodiscard]] Answer receive_messages(const Asked& asked);
-  [[nodiscard]] Answer receive_for(Guest& guest, const Call& call, TimePoint now);
+  [[nodiscard]] Answer receive_for(Guest& guest, WaitingCall& waiting, TimePoint now);
   [[nodiscard]] std::int64_t next_datagram(Guest& guest, int far, bool peek, host::Endpoint& from,
                                            TimePoint now);
   [[nodiscard]] Answer shut_datagrams(const Asked& asked, int how);
@@ -163,6 +165,7 @@ class Supervisor {
   const Notifier* notifier_;
   Ledger* ledger_;
   Network network_;
+  Undelivered undelivered_;
   Edges ends_;  ///< all near ends, by inode
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
   std::unordered_map<std::uint32_t, Guest*> by_open_;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Programs under `lastack run`: what sockets say to them (tests/run/program.py, and the same on the kernel's), real
-ones, who holds what, what is out of their reach. As an ordinary user, in a network namespace of its own."""
+ones, who holds what, what is out of their reach. As an ordinary user, in a network namespace of its own. LOOPS: how often
+what goes by the order of calls is done (300)."""
 import json
 import os
 import pathlib
@@ -34,7 +35,7 @@ class Folder:
         self.command.chmod(0o755)
         (path / "program.py").write_bytes(PROGRAM.read_bytes())
         self.env = {"PATH": f"{path}/bin:/usr/sbin:/usr/bin:/bin", "HOME": str(path), "LANG": "C.UTF-8",
-                    "XDG_RUNTIME_DIR": str(path)}
+                    "XDG_RUNTIME_DIR": str(path), "LOOPS": os.environ.get("LOOPS", "300")}
 
     def identity(self):
         return {"user": USER, "group": USER, "extra_groups": [], "env": self.env, "cwd": self.path}

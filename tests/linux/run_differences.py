@@ -8,7 +8,7 @@ TABLE = ROOT / "tests" / "run" / "differences.tsv"
 POLL = re.compile(r"-$|(IN|PRI|OUT|ERR|HUP|RDHUP)(\||$)")
 NEVER_CONNECTED = ("CLOSED", "LISTEN", "NEW")
 # What a script has used, where rows of the table are about it.
-USES = ((re.compile(r"set \d+ SO_RCVLOWAT"), "SO_RCVLOWAT"), (re.compile(r"set \d+ TCP_NOTSENT_LOWAT"), "NOTSENT_LOWAT"),
+USES = ((re.compile(r"set \d+ TCP_NOTSENT_LOWAT"), "NOTSENT_LOWAT"),
         (re.compile(r"send \d+ \d+ 1 "), "urgent"), (re.compile(r"shutdown \d+ [02] = 0"), "SHUT_RD"),
         (re.compile(r"disconnect \d+ = 0"), "disconnect"), (re.compile(r"connect \d+ .* = ECONN"), "failed once"))
 

@@ -47,8 +47,8 @@ class World:
 class Pair:
     def __init__(self, folder):
         self.kernel = World(folder)
-        self.lastack = World(folder, folder / "bin" / "lastack", "run", "--profile", "linux", "--mtu", "1500", "--ports",
-                             "61000-65000", "--", LASTACK_RUN="1")
+        self.lastack = World(folder, folder / "bin" / "lastack", "run", "--profile", "linux", "--mtu", "1500",
+                             "--ports", "61000-65000", "--", LASTACK_RUN="1")
         self.steps = 0
         self.reader = run_differences.Reader()
         self.sections = int(self.kernel.says("sections")[0])
@@ -99,8 +99,8 @@ def setup(folder):
         pathlib.Path(f"/proc/sys/net/{name}").write_text(value)
     must("ip", "link", "set", "lo", "mtu", "1500")
     for where in ("127.0.0.0/8", "127.0.0.1"):
-        must("ip", "route", "replace", "local", where, "dev", "lo", "table", "local", "proto", "kernel", "scope", "host",
-             "src", "127.0.0.1", "quickack", "1")
+        must("ip", "route", "replace", "local", where, "dev", "lo", "table", "local", "proto", "kernel", "scope",
+             "host", "src", "127.0.0.1", "quickack", "1")
     must("ip", "-6", "route", "del", "local", "::1", "dev", "lo", "table", "local")
     must("ip", "-6", "route", "add", "local", "::1", "dev", "lo", "table", "local", "quickack", "1")
     folder.chmod(0o755)
@@ -124,13 +124,17 @@ def compare(pair, what, scripts):
             pair.tell(script, len(ours))
     for text, times in collections.Counter(wrong).most_common(40):
         print(f"  {times}: {text}")
-    check(f"{len(scripts)} {what}, {pair.steps} steps: the same under lastack run, but for the table", not wrong, len(wrong))
+    check(f"{len(scripts)} {what}, {pair.steps} steps: the same under lastack run, but for the table", not wrong,
+          len(wrong))
 
 
 def main(folder):
     pair = setup(folder)
     compare(pair, "sections", [f"program {index}" for index in range(pair.sections)])
     compare(pair, "random scripts", [f"random {seed}" for seed in range(FIRST, FIRST + COUNT)])
+    table = run_differences.rows()
+    check("the table has at most 20 rows, each with its reason",
+          len(table) <= 20 and all(row["reason"] for row in table), len(table))
     check("both programs end", pair.kernel.end() == pair.lastack.end() == 0)
 
 

@@ -1,5 +1,6 @@
 """What a program does with sockets, and what they say: the same lines under `lastack run` as on the kernel's, but for
 those that differences.tsv names."""
+import ctypes
 import errno
 import os
 import select
@@ -11,6 +12,8 @@ import sys
 HERE = "127.0.0.1"
 POLLRDHUP = 0x2000
 MSG_ERRQUEUE = 0x2000
+MSG_WAITFORONE = 0x10000
+LOOPS = int(os.environ.get("LOOPS", "300"))
 name = ""
 
 
@@ -186,6 +189,25 @@ def one_of_four_shuts_it_for_all():
     say(until(server, POLLRDHUP), server.recv(1), attempt(client.send, b"x"))
 
 
+def closed_by_four():
+    client, server = connected()
+    asks, goes = os.pipe()
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            os.read(asks, 1)
+            client.close()
+            os._exit(0)
+        children.append(child)
+    client.close()
+    for left in (2, 1, 0):
+        say("still", bits(server))
+        os.write(goes, b"x")
+        os.waitpid(-1, 0)
+    say("gone", until(server, POLLRDHUP), server.recv(1), server.recv(1))
+
+
 def passed_to_another():
     client, server = connected()
     ours, theirs = socket.socketpair()
@@ -320,7 +342,7 @@ def a_thousand_in_a_row():
 
 
 def close_then_bind():
-    for _ in range(200):
+    for _ in range(LOOPS):
         at = listener()
         where = at.getsockname()
         at.close()
@@ -331,7 +353,7 @@ def close_then_bind():
 
 
 def write_then_shut():
-    for _ in range(200):
+    for _ in range(LOOPS):
         client, server = connected_quietly()
         client.send(b"w" * 1000)
         client.shutdown(socket.SHUT_WR)
@@ -340,7 +362,38 @@ def write_then_shut():
             got += piece
         if len(got) != 1000:
             say("wrong", len(got))
+        client.close()
+        server.close()
     say("done")
+
+
+def a_storm_of_signals():
+    """Every call is broken again and again, and begun anew: nothing is lost, nothing happens twice."""
+    rounds = min(LOOPS, 1000)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.siginterrupt(signal.SIGALRM, False)
+    at = listener(backlog=64)
+    child = os.fork()
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    if child == 0:
+        for number in range(rounds):
+            with socket.create_connection(at.getsockname()) as client:
+                client.sendall(b"%d" % number)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os._exit(0)
+    came = []
+    for _ in range(rounds):
+        server, _ = at.accept()
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        octets = b""
+        while piece := server.recv(100):
+            octets += piece
+        came.append(int(octets))
+        server.close()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    os.waitpid(child, 0)
+    at.setblocking(False)
+    say(came == list(range(rounds)), attempt(at.accept))
 
 
 def connected_quietly():
@@ -435,6 +488,43 @@ def an_error_of_datagrams_in_poll():
     say(until(b, select.POLLIN))
 
 
+MMSGHDR = struct.Struct("QIxxxxQQQQIxxxxIxxxx")  # x86-64's and arm64's
+
+
+def several_at_once(of, count, flags=0, seconds=None):
+    """recvmmsg(): how many, and their octets."""
+    room = ctypes.create_string_buffer(count * 100)
+    parts = ctypes.create_string_buffer(b"".join(
+        struct.pack("QQ", ctypes.addressof(room) + 100 * i, 100) for i in range(count)))
+    heads = ctypes.create_string_buffer(b"".join(
+        MMSGHDR.pack(0, 0, ctypes.addressof(parts) + 16 * i, 1, 0, 0, 0, 0) for i in range(count)))
+    time = ctypes.create_string_buffer(struct.pack("ll", int(seconds or 0), int((seconds or 0) % 1 * 1e9)))
+    got = ctypes.CDLL(None, use_errno=True).recvmmsg(of.fileno(), heads, count, flags, time if seconds else None)
+    if got < 0:
+        return errno.errorcode[ctypes.get_errno()]
+    sizes = [MMSGHDR.unpack_from(heads, MMSGHDR.size * i)[7] for i in range(got)]
+    return [room[100 * i:100 * i + size] for i, size in enumerate(sizes)]
+
+
+def several_datagrams_are_waited_for():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    for flags, seconds in ((0, None), (socket.MSG_WAITALL, None), (MSG_WAITFORONE, None), (socket.MSG_DONTWAIT, None),
+                           (0, 0.02)):
+        b.send(b"one")
+        child = os.fork()
+        if child == 0:
+            for octets in (b"two", b"three"):
+                select.select([], [], [], 0.1)
+                b.send(octets)
+            os._exit(0)
+        got = several_at_once(a, 3, flags, seconds)
+        os.waitpid(child, 0)
+        say(flags, got, [a.recv(100) for _ in range(3 - len(got))])
+    a.setblocking(False)
+    say(several_at_once(a, 3))
+
+
 def many_datagrams():
     a, b = datagram(address=HERE), datagram()
     b.connect(a.getsockname())
@@ -449,9 +539,11 @@ def many_datagrams():
 
 STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset, refused,
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
+         closed_by_four, a_storm_of_signals,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
          error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families,
-         datagrams, datagrams_are_waited_for, nobody_receives, a_datagram_to_nobody_in_particular,
+         datagrams, datagrams_are_waited_for,
+         several_datagrams_are_waited_for, nobody_receives, a_datagram_to_nobody_in_particular,
          an_error_of_datagrams_in_poll, many_datagrams, much_before_the_end]
 for step in STEPS:
     name = step.__name__

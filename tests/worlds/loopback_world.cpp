@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kQuickAck = 12;
 
+}  // namespace
+
 /// What the host of the run says of a connection.
 class RunsView {
  public:
@@ -45,8 +47,6 @@ class RunsView {
   std::optional<control::Client> client_;
   std::optional<nlohmann::json> rows_;
 };
-
-}  // namespace
 
 /// LASTACK_RUN says that it is under lastack run.
 class LoopbackWorld::Ours : public Holders {
