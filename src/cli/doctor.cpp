@@ -189,22 +189,30 @@ void examine(bool as_json) {
   const std::vector<Finding> findings{
       find_tun(),     find_net_admin(), find_device(),        find_user_namespaces(),
       find_seccomp(), find_ptrace(),    find_control_folder()};
-  const bool serves = std::ranges::all_of(findings, [](const Finding& f) {
-    return f.works || (f.name != "/dev/net/tun" && f.name != "TUN device");
-  });
+  const auto all_work = [&findings](std::initializer_list<std::string_view> names) {
+    return std::ranges::all_of(findings, [&names](const Finding& f) {
+      return f.works || std::ranges::find(names, f.name) == names.end();
+    });
+  };
+  const bool serves = all_work({"/dev/net/tun", "TUN device"});
+  const bool runs = all_work({"seccomp notification", "ptrace scope", "control sockets"});
   if (as_json) {
     nlohmann::json checks = nlohmann::json::array();
     for (const Finding& f : findings) {
       checks.push_back({{"name", f.name}, {"works", f.works}, {"what", f.what}});
       if (!f.remedy.empty()) checks.back()["remedy"] = f.remedy;
     }
-    fmt::print("{}\n", nlohmann::json{{"serve_tun", serves}, {"checks", checks}}.dump(2));
+    fmt::print(
+        "{}\n",
+        nlohmann::json{{"schema", 1}, {"serve_tun", serves}, {"run", runs}, {"checks", checks}}
+            .dump(2));
   } else {
     for (const Finding& f : findings) {
       fmt::print("{:<4}{:<22}{}{}{}\n", f.works ? "ok" : "no", f.name, f.what,
                  f.remedy.empty() ? "" : "; ", f.remedy);
     }
     fmt::print("\nserve, connect and relay over --tun {} here\n", serves ? "work" : "do not work");
+    fmt::print("run {} here\n", runs ? "works" : "does not work");
   }
   if (!serves) throw CLI::RuntimeError(kFailed);
 }

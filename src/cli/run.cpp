@@ -38,7 +38,8 @@ constexpr std::string_view kMachineV4 = "10.0.2.2";
 constexpr std::string_view kMachineV6 = "fd00:2::2";
 
 struct RunOptions {
-  std::vector<std::string> words;
+  std::string program;
+  std::vector<std::string> arguments;
   bool allow_host = false;
   std::vector<std::string> publish;
   DeviceOptions device;
@@ -88,15 +89,24 @@ PublishedPort published_of(const std::string& text) {
   return {*at, inside->port};
 }
 
+Failure not_published(const PublishedPort& published, int error) {
+  std::string text =
+      fmt::format("can't listen at {}: {}", published.outside.to_string(), std::strerror(error));
+  if (error == EACCES)
+    text += fmt::format("\n  ports below 1024 are root's; another one: --publish 8080:{}",
+                        published.port);
+  if (error == EADDRINUSE) text += "\n  another program listens there; choose another port";
+  return {text, kFailed};
+}
+
 Failure not_started(const run::NotStarted& why, const std::string& program) {
   if (why.what == "run") {
     return {fmt::format("can't run {}: {}", program, std::strerror(why.error)),
             why.error == ENOENT ? kNotFound : kCannotRun};
   }
-  std::string text = fmt::format("can't {}: {}", why.what, std::strerror(why.error));
-  // EBUSY of the kernel; libseccomp has another word for it.
-  if (why.error == EBUSY || why.error == EFAULT)
-    text += "\n  another run, or a sandbox, listens to its calls already";
+  const bool busy = why.error == EBUSY || why.error == EFAULT;  // the second is libseccomp's word
+  std::string text = fmt::format("can't {}: {}", why.what, std::strerror(busy ? EBUSY : why.error));
+  if (busy) text += "\n  another run, or a sandbox, listens to its calls already";
   return {text + "\n  lastack doctor   tells what works here", kFailed};
 }
 
@@ -117,7 +127,7 @@ class Running {
         junction_(options.device.mtu, {surroundings().run.v4, surroundings().run.v6},
                   local_resolvers(options.allow_host)),
         host_(options.device, Place{.link = &junction_.near()}),
-        notifier_(listener_of(program_, options.words.front())),
+        notifier_(listener_of(program_, options.program)),
         supervisor_(host_.sockets(), host_.loop(), notifier_, ledger,
                     {.settle = [this] { settle(); },
                      .within = [this](const auto& address) { return junction_.is_own(address); },
@@ -169,9 +179,7 @@ void Running::open_gateway(const RunOptions& options) {
     const PublishedPort published = published_of(text);
     const auto done = gateway_->publish(published.outside, published.port);
     if (done) continue;
-    throw Failure{fmt::format("can't listen at {}: {}", published.outside.to_string(),
-                              std::strerror(done.error())),
-                  kFailed};
+    throw not_published(published, done.error());
   }
 }
 
@@ -322,7 +330,9 @@ void run(RunOptions options) {
                              {fmt::format("{}/24", kRunV4), fmt::format("{}/64", kRunV6)});
   }
   for (const std::string& text : options.publish) (void)published_of(text);
-  for (std::string& word : options.words) {  // main() has put a space there
+  std::vector<std::string> words{options.program};
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  for (std::string& word : words) {  // main() has put a space there
     const std::size_t last = word.find_last_not_of(' ');
     if (word.starts_with('[') && word[last] == ']') word.pop_back();
   }
@@ -330,10 +340,10 @@ void run(RunOptions options) {
   run::adopt_orphans();
   if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived);
   run::adopt_orphans();
-  auto program = run::Program::prepare(options.words);
-  if (!program) throw not_started(program.error(), options.words.front());
+  auto program = run::Program::prepare(words);
+  if (!program) throw not_started(program.error(), words.front());
   Running running(options, std::move(*program), ledger);
-  const int status = running.run(options.words.front());
+  const int status = running.run(words.front());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
   throw CLI::RuntimeError(WIFEXITED(status) ? WEXITSTATUS(status) : kBySignal + WTERMSIG(status));
 }
@@ -378,7 +388,8 @@ void add_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   options->device.mtu = 65535;
   CLI::App* command = add_command(app, "run", run_manual());
-  command->add_option("PROGRAM", options->words, "what to run, and its arguments")->required();
+  command->add_option("PROGRAM", options->program, "what to run")->required();
+  command->add_option("ARGUMENT", options->arguments, "what it is given, options too");
   command->add_flag("--allow-host", options->allow_host,
                     "connect to addresses outside the run, through this machine");
   command
