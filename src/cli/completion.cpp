@@ -136,7 +136,7 @@ std::string zsh_name(std::string name) {
 
 /// What completes a value: words, files, or nothing but its name.
 std::string zsh_value(const OptionPage& o) {
-  const std::string name = o.argument ? o.names.front() : o.value;
+  const std::string name = escaped(o.argument ? o.names.front() : o.value, ":\\");
   if (names_a_file(o)) return fmt::format(":{}:_files", name);
   return fmt::format(":{}:({})", name, fmt::join(o.choices, " "));
 }

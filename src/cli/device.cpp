@@ -55,17 +55,38 @@ bool has_device(const DeviceOptions& options) {
   return !options.tun.empty() || !options.tap.empty();
 }
 
+/// "SECONDS[,SECONDS[,N]]": when a silent peer is asked, when again, and how many times.
+void set_keepalive(tcp::Settings& settings, const std::string& text) {
+  constexpr double kLongest = 1e6;
+  constexpr double kMostProbes = 255;
+  double idle = 1;
+  double interval = 1;
+  double probes = 1;
+  std::array<char, 3> between{',', ',', 0};
+  const int read = std::sscanf(text.c_str(), "%lf%c%lf%c%lf%c", &idle, &between[0], &interval,
+                               &between[1], &probes, &between[2]);
+  const auto fits = [](double seconds) { return seconds >= 0.001 && seconds <= kLongest; };
+  const bool whole =
+      (read == 1 || read == 3 || read == 5) && between[0] == ',' && between[1] == ',';
+  if (!whole || !fits(idle) || !fits(interval) || probes < 1 || !(probes <= kMostProbes)) {
+    throw Failure{fmt::format("--keepalive {}: write seconds (0.001 to {}), or seconds, seconds "
+                              "between questions and how many (1 to {}), as in 60 or 60,10,5",
+                              text, kLongest, kMostProbes),
+                  kUsage};
+  }
+  settings.keepalive = true;
+  settings.keepalive_idle = in_seconds(idle);
+  if (read > 1) settings.keepalive_interval = in_seconds(interval);
+  if (read > 3) settings.keepalive_probes = static_cast<std::uint8_t>(probes);
+}
+
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = kDeviceBuffer;
   settings.msl = in_seconds(options.msl);
   settings.user_timeout = in_seconds(options.user_timeout);
   settings.retries = static_cast<std::uint8_t>(options.retries);
-  const auto& keepalive = options.keepalive;
-  settings.keepalive = !keepalive.empty();
-  if (!keepalive.empty()) settings.keepalive_idle = in_seconds(keepalive[0]);
-  if (keepalive.size() > 1) settings.keepalive_interval = in_seconds(keepalive[1]);
-  if (keepalive.size() > 2) settings.keepalive_probes = static_cast<std::uint8_t>(keepalive[2]);
+  if (!options.keepalive.empty()) set_keepalive(settings, options.keepalive);
   settings.close_as_linux(options.profile == "linux");
   return settings;
 }
@@ -189,10 +210,7 @@ void add_patience_options(CLI::App& command, DeviceOptions& options) {
       .add_option("--keepalive", options.keepalive,
                   "ask a peer that was silent for the first; again after each of the second (75); "
                   "end the connection after as many questions as the third says (9)")
-      ->type_name("SECONDS[,SECONDS[,N]]")
-      ->delimiter(',')
-      ->expected(1, 3)
-      ->check(CLI::Range(0.001, 1e6));
+      ->type_name("SECONDS[,SECONDS[,N]]");
   command
       .add_option(
           "--user-timeout", options.user_timeout,

@@ -33,8 +33,8 @@ struct DeviceOptions {
   bool paused = false;
   std::int64_t busy_poll = 0;  ///< microseconds
   std::string ports = "32768-60999";
-  std::vector<double> keepalive;  ///< seconds idle, seconds between two questions, questions
-  double user_timeout = 0;        ///< seconds
+  std::string keepalive;    ///< seconds idle, seconds between two questions, questions
+  double user_timeout = 0;  ///< seconds
   unsigned retries = 15;
 };
 

@@ -161,8 +161,10 @@ void examine(bool as_json) {
       checks.push_back({{"name", f.name}, {"works", f.works}, {"what", f.what}});
       if (!f.remedy.empty()) checks.back()["remedy"] = f.remedy;
     }
-    fmt::print("{}\n",
-               nlohmann::json{{"serve_tun", serves}, {"run", runs}, {"checks", checks}}.dump(2));
+    fmt::print(
+        "{}\n",
+        nlohmann::json{{"schema", 1}, {"serve_tun", serves}, {"run", runs}, {"checks", checks}}
+            .dump(2));
   } else {
     for (const Finding& f : findings) {
       fmt::print("{:<4}{:<25}{}{}{}\n", f.works ? "ok" : "no", f.name, f.what,

@@ -18,8 +18,9 @@ lastack::cli::Manual program_manual() {
           .description =
               "Shows how TCP connections open and close on a TCP of its own: scenarios as "
               "ladders, the table of states, every state that two ends can get into, trials over "
-              "bad wires; and serves, connects and relays over a TUN device, where the other end "
-              "is this machine's kernel.\n\n"
+              "bad wires; runs programs that never heard of it on that TCP, without root; and "
+              "serves, connects and relays over a TUN device, where the other end is this "
+              "machine's kernel.\n\n"
               "Options of any subcommand can stand in a TOML file, by their long names and each "
               "subcommand's in a section of its own. What the command line says comes first.\n\n"
               "  [serve]\n"
@@ -81,6 +82,26 @@ std::string config_fault(std::string text) {
       text.substr(kUnknown.size()));
 }
 
+/// What is wrong with the words, and where to read how they are meant.
+std::string usage_fault(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
+  const lastack::cli::CommandPage page = lastack::cli::page_of(*at);
+  std::string text = error.what();
+  const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
+  if (kind == CLI::ExitCodes::RequiredError || kind == CLI::ExitCodes::ExtrasError) {
+    const std::vector<std::string> unknown = app.remaining(true);
+    if (!unknown.empty() && unknown.front().starts_with('-')) {
+      text = fmt::format("{} has no option {}", page.name, unknown.front());
+    } else if (!unknown.empty()) {
+      text = fmt::format("{} does not know '{}'", page.name, unknown.front());
+    } else if (!page.subcommands.empty()) {
+      text = "a subcommand is missing";
+    }
+  }
+  return fmt::format("{}\n  {} --help   tells what there is", text, page.name);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -121,7 +142,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "lastack: {}\n", config_fault(error.what()));
     return kUsage;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fmt::print(stderr, "lastack: {}\n", usage_fault(app, error));
+    return kUsage;
   } catch (const Failure& failure) {
     fmt::print(stderr, "lastack: {}\n", failure.message);
     return failure.code;

@@ -17,26 +17,15 @@ class HelpFormatter : public CLI::FormatterBase {
   }
 };
 
-/// What CLI11 says of a value, taken apart: "N:INT in [1 - 8]" has the name N and one rule.
-struct Value {
-  std::string name;
-  std::vector<std::string> rules;
-};
-
-Value value_of(const CLI::Option& option) {
-  Value value;
-  std::vector<std::string> parts = CLI::detail::split(option.get_type_name(), ':');
-  value.name = parts.empty() ? "" : parts.front();
-  if (value.name == "UINT" || value.name == "INT") value.name = "N";
-  if (value.name == "FLOAT") value.name = "NUMBER";
-  if (parts.size() > 1) value.rules.assign(parts.begin() + 1, parts.end());
-  return value;
-}
-
 /// The words of a rule "{en,zh}"; none where it is another.
 std::vector<std::string> words_of(const std::string& rule) {
   if (rule.size() < 2 || rule.front() != '{') return {};
   return CLI::detail::split(rule.substr(1, rule.size() - 2), ',');
+}
+
+/// "1e+06" is 1000000, as one types it.
+std::string plain_number(const std::string& text) {
+  return text.find('e') == std::string::npos ? text : fmt::format("{:.0f}", std::stod(text));
 }
 
 /// "UINT in [1 - 8]" is "1 to 8"; nothing for other rules.
@@ -44,8 +33,34 @@ std::string range_of(const std::string& rule) {
   const std::size_t open = rule.find("in [");
   const std::size_t dash = rule.find(" - ");
   if (open == std::string::npos || dash == std::string::npos) return {};
-  return rule.substr(open + 4, dash - open - 4) + " to " +
-         rule.substr(dash + 3, rule.size() - dash - 4);
+  return plain_number(rule.substr(open + 4, dash - open - 4)) + " to " +
+         plain_number(rule.substr(dash + 3, rule.size() - dash - 4));
+}
+
+bool is_rule(const std::string& part) {
+  return !words_of(part).empty() || !range_of(part).empty() || part == "POSITIVE";
+}
+
+/// What CLI11 says of a value, taken apart: "N:INT in [1 - 8]" has the name N and one rule. A name
+/// may have colons of its own, as "[ADDRESS:]PORT:PORT".
+struct Value {
+  std::string name;
+  std::vector<std::string> rules;
+};
+
+Value value_of(const CLI::Option& option) {
+  const std::vector<std::string> parts = CLI::detail::split(option.get_type_name(), ':');
+  const auto first_rule = std::ranges::find_if(parts, is_rule);
+  Value value{.name = fmt::format("{}", fmt::join(parts.begin(), first_rule, ":")),
+              .rules = {first_rule, parts.end()}};
+  if (value.name == "UINT" || value.name == "INT") value.name = "N";
+  if (value.name == "FLOAT") value.name = "NUMBER";
+  return value;
+}
+
+/// Whether it may stand there any number of times.
+bool is_repeated(const CLI::Option& option) {
+  return option.get_expected_max() >= CLI::detail::expected_max_vector_size;
 }
 
 std::string names_of(const std::set<CLI::Option*>& options) {
@@ -65,8 +80,10 @@ std::string facts_of(const CLI::Option& option, const Value& value, const std::s
   }
   if (option.get_type_size() != 0 && !option.get_default_str().empty())
     facts.push_back("default " + option.get_default_str());
-  if (option.get_required()) facts.emplace_back("required");
-  if (option.get_expected_max() > 1) facts.emplace_back("may be given again");
+  const bool several = is_repeated(option) && option.get_positional();
+  if (several) facts.emplace_back(option.get_required() ? "one or more" : "any number");
+  if (option.get_required() && !several) facts.emplace_back("required");
+  if (is_repeated(option) && !several) facts.emplace_back("may be given again");
   if (!option.get_needs().empty()) facts.push_back("only with " + names_of(option.get_needs()));
   if (!option.get_excludes().empty())
     facts.push_back("not with " + names_of(option.get_excludes()));
@@ -90,7 +107,7 @@ OptionPage page_of(const CLI::Option& option, const std::string& rule) {
   if (option.get_type_size() != 0) page.value = value.name;
   page.help = option.get_description() + facts_of(option, value, rule);
   page.required = option.get_required();
-  page.repeated = option.get_expected_max() > 1;
+  page.repeated = is_repeated(option);
   return page;
 }
 

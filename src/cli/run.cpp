@@ -31,10 +31,9 @@ Failure not_started(const run::NotStarted& why, const std::string& program) {
     return {fmt::format("can't run {}: {}", program, std::strerror(why.error)),
             why.error == ENOENT ? kNotFound : kCannotRun};
   }
-  std::string text = fmt::format("can't {}: {}", why.what, std::strerror(why.error));
-  // EBUSY of the kernel; libseccomp has another word for it.
-  if (why.error == EBUSY || why.error == EFAULT)
-    text += "\n  another run, or a sandbox, listens to its calls already";
+  const bool busy = why.error == EBUSY || why.error == EFAULT;  // the second is libseccomp's word
+  std::string text = fmt::format("can't {}: {}", why.what, std::strerror(busy ? EBUSY : why.error));
+  if (busy) text += "\n  another run, or a sandbox, listens to its calls already";
   return {text + "\n  lastack doctor   tells what works here", kFailed};
 }
 
@@ -54,7 +53,7 @@ class Running {
       : program_(std::move(program)),
         network_(options),
         host_(options.device, network_.place()),
-        notifier_(listener_of(program_, options.words.front())),
+        notifier_(listener_of(program_, options.program)),
         supervisor_(host_.sockets(), host_.loop(), notifier_, ledger,
                     {.settle = [this] { network_.settle(); },
                      .within = [this](const auto& to) { return network_.within(to); },
@@ -208,7 +207,9 @@ void end_as(const run::Outlived& outlived, const RunOptions& options) {
 /// The program's own end: its exit code, or its signal, as a shell reports it.
 void run(RunOptions options, bool mtu_given) {
   complete(options, mtu_given);
-  for (std::string& word : options.words) {  // main() has put a space there
+  std::vector<std::string> words{options.program};
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  for (std::string& word : words) {  // main() has put a space there
     const std::size_t last = word.find_last_not_of(' ');
     if (word.starts_with('[') && word[last] == ']') word.pop_back();
   }
@@ -216,10 +217,10 @@ void run(RunOptions options, bool mtu_given) {
   run::adopt_orphans();
   if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived, options);
   run::adopt_orphans();
-  auto program = run::Program::prepare(options.words);
-  if (!program) throw not_started(program.error(), options.words.front());
+  auto program = run::Program::prepare(words);
+  if (!program) throw not_started(program.error(), words.front());
   Running running(options, std::move(*program), ledger);
-  const int status = running.run(options.words.front());
+  const int status = running.run(words.front());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
   throw CLI::RuntimeError(WIFEXITED(status) ? WEXITSTATUS(status) : kBySignal + WTERMSIG(status));
 }
@@ -275,7 +276,8 @@ void add_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   options->device.mtu = 65535;
   CLI::App* command = add_command(app, "run", run_manual());
-  command->add_option("PROGRAM", options->words, "what to run, and its arguments")->required();
+  command->add_option("PROGRAM", options->program, "what to run")->required();
+  command->add_option("ARGUMENT", options->arguments, "what it is given, options too");
   command
       ->add_option("--net", options->net,
                    "the network that programs have: one of their own, or a TUN device to this "

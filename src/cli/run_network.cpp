@@ -203,9 +203,7 @@ void RunNetwork::begin_gateway(const RunOptions& options) {
     const PublishedPort published = published_of(text);
     const auto done = gateway_->publish(published.outside, published.port);
     if (done) continue;
-    throw Failure{fmt::format("can't listen at {}: {}", published.outside.to_string(),
-                              std::strerror(done.error())),
-                  kFailed};
+    throw not_published(published, done.error());
   }
 }
 

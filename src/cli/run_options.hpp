@@ -11,7 +11,8 @@
 namespace lastack::cli {
 
 struct RunOptions {
-  std::vector<std::string> words;
+  std::string program;
+  std::vector<std::string> arguments;
   std::string net = "embedded";
   bool allow_host = false;
   std::vector<std::string> publish;

@@ -149,10 +149,12 @@ void add_tour(CLI::App& app) {
     fmt::print("Now over a real wire, with this machine's kernel at the other end.\n");
     show_first_wire();
     fmt::print(
-        "\ntry next:\n  lastack demo --list              every way a connection begins and ends\n "
-        " lastack demo close --drop 3      lose a segment and see\n  lastack explore              "
-        "    every state there is\n  lastack serve --help             serve something of your "
-        "own\n");
+        "\ntry next:\n"
+        "  lastack demo --list              every way a connection begins and ends\n"
+        "  lastack demo close --drop 3      lose a segment and see\n"
+        "  lastack explore                  every state there is\n"
+        "  lastack run --help               a program of yours on this TCP, without root\n"
+        "  lastack serve --help             serve something of your own\n");
   });
 }
 

@@ -195,6 +195,27 @@ def check_exit_codes(place, tree):
         check(code == wanted, f"{command} ends with {wanted}", code, output)
 
 
+# What is said of a wrong command line: which word is wrong, and whose --help to read.
+TOLD = {"lastack": "a subcommand is missing\n  lastack --help ",
+        "lastack runn": "lastack does not know 'runn'\n  lastack --help ",
+        "lastack --fly": "lastack has no option --fly\n  lastack --help ",
+        "lastack bench fly": "lastack bench does not know 'fly'\n  lastack bench --help ",
+        "lastack serve --fly": "lastack serve has no option --fly\n  lastack serve --help ",
+        "lastack doctor fly": "lastack doctor does not know 'fly'\n  lastack doctor --help ",
+        "lastack run": "PROGRAM is required\n  lastack run --help ",
+        "lastack serve --keepalive 10,5,3 fly 7 --tun la0 --ip 10.9.0.2/24": "no service is called 'fly'",
+        "lastack run --keepalive 10,5,3,2 true": "--keepalive 10,5,3,2: write seconds",
+        "lastack run --keepalive 10, true": "--keepalive 10,: write seconds",
+        "lastack run --keepalive 10,0 true": "--keepalive 10,0: write seconds"}
+
+
+def check_what_is_told(place):
+    for command, wanted in TOLD.items():
+        code, output = place.run(command)
+        check(code == 2 and output.startswith("lastack: ") and wanted in output, f"{command} is told what is wrong",
+              code, output)
+
+
 # --- man
 
 def check_man(place, tree):
@@ -272,6 +293,7 @@ def main():
         place = Place(folder)
         check_help(place, tree)
         check_exit_codes(place, tree)
+        check_what_is_told(place)
         check_man(place, tree)
         check_completion(place)
         check_examples(place, tree)

@@ -51,15 +51,27 @@ def broken_links(page, text):
 
 # --- commands
 
+def commands_of(line):
+    """The words of each command of a line: those between |, ; and &."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&")
+    lexer.whitespace_split = True
+    commands = [[]]
+    for word in lexer:
+        if set(word) <= set("|;&"):
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return commands
+
+
 def shown_commands(text):
     """Yields the words of each `lastack ...` in a block that a shell would take."""
     for kind, block in re.findall(r"^```(console|sh|bash)\n(.*?)^```", text, re.S | re.M):
         for line in block.splitlines():
             if kind == "console" and not line.startswith("$ "):
                 continue
-            for part in re.split(r"[|;&]+", line.removeprefix("$ ")):
-                words = shlex.split(part, comments=True)
-                if words and words[0] in ("lastack", "./run"):
+            for words in commands_of(line.removeprefix("$ ")):
+                if words[:1] in (["lastack"], ["./run"]):
                     yield words[1:]
 
 
@@ -67,16 +79,23 @@ def wrong_command(tree, words):
     """What is wrong with `words` behind lastack; nothing where it could be typed so."""
     page = tree
     options = {name for o in page["options"] for name in o["names"]}
+    words = iter(words)
     for word in words:
         subs = {sub["name"].split()[-1]: sub for sub in page["subcommands"]}
         name = word.partition("=")[0]
         if word in subs:
             page = subs[word]
             options = {name for o in page["options"] for name in o["names"]}
+        elif word == "--":
+            return None
         elif word.startswith("-"):
             letters = {"-" + c for c in word[1:]} if re.fullmatch(r"-[a-z]+", word) else {name}
             if not letters <= options:
                 return f"{page['name']} has no {word}"
+            if "=" not in word and any(name in o["names"] and o["value"] for o in page["options"]):
+                next(words, None)
+        elif page["name"] == "lastack run":
+            return None  # what follows the program's name is the program's
         elif subs:
             return f"{page['name']} has no subcommand {word}"
     return None
@@ -89,6 +108,9 @@ def check_itself(tree):
         "nowhere.md: there is no such file", "#no: there is no such heading"]
     assert wrong_command(tree, ["demo", "close", "-6"]) is None
     assert wrong_command(tree, ["bench", "bulk", "--mtu", "9000"]) is None
+    assert wrong_command(tree, ["run", "--publish", "8080:80", "nc", "--fly"]) is None
+    assert wrong_command(tree, ["run", "--fly", "nc"])
+    assert commands_of("a 'b; c' & d | e") == [["a", "b; c"], ["d"], ["e"]]
     assert wrong_command(tree, ["fly"]) and wrong_command(tree, ["demo", "--fly"])
     assert wrong_command(tree, ["ss", "-tn"]) is None and wrong_command(tree, ["ss", "-tx"])
 
