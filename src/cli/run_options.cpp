@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
+#include <cstring>
 
 #include "cli/command.hpp"
 #include "io/socket_address.hpp"
@@ -140,6 +142,16 @@ PublishedPort published_of(const std::string& text) {
                   kUsage};
   }
   return {*at, inside->port};
+}
+
+Failure not_published(const PublishedPort& published, int error) {
+  std::string text =
+      fmt::format("can't listen at {}: {}", published.outside.to_string(), std::strerror(error));
+  if (error == EACCES)
+    text += fmt::format("\n  ports below 1024 are root's; another one: --publish 8080:{}",
+                        published.port);
+  if (error == EADDRINUSE) text += "\n  another program listens there; choose another port";
+  return {text, kFailed};
 }
 
 run::HostName host_of(const std::string& text) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.hpp"
 #include "cli/device.hpp"
 #include "run/gateway.hpp"
 #include "run/names.hpp"
@@ -33,6 +34,8 @@ struct PublishedPort {
   std::uint16_t port = 0;
 };
 [[nodiscard]] PublishedPort published_of(const std::string& text);
+/// What to do where the machine does not let it be listened at.
+[[nodiscard]] Failure not_published(const PublishedPort& published, int error);
 /// What --host says. Throws Failure.
 [[nodiscard]] run::HostName host_of(const std::string& text);
 
