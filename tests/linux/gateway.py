@@ -334,7 +334,8 @@ def into_the_run(at):
     with socket.create_server(("127.0.0.1", 50085)):
         done = at.run(at.command, "run", "--publish", "50085:80", "true")
         check("a port that is taken is said", done.returncode == 1 and
-              done.stderr == "lastack: can't listen at 127.0.0.1:50085: Address already in use\n", done.stderr)
+              "can't listen at 127.0.0.1:50085: Address already in use" in done.stderr and
+              "choose another port" in done.stderr, done.stderr)
     done = at.run(at.command, "run", "--publish", "80", "true")
     check("so is what makes no sense", done.returncode == 2 and "as in 8080:80" in done.stderr, done.stderr)
 
