@@ -152,8 +152,8 @@ class Host {
   /// The usual receive(); nothing is done, and said, where some of it is urgent.
   std::optional<std::size_t> receive_plain(FlowId id, std::span<std::byte> into, TimePoint now);
   std::size_t peek(FlowId id, std::span<std::byte> into) const;
+  /// These two as tcp::ReceiveBuffer's, so that octets can be read where they lie.
   std::size_t lend(FlowId id, std::span<std::span<const std::byte>> to) const;
-  /// As ReceiveBuffer's, which lend() is, too: octets are read where they lie.
   std::size_t discard(FlowId id, std::size_t octets, TimePoint now);
   /// The urgent octet was read apart from the others; it stays in its place.
   void take_urgent(FlowId id);
