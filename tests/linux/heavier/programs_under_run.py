@@ -364,7 +364,7 @@ git clone -q http://127.0.0.1:8088/git/one.git two; cmp two/big big
 end $server; echo fine
 """, "git --version")
 
-row("HAProxy", "server and client", "before two servers in Python and one nginx; over HTTP and as a relay of octets", NGINX + r"""
+row("HAProxy", "server and client", "before nginx and Python's http.server; over HTTP and as a relay of octets", NGINX + r"""
 cat > haproxy.conf <<END
 defaults
   timeout connect 5s
