@@ -138,9 +138,19 @@ curl -s http://127.0.0.1:9000/big | cmp - big
 end $tunnel; end $web; end $server; echo fine
 """, "ssh -V 2>&1")
 
+# OpenBSD's nc ends where the peer has ended, whatever it has still to send: one way after the other.
+row("nc, OpenBSD's", "server, client", "20 MB one way, then the other; the end of input is told by a half-close", """
+nc -l -d 127.0.0.1 7001 > got1 & server=$!
+up 7001
+nc -N 127.0.0.1 7001 < big
+wait $server; cmp got1 big
+nc -l -N 127.0.0.1 7002 < big & server=$!
+up 7002
+nc -d 127.0.0.1 7002 > got2
+wait $server; cmp got2 big; echo fine
+""", "dpkg-query -W -f '${Version}' netcat-openbsd")
+
 for name, server, client, version in (
-        ("nc, OpenBSD's", "nc -l -N 127.0.0.1 7001", "nc -N 127.0.0.1 7001",
-         "dpkg-query -W -f '${Version}' netcat-openbsd"),
         ("ncat", "ncat -l 127.0.0.1 7001", "ncat 127.0.0.1 7001", "ncat --version 2>&1"),
         ("socat", "socat -t60 - TCP-LISTEN:7001", "socat -t60 - TCP:127.0.0.1:7001", "socat -V | grep version")):
     row(name, "server, client", "20 MB each way at once; each ends its half and reads on", f"""
@@ -354,7 +364,7 @@ git clone -q http://127.0.0.1:8088/git/one.git two; cmp two/big big
 end $server; echo fine
 """, "git --version")
 
-row("HAProxy", "server and client", "before two servers in Python and one nginx; over HTTP and as a relay of octets", NGINX + r"""
+row("HAProxy", "server and client", "before nginx and Python's http.server; over HTTP and as a relay of octets", NGINX + r"""
 cat > haproxy.conf <<END
 defaults
   timeout connect 5s
