@@ -24,10 +24,12 @@ void write_file(const std::string& path, const std::string& text) {
 
 int inside = -1;  // the namespace that the thread is in
 
-/// No ACK is delayed and nothing is sent again while a script runs: it has no time to wait.
+/// No ACK is delayed and nothing is sent again while a script runs: it has no time to wait. No
+/// address but ours, from the beginning: as the device comes up it would be too late to say so.
 void configure(int side) {
   for (const auto& [file, value] : {std::pair{"ipv6/conf/default/accept_ra", "0"},
                                     {"ipv6/conf/la0/accept_ra", "0"},
+                                    {"ipv6/conf/la0/addr_gen_mode", "1"},  // none
                                     {"ipv6/icmp/ratelimit", "0"},
                                     {"ipv4/tcp_early_retrans", "0"},
                                     {"ipv4/icmp_ratelimit", "0"},
@@ -41,7 +43,7 @@ void configure(int side) {
   const std::string v6 = World::address(side, true).to_string();
   const std::string how = " quickack 1 rto_min 20s";
   const std::string commands =
-      "ip link set lo up && ip link set la0 addrgenmode none mtu 1500 txqueuelen 20000 up && "
+      "ip link set lo up && ip link set la0 mtu 1500 txqueuelen 20000 up && "
       "ip addr add " +
       v4 + "/32 dev la0 && ip addr add " + v6 +
       "/128 dev la0 nodad && "
