@@ -79,6 +79,7 @@ void Referee::sent(std::size_t host, const link::PacketRef& packet, TimePoint no
   const bool begins =
       !view.own.open || view.own.iss != s.header.seq || answers_another || !s.has(Flag::ack);
   if (s.has(Flag::syn) && begins) {
+    keep_answer(view);
     view.own = {};
     view.peer = s.has(Flag::ack) ? answered(s, view) : Side{};
     open(s, view.own);
@@ -99,7 +100,29 @@ void Referee::arrived(std::size_t host, const Slice& packet, TimePoint) {
   if (s.has(Flag::rst)) return;
   View& view = views_[s.key];
   if (s.has(Flag::syn)) return meet(s, view);
+  if (s.has(Flag::ack)) take_answer(s, view);
   if (view.peer.open) note(s, view.peer, view.own);
+}
+
+bool Referee::is_only_answer(const View& view) {
+  return view.own.open && view.peer.open && view.own.high <= 1;  // the SYN, and nothing behind it
+}
+
+void Referee::keep_answer(View& view) {
+  if (!is_only_answer(view)) return view.answers.clear();
+  if (view.answers.size() == kMostAnswers) view.answers.erase(view.answers.begin());
+  view.answers.emplace_back(view.own, view.peer);
+}
+
+/// An ACK came: the handshake that it completes need not be the one that was answered last.
+void Referee::take_answer(const Segment& s, View& view) {
+  if (!is_only_answer(view) || s.header.ack == view.own.iss + 1) return;
+  for (auto& [own, peer] : view.answers) {
+    if (own.iss + 1 != s.header.ack || peer.iss + 1 != s.header.seq) continue;
+    std::swap(view.own, own);
+    std::swap(view.peer, peer);
+    return;
+  }
 }
 
 /// A SYN came. It means something at once where the host has called and not been answered yet; and

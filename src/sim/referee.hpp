@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/flow.hpp"
@@ -27,6 +28,7 @@ class Referee final : public Watcher {
   static constexpr std::size_t kMostFaults = 10;
   static constexpr Offset kNone = -1;
   static constexpr std::size_t kMostCallers = 8;
+  static constexpr std::size_t kMostAnswers = 8;
 
   /// One connection as one host's wire shows it. Offsets count from the SYN, which stands at 0.
   struct Side {
@@ -46,6 +48,9 @@ class Referee final : public Watcher {
     Side own;                   ///< as it was sent
     Side peer;                  ///< as it arrived
     std::vector<Side> callers;  ///< the latest SYNs, which the host may answer
+    /// The latest of its answers to SYNs, each with whom it answered, before the one that stands in
+    /// `own`: with cookies (RFC 4987 §3.6) any of them may become a connection.
+    std::vector<std::pair<Side, Side>> answers;
   };
   struct Key {
     std::size_t host;
@@ -66,6 +71,9 @@ class Referee final : public Watcher {
   void judge_place(const Segment& s, const View& view, TimePoint now);
   void judge_ack(const Segment& s, View& view, TimePoint now);
   void judge_size(const Segment& s, const View& view, std::uint32_t segment_size, TimePoint now);
+  [[nodiscard]] static bool is_only_answer(const View& view);
+  static void keep_answer(View& view);
+  static void take_answer(const Segment& s, View& view);
   static void meet(const Segment& s, View& view);
   static void call(const Segment& s, View& view);
   static Side answered(const Segment& s, const View& view);

@@ -132,6 +132,17 @@ class Answer : public testing::Test {
         .seq = iss, .ack = caller + 1, .flags = Flag::syn | Flag::ack, .window = 1000};
     referee.sent(0, {.header = packet(true, header, 0), .payload = {}}, World::kStart);
   }
+  void two_answers() {
+    calls(kEarlier);
+    calls(kTheirs);
+    answers(kOurs + 100, kTheirs);
+    answers(kOurs, kEarlier);
+  }
+  void fin_of_the_first() {
+    const wire::TcpHeader fin{
+        .seq = kOurs + 101, .ack = kTheirs + 1, .flags = Flag::fin | Flag::ack, .window = 1000};
+    referee.sent(0, {.header = packet(true, fin, 0), .payload = {}}, World::kStart);
+  }
   static constexpr Seq kEarlier{9'000'000};
   Referee referee;
 };
@@ -158,6 +169,22 @@ TEST_F(Answer, MayBeginWhereTheOneBeforeDid) {
   calls(kTheirs);
   answers(kOurs, kTheirs);
   EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
+}
+
+/// Two SYNs are answered, the later one first; the ACK says which of them has become a connection.
+TEST_F(Answer, BecomesAConnectionWhenItIsAcknowledged) {
+  two_answers();
+  const wire::TcpHeader ack{
+      .seq = kTheirs + 1, .ack = kOurs + 101, .flags = Flag::ack, .window = 1000};
+  referee.arrived(0, Slice::copy_of(packet(false, ack, 0)), World::kStart);
+  fin_of_the_first();
+  EXPECT_TRUE(referee.faults().empty()) << referee.faults()[0];
+}
+
+TEST_F(Answer, BecomesNoneWhereItIsNot) {
+  two_answers();
+  fin_of_the_first();
+  EXPECT_FALSE(referee.faults().empty());
 }
 
 TEST_F(Answer, ToNobodyIsAFault) {
