@@ -142,7 +142,12 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   }
   guest.connecting = true;
   if (asked.non_blocking()) {
-    if (done.error() == Errno::einprogress) guest.stand_in.stuff(anew ? anew.get() : asked.far);
+    if (done.error() != Errno::einprogress) return answer_of(done);
+    const int far = anew ? anew.get() : asked.far;
+    network_.settle();
+    const bool there =
+        tcp::traits(sockets_->state(guest.fd).value_or(tcp::State::closed)).synchronized;
+    there ? guest.stand_in.touch(far) : guest.stand_in.stuff(far);
     return answer_of(done);
   }
   wait(guest, {.call = asked.call}, socket::Call::connect, asked.now);

@@ -142,6 +142,11 @@ void StandIn::reset(int far) {
   near_.close();
 }
 
+/// The kernel tells it whenever something that the program has written was read.
+void StandIn::touch(int far) {
+  if (::send(far, kStuffing.data(), 1, kQuietly) == 1) throw_away(near_.get(), 1);
+}
+
 void StandIn::stuff(int far) {
   while (takes_more(far)) {
     const ssize_t n = ::send(far, kStuffing.data(), kStuffing.size(), kQuietly);
