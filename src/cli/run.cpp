@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "cli/command.hpp"
 #include "cli/host_view.hpp"
@@ -168,16 +169,17 @@ void Running::deliver() {
 
 int Running::run(const std::string& name) {
   const int children = child_signals();
-  host_.loop().add(children, [children] {
+  bool some_ended = true;  // or had by now
+  host_.loop().add(children, [children, &some_ended] {
     signalfd_siginfo signal{};
-    while (::read(children, &signal, sizeof signal) == sizeof signal) {
-    }
+    while (::read(children, &signal, sizeof signal) == sizeof signal) some_ended = true;
   });
   host_.wait_for_addresses();
   if (const auto why = program_.begin()) throw not_started(*why, name);
   std::optional<int> status;
   for (;;) {
-    const run::Ended ended = run::reap(program_.process());
+    const bool look = std::exchange(some_ended, false);
+    const run::Ended ended = look ? run::reap(program_.process()) : run::Ended{};
     if (ended.status) status = ended.status;
     if (ended.all) break;
     turn(kNever);
