@@ -25,6 +25,9 @@ class KernelSide : public PlainSockets {
   void arrives(const Packet& packet) override;
 
  private:
+  void make(int which);
+  void leave();
+  [[nodiscard]] bool answers(int which);
   void enter();
 
   int space_ = -1;   ///< the namespace
