@@ -55,7 +55,11 @@ class Place:
     def run(self, command):
         """(exit code, what it printed)"""
         done = self.start(command)
-        output, _ = done.communicate(timeout=600)
+        try:
+            output, _ = done.communicate(timeout=120)
+        except subprocess.TimeoutExpired as late:
+            done.kill()
+            return "none: it does not end", (late.output or b"").decode()
         return done.returncode, output
 
 
@@ -116,14 +120,14 @@ def run_serving(place, command, meanwhile):
     check(ready == "ready\n" and server.returncode == 0, f"example: {command}", ready, output)
 
 
-def run_published(place, command):
-    """The example of a run that waits for somebody to connect to the machine's port 8080."""
+def run_reached(place, command, address):
+    """The example of a run that waits for somebody of the machine to connect."""
     server = place.start(f"exec {command}", start_new_session=True)
     try:
         end = time.monotonic() + 20
         reached = False
         while not reached and time.monotonic() < end and server.poll() is None:
-            with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", 8080)) as client:
+            with contextlib.suppress(OSError), socket.create_connection(address, timeout=5) as client:
                 client.sendall(b"hello")
                 client.shutdown(socket.SHUT_WR)
                 reached = client.recv(1) == b""  # nc has listened, and ends
@@ -168,9 +172,10 @@ def check_examples(place, tree):
                 examples.pop("lastack ask") + examples.pop("lastack nstat"))
     for command in others + examples.pop("lastack relay"):
         run_serving(place, command, [])
-    for command in [c for c in examples["lastack run"] if "--publish" in c]:
-        examples["lastack run"].remove(command)
-        run_published(place, command)
+    for option, address in {"--publish": ("127.0.0.1", 8080), "--net tun": ("10.9.0.2", 80)}.items():
+        for command in [c for c in examples["lastack run"] if option in c]:
+            examples["lastack run"].remove(command)
+            run_reached(place, command, address)
     for command in sorted({c for commands in examples.values() for c in commands}):
         code, output = place.run(command)
         check(code == 0, f"example: {command}", output[-2000:])
