@@ -101,9 +101,7 @@ Neighbours::Neighbour* Neighbours::at(const wire::IpAddress& address) {
 }
 
 bool Neighbours::has(const wire::IpAddress& address) const {
-  return std::ranges::any_of(neighbours_ | std::views::values, [&](const Neighbour& one) {
-    return std::ranges::find(one.told.addresses, address) != one.told.addresses.end();
-  });
+  return const_cast<Neighbours*>(this)->at(address) != nullptr;
 }
 
 void Neighbours::news() {

@@ -204,16 +204,17 @@ TO_THE_KERNEL = """
     print(name(to, "10.9.7.1", 9))
     """
 
-FROM_THE_KERNEL = """
+SERVER = """
     servers = [socket.create_server((address, 80), family=family) for family, address in
-               ((socket.AF_INET, "10.9.7.2"), (socket.AF_INET6, "fd00:97::2"))]
+               ((socket.AF_INET, "{v4}"), (socket.AF_INET6, "{v6}"))]
     print("up")
     for server in servers:
         connection, peer = server.accept()
-        connection.sendall(all_of(connection).upper())
+        connection.sendall({answer})
         connection.close()
         print(peer[0])
     """
+FROM_THE_KERNEL = SERVER.format(v4="10.9.7.2", v6="fd00:97::2", answer="all_of(connection).upper()")
 
 
 def says(address, port, octets):
@@ -285,17 +286,7 @@ def tun_by_root(at):
 
 # --- runs that join each other
 
-ECHO = """
-    servers = [socket.create_server((address, 80), family=family) for family, address in
-               ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))]
-    print("up")
-    for server in servers:
-        connection, peer = server.accept()
-        connection.sendall(all_of(connection))
-        connection.close()
-        print(peer[0])
-    sys.stdin.read()
-    """
+ECHO = SERVER.format(v4="0.0.0.0", v6="::", answer="all_of(connection)") + "sys.stdin.read()\n"
 
 ASK = """
     content = os.urandom(8 << 20)

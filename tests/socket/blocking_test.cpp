@@ -25,6 +25,15 @@ class BlockingCalls : public SocketTest {
             now()};
   }
   static std::array<std::int64_t, 2> seconds(std::int64_t n) { return {n, 0}; }
+  /// A client that lingers for 5 s, and 100 octets of it that do not arrive.
+  void linger_behind_octets() {
+    connect();
+    const std::array<int, 2> linger{1, 5};
+    ASSERT_TRUE(
+        a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+    ASSERT_TRUE(a().send(client, octets(100), now()));
+    world->pause(true);
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Family, BlockingCalls, ::testing::Bool(),
@@ -80,12 +89,7 @@ TEST_P(BlockingCalls, ATimedLingerWaitsForTheAckAndNoLonger) {
 }
 
 TEST_P(BlockingCalls, ATimedLingerWaitsAndThenResets) {
-  connect();
-  const std::array<int, 2> linger{1, 5};
-  ASSERT_TRUE(
-      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
-  ASSERT_TRUE(a().send(client, octets(100), now()));
-  world->pause(true);
+  ASSERT_NO_FATAL_FAILURE(linger_behind_octets());
   const TimePoint begun = now();
   EXPECT_TRUE(blocking(kA).close(client));
   EXPECT_EQ(now() - begun, 5s);
@@ -98,12 +102,7 @@ TEST_P(BlockingCalls, ATimedLingerWaitsAndThenResets) {
 
 /// Nobody waits, and the time is the same.
 TEST_P(BlockingCalls, WhoDoesNotWaitForATimedLingerIsResetToo) {
-  connect();
-  const std::array<int, 2> linger{1, 5};
-  ASSERT_TRUE(
-      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
-  ASSERT_TRUE(a().send(client, octets(100), now()));
-  world->pause(true);
+  ASSERT_NO_FATAL_FAILURE(linger_behind_octets());
   EXPECT_TRUE(a().close(client, now()));
   world->run(5s - 1ms);
   EXPECT_EQ(world->host(kA).flows(), 1U);

@@ -34,35 +34,38 @@ void say(int channel, std::span<const std::byte> head, std::span<const std::byte
   if (::send(channel, all.data(), all.size(), MSG_NOSIGNAL) < 0) give_up("a holder is gone");
 }
 
-void give_descriptor(int channel, int fd) {
+/// A message of one octet, with room for a descriptor beside it.
+struct DescriptorMessage {
+  DescriptorMessage() {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+  }
+  DescriptorMessage(const DescriptorMessage&) = delete;
+  DescriptorMessage& operator=(const DescriptorMessage&) = delete;
+
   char octet = 0;
   iovec part{&octet, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* const head = CMSG_FIRSTHDR(&message);
+};
+
+void give_descriptor(int channel, int fd) {
+  DescriptorMessage given;
+  cmsghdr* const head = CMSG_FIRSTHDR(&given.message);
   head->cmsg_level = SOL_SOCKET;
   head->cmsg_type = SCM_RIGHTS;
   head->cmsg_len = CMSG_LEN(sizeof fd);
   std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
-  if (::sendmsg(channel, &message, MSG_NOSIGNAL) < 0) give_up("a descriptor to a holder");
+  if (::sendmsg(channel, &given.message, MSG_NOSIGNAL) < 0) give_up("a descriptor to a holder");
 }
 
 int take_descriptor(int channel) {
-  char octet = 0;
   int fd = -1;
-  iovec part{&octet, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  if (::recvmsg(channel, &message, 0) < 0) give_up("a descriptor from a holder");
-  const cmsghdr* const head = CMSG_FIRSTHDR(&message);
+  DescriptorMessage taken;
+  if (::recvmsg(channel, &taken.message, 0) < 0) give_up("a descriptor from a holder");
+  const cmsghdr* const head = CMSG_FIRSTHDR(&taken.message);
   if (head == nullptr) give_up("no descriptor from a holder");
   std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
   return fd;
