@@ -9,6 +9,19 @@ namespace lastack::tcp {
 
 using wire::Flag;
 
+namespace {
+
+/// A SYN,ACK that answers a SYN of an earlier connection, where a listener's child has only just
+/// begun. An ACK, as the first check has it for an old segment, would let its sender take our
+/// numbers for those of that SYN, and have something established that is not there: a RST instead,
+/// as §3.5.2 has it in its second group.
+bool answers_earlier_syn(const Tcb& tcb, const Arrival& a) {
+  return tcb.state == State::syn_rcvd && tcb.origin == Origin::passive && a.has(Flag::syn) &&
+         a.has(Flag::ack) && !a.has(Flag::rst) && a.ack != 0;
+}
+
+}  // namespace
+
 /// §3.10.7, whatever the state: the long way.
 void Connection::arrives_in_full(const wire::TcpHeader& header, std::uint32_t payload,
                                  TimePoint now, bool listened, Effects& fx) {
@@ -36,6 +49,11 @@ void Connection::arrives_in_full(const wire::TcpHeader& header, std::uint32_t pa
 }
 
 void Connection::arrives_synchronized(Arrival& a, Effects& fx) {
+  if (answers_earlier_syn(tcb_, a)) {
+    fx.drop = Drop::ack_unsent;
+    fx.reset = {.wanted = true, .with_ack = false, .seq = a.header.ack, .ack = {}};
+    return;
+  }
   if (!check_timestamp(a, fx)) return;  // RFC 7323 §5.3 puts this before the sequence check
   if (!check_sequence(a, fx)) return;
   if (!check_rst(a, fx)) return;

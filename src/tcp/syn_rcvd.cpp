@@ -21,6 +21,13 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
   Step step;
   Effects& fx = step.fx;
   const bool rst = header.flags.has(Flag::rst);
+  const bool of_ours = header.ack == iss + 1;
+  if (!rst && !of_ours && header.flags.has(Flag::syn) && header.flags.has(Flag::ack)) {
+    // As answers_earlier_syn() of a connection.
+    fx.drop = Drop::ack_unsent;
+    fx.reset = {.wanted = true, .with_ack = false, .seq = header.ack, .ack = {}};
+    return step;
+  }
   const bool stamped = header.options.has(wire::TcpOptions::kTimestamps);
   if (agreed.timestamps && !rst && !stamped) {
     fx.drop = Drop::no_timestamp;
@@ -51,7 +58,7 @@ SynRcvd::Step SynRcvd::segment_arrives(const wire::TcpHeader& header, std::uint3
     fx.drop = Drop::no_ack;
   } else if (syn_ack_due && retransmissions == 0) {
     fx.drop = Drop::ack_unsent;  // our SYN has not gone out yet
-  } else if (header.ack != iss + 1) {
+  } else if (!of_ours) {
     fx.drop = Drop::ack_unsent;
     fx.reset = {.wanted = true, .with_ack = false, .seq = header.ack, .ack = {}};
   } else {

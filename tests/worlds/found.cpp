@@ -131,12 +131,23 @@ void half_open(std::vector<Section>& all, bool v6) {
   }
 }
 
+/// SYNs cross; one of the two gives up and listens where it was. What its child gets is the other's
+/// answer to the SYN before.
+void crossed_and_listens(std::vector<Section>& all, bool v6) {
+  Teller crossed(v6);
+  crossed.stream(1, kListener).bind(kListener, 1).stream(0, kClient).bind(kClient, 3).hold();
+  crossed.connect(kListener, 3).connect(kClient, 1).shut(kListener, 1).listen(kListener);
+  crossed.release().error(kClient).accept(kListener, kServer).names(kClient);
+  all.push_back({"SYNs that cross, and one that listens instead", Row::none, crossed.take()});
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
   buffers(all, v6);
   sharing(all, v6);
   half_open(all, v6);
+  crossed_and_listens(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }
