@@ -125,8 +125,8 @@ Seen ask_for_rows(const Wanted& wanted) {
 std::string text_of(const std::vector<SocketRow>& rows, const Wanted& wanted) {
   const SsOptions& options = wanted.options;
   if (options.json) {
-    nlohmann::json all = nlohmann::json::array();
-    for (const SocketRow& row : rows) all.push_back(row.all);
+    nlohmann::json all{{"schema", 1}, {"sockets", nlohmann::json::array()}};
+    for (const SocketRow& row : rows) all["sockets"].push_back(row.all);
     return all.dump(options.watch.empty() ? 2 : -1) + "\n";  // one line for each time it was asked
   }
   if (options.summary) return socket_summary(rows);

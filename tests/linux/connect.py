@@ -3,7 +3,6 @@
 namespace of the test's own."""
 import contextlib
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -16,7 +15,7 @@ import threading
 import time
 
 from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, check, connect, in_namespace, kernel_states,
-                 read_all, run, until)
+                 read_all, run, sockets_of, until)
 
 DEVICE, RELAY_DEVICE = "lcn0", "lcn1"
 OURS = {4: V4, 6: V6}
@@ -145,7 +144,7 @@ def half_close_held():
         process.stdin = None
         ended = sock.recv(10) == b""
         held = until(lambda: kernel_states(port, local=True).get(address[:2]) == "CLOSE_WAIT")
-        rows = json.loads(run(COMMAND, "ss", "--json", "--pid", str(process.pid)).stdout or "[]")
+        rows = sockets_of(run(COMMAND, "ss", "--json", "--pid", str(process.pid)))
         sock.sendall(b"still here")
         got = process.stdout.read(10)
         sock.close()
@@ -376,7 +375,7 @@ class Relay:
         self.said, _ = self.process.communicate(timeout=20)
 
     def states(self):
-        rows = json.loads(run(COMMAND, "ss", "--json", "--pid", str(self.process.pid)).stdout)
+        rows = sockets_of(run(COMMAND, "ss", "--json", "--pid", str(self.process.pid)))
         return sorted(r["state"] for r in rows if r["state"] != "LISTEN")
 
 

@@ -3,7 +3,6 @@
 As an ordinary user, in a network namespace of its own, whose kernel is the world."""
 import contextlib
 import hashlib
-import json
 import os
 import socket
 import struct
@@ -12,7 +11,7 @@ import sys
 import textwrap
 import threading
 
-from lab import MIB, check, in_namespace, must, until
+from lab import MIB, check, in_namespace, must, sockets_of, until
 from run import PYTHON, Folder
 
 WORLD = "192.0.2.1"  # an address of the machine that is not its loopback
@@ -155,7 +154,7 @@ def no_way(at):
                    COMMON + f"to('{NOBODY}', 9)", stderr=subprocess.DEVNULL)
 
     def row():
-        rows = json.loads(at.run(at.command, "ss", "-tan", "--json").stdout or "[]")
+        rows = sockets_of(at.run(at.command, "ss", "-tan", "--json"))
         return next((row for row in rows if row["remote"] == f"{NOBODY}:9"), None)
 
     seen = until(row)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Every pair of states that two ends can stand in, lastack's and the kernel's: brought about on purpose,
 packet by packet over a paused link, and both sides' ss asked. The pairs and the steps are pairs.tsv's."""
-import json
 import os
 import pathlib
 import signal
@@ -11,7 +10,7 @@ import sys
 
 import lab
 from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, abortive, check, in_namespace, kernel_state,
-                 must, quiet_tun, run, until)
+                 must, quiet_tun, run, sockets_of, until)
 
 TABLE = pathlib.Path(__file__).with_name("pairs.tsv")
 STATES = ["LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",
@@ -165,9 +164,9 @@ class Scene:
         return kernel_state(self.kernel_port, self.our_port)
 
     def lastacks(self):
-        answer = run(COMMAND, "ss", "-a", "--json", "--pid", str(self.host.process.pid)).stdout
+        rows = sockets_of(run(COMMAND, "ss", "-a", "--json", "--pid", str(self.host.process.pid)))
         wanted = (f":{self.our_port}", f":{self.kernel_port}")
-        return next((row["state"] for row in json.loads(answer or "[]")
+        return next((row["state"] for row in rows
                      if (row["local"].endswith(wanted[0]) and row["remote"].endswith(wanted[1]))), "CLOSED")
 
     # --- the end

@@ -35,6 +35,11 @@ def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
+def sockets_of(shown):
+    """What `lastack ss --json` showed: a row for each socket, none where no host runs."""
+    return json.loads(shown.stdout)["sockets"] if shown.stdout else []
+
+
 def must(*command):
     """Its output; a step that the test stands on has to work."""
     done = run(*command)
@@ -148,7 +153,7 @@ class Served:
         return json.loads(self.ask("counters").stdout)
 
     def rows(self):
-        return json.loads(run(COMMAND, "ss", "--json", "--pid", self.pid).stdout or "[]")
+        return sockets_of(run(COMMAND, "ss", "--json", "--pid", self.pid))
 
     def states(self, port):
         """{client's end: state} of the connections to a port of its own."""

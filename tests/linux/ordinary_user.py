@@ -17,7 +17,7 @@ import tempfile
 import threading
 
 import lab
-from lab import COMMAND as BUILT, KERNEL_V4, ROOT, V4, check, in_namespace, must, until
+from lab import COMMAND as BUILT, KERNEL_V4, ROOT, V4, check, in_namespace, must, sockets_of, until
 
 
 def run(*command, **options):
@@ -117,7 +117,7 @@ def no_host(user):
     for runtime, folder in ((user.runtime, user.runtime / "lastack"), (None, "/run/lastack")):
         for arguments in (["ss"], ["ss", "--json"], ["trace"], ["ask", "counters"]):
             done = user.lastack(*arguments, XDG_RUNTIME_DIR=runtime)
-            json_said = "--json" in arguments and done.stdout.strip() == "[]"
+            json_said = "--json" in arguments and json.loads(done.stdout) == {"schema": 1, "sockets": []}
             check(f"no host, XDG_RUNTIME_DIR {'set' if runtime else 'not set'}: {shlex.join(arguments)}",
                   done.returncode == 3 and (f"looked in {folder}" in done.stderr or json_said),
                   f"{done.returncode} {done.stdout} {done.stderr}")
@@ -188,7 +188,7 @@ def over_a_device(user, mode):
               said() + (got.stderr if got else ""))
         done = user.lastack("ss", "-l", "--json")
         check(f"{mode}: and ss shows the listener", done.returncode == 0
-              and [r["state"] for r in json.loads(done.stdout)] == ["LISTEN"], done.stderr)
+              and [r["state"] for r in sockets_of(done)] == ["LISTEN"], done.stderr)
     with socket.create_server((KERNEL_V4, 8080)) as listener:
         heard = []
 

@@ -2,7 +2,6 @@
 """Programs under `lastack run`: what sockets say to them (tests/run/program.py, and the same on the kernel's), real
 ones, who holds what, what is out of their reach. As an ordinary user, in a network namespace of its own. LOOPS: how often
 what goes by the order of calls is done (300)."""
-import json
 import os
 import pathlib
 import signal
@@ -11,7 +10,7 @@ import sys
 import textwrap
 
 import lab
-from lab import COMMAND, ROOT, check, in_namespace, must, until
+from lab import COMMAND, ROOT, check, in_namespace, must, sockets_of, until
 
 USER = 12003  # of no group; the kernel asks no more of who runs programs so
 PYTHON = "python3"
@@ -189,7 +188,7 @@ def who_holds_it(at):
     parent, child, number = (int(word) for word in run.stdout.readline().split())
 
     def held():
-        rows = json.loads(at.run(at.command, "ss", "-tanp", "--json").stdout)
+        rows = sockets_of(at.run(at.command, "ss", "-tanp", "--json"))
         return next((row for row in rows if row["state"] == "CLOSE_WAIT"), None)
 
     row = until(held)
@@ -199,7 +198,7 @@ def who_holds_it(at):
     text = at.run(at.command, "ss", "-tanp").stdout
     check("ss -p writes them as iproute2 does", f'pid={parent},fd={number}),("' in text, text)
     def states(*options):
-        return [row["state"] for row in json.loads(at.run(at.command, "ss", "--json", *options).stdout or "[]")]
+        return [row["state"] for row in sockets_of(at.run(at.command, "ss", "--json", *options))]
 
     check("--held-by shows what a process holds", sorted(states("--held-by", child)) == ["CLOSE_WAIT", "LISTEN"] and
           states("--held-by", 1) == [], states("--held-by", child))

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """SIGKILL under `lastack run`: of either side and of the supervisor in each of the eleven states, and at random
 moments. Nothing is left: descriptors, memory, processes, sockets, devices. run_kills.py [KILLS [SEED]]."""
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 
-from lab import ROOT, check, in_namespace, until
+from lab import ROOT, check, in_namespace, sockets_of, until
 from run import Folder, PYTHON, supervisor_of
 
 KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 150
@@ -66,8 +65,7 @@ class Run:
         return state == "CLOSED" or until(lambda: state in self.states())
 
     def states(self):
-        rows = self.at.run(self.at.command, "ss", "-ta", "--json").stdout
-        return [row["state"] for row in json.loads(rows or "[]")]
+        return [row["state"] for row in sockets_of(self.at.run(self.at.command, "ss", "-ta", "--json"))]
 
     def end(self):
         self.process.stdin.close()

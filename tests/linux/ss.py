@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, Served, check, in_namespace, run,
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, Served, check, in_namespace, run, sockets_of,
                  syn_from_nobody, until)
 
 # What the kernel is in where lastack is in that: the connections below are made so.
@@ -46,7 +46,7 @@ def mirrored(rows):
 
 
 def json_rows():
-    return json.loads(run(COMMAND, "ss", "--json").stdout)
+    return sockets_of(run(COMMAND, "ss", "--json"))
 
 
 def figures(lines, key):
@@ -319,7 +319,7 @@ def check_watch():
                   for b in blocks), *seen)
         check(f"{' '.join(form)}: an interrupt ends it with 0", code == 0, code)
     seen, _ = watched(3, "--json", "--watch", "0.1", "sport", "=", ":8", "and", "dport", "!=", ":0")
-    check("--watch --json: a line each time", all(len(json.loads(line)) == 2 for line in seen), *seen)
+    check("--watch --json: a line each time", all(len(json.loads(line)["sockets"]) == 2 for line in seen), *seen)
 
 
 def check_answers():
