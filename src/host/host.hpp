@@ -177,7 +177,7 @@ class Host {
   void udp_disconnect(UdpId id) { udp_.disconnect(id); }
   /// Octets taken: all of them, as one datagram, which may be empty. Without `to`, to whom it is
   /// connected; `from` is an address of ours for where it has none. would_block where too much
-  /// waits to be sent: an event follows.
+  /// waits to be sent: an event follows. An error of ICMP's that is due stays so.
   std::expected<std::size_t, udp::Error> udp_send_to(UdpId id, std::optional<Endpoint> to,
                                                      std::span<const std::byte> octets,
                                                      TimePoint now,

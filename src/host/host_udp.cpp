@@ -167,10 +167,6 @@ std::expected<std::size_t, udp::Error> Host::udp_send_to(UdpId id, std::optional
                                                          std::optional<wire::IpAddress> from) {
   UdpEntry* entry = udp_.find(id);
   if (entry == nullptr) return std::unexpected(udp::Error::not_open);
-  udp::UdpEndpoint& endpoint = entry->endpoint;
-  if (const auto error = endpoint.take_error(); error != udp::Error::none) {
-    return std::unexpected(error);
-  }
   const auto flow = udp_flow(*entry, to, from);
   if (!flow) return std::unexpected(flow.error());
   if (octets.size() > wire::most_udp_payload(flow->local.address.family())) {

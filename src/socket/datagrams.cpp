@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "socket/sockets.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::socket {
 namespace {
@@ -20,6 +21,12 @@ wire::IpAddress anywhere(const OpenSocket& s, const host::Endpoint& remote) {
   const bool v4 = s.domain == OpenSocket::Domain::any ? remote.address.is_v4()
                                                       : s.domain == OpenSocket::Domain::inet;
   return v4 ? wire::IpAddress{} : *wire::IpAddress::parse("::");
+}
+
+std::vector<std::byte> in_one(PartsIn parts) {
+  std::vector<std::byte> all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
 }
 
 }  // namespace
@@ -51,6 +58,11 @@ Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoi
   if (v4_here && !remote.address.is_v4()) return std::unexpected(Errno::eafnosupport);
   const auto connected = host_->udp_connect(s.udp(), remote);
   if (!connected) return std::unexpected(errno_of_udp(connected.error()));
+  // As in Linux, where a datagram that has begun goes to the new peer, over IPv4.
+  const bool begun = s.choices && s.choices->begun;
+  if (begun && s.choices->begun->to.address.is_v4() && remote.address.is_v4()) {
+    s.choices->begun->to = remote;
+  }
   return {};
 }
 
@@ -64,6 +76,15 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   const udp::UdpEndpoint& endpoint = host_->udp(s.udp())->endpoint;
   const bool urgent = (flags & kMsgOob) != 0;  // Linux minds it where IPv4 sends
   if (urgent && s.domain != OpenSocket::Domain::inet6) return std::unexpected(Errno::eopnotsupp);
+  const bool more = (flags & kMsgMore) != 0 || (s.choices && s.choices->cork_datagrams);
+  if (s.choices && s.choices->begun) {
+    const bool v4_begun = s.choices->begun->to.address.is_v4();
+    if (urgent && v4_begun) return std::unexpected(Errno::eopnotsupp);
+    if (to && to->address.is_v4() && !v4_begun) {
+      return std::unexpected(s.only_v6 ? Errno::enetunreach : Errno::einval);
+    }
+    return go_on_with_datagram(s, parts, more, now);
+  }
   if (!to && !endpoint.connected()) return std::unexpected(Errno::edestaddrreq);
   if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
   if (to && s.only_v6 && to->address.is_v4()) return std::unexpected(Errno::enetunreach);
@@ -71,20 +92,55 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   if (urgent && v4) return std::unexpected(Errno::eopnotsupp);
   if (to && to->port == 0) return std::unexpected(Errno::einval);
   if (!v4 && endpoint.local().address.is_v4()) return std::unexpected(Errno::eafnosupport);
-  if (s.shut_write) {  // an error that is due comes first
-    const udp::Error due = host_->udp_take_error(s.udp());
-    return std::unexpected(due == udp::Error::none ? Errno::epipe : errno_of(due));
+  const udp::Error due = host_->udp_take_error(s.udp());
+  if (due != udp::Error::none) return std::unexpected(errno_of(due));
+  if (s.shut_write) return std::unexpected(Errno::epipe);
+  if (more) {
+    s.choices.ensure().begun.emplace(to.value_or(endpoint.remote()));
+    return go_on_with_datagram(s, parts, more, now);
   }
   std::vector<std::byte> all;
   std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
   if (parts.size() > 1) {
-    for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+    all = in_one(parts);
     octets = all;
   }
   const auto sent = host_->udp_send_to(s.udp(), to, octets, now);
   if (sent) return *sent;
   if (sent.error() == udp::Error::would_block) s.no_room = true;
   return std::unexpected(errno_of(sent.error()));
+}
+
+/// MSG_MORE and UDP_CORK: whom it is for was said when it began. One that gets too long is given
+/// up, and so is one that cannot be sent, as in Linux; where there is only no room for it now, all
+/// but these octets stays, so that they can be sent again.
+Result<std::size_t> Sockets::go_on_with_datagram(OpenSocket& s, PartsIn parts, bool more,
+                                                 TimePoint now) {
+  auto& begun = s.choices->begun;
+  const std::size_t before = begun->octets.size();
+  const std::vector<std::byte> all = in_one(parts);
+  begun->octets.insert(begun->octets.end(), all.begin(), all.end());
+  if (begun->octets.size() > wire::most_udp_payload(begun->to.address.family())) {
+    begun.reset();
+    return std::unexpected(Errno::emsgsize);
+  }
+  if (more) return all.size();
+  const auto sent = host_->udp_send_to(s.udp(), begun->to, begun->octets, now);
+  if (!sent && sent.error() == udp::Error::would_block) {
+    begun->octets.resize(before);
+    s.no_room = true;
+    return std::unexpected(Errno::eagain);
+  }
+  begun.reset();
+  if (!sent) return std::unexpected(errno_of(sent.error()));
+  return all.size();
+}
+
+/// UDP_CORK is off again. Nobody is told where it goes wrong.
+void Sockets::send_begun(OpenSocket& s, TimePoint now) {
+  if (!s.choices || !s.choices->begun) return;
+  const auto begun = std::exchange(s.choices->begun, std::nullopt);
+  (void)host_->udp_send_to(s.udp(), begun->to, begun->octets, now);
 }
 
 Result<Received> Sockets::recv_datagram(OpenSocket& s, PartsOut parts, int flags) {

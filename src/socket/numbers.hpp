@@ -42,6 +42,7 @@ enum Poll : std::uint16_t {
 inline constexpr int kSolIp = 0;
 inline constexpr int kSolSocket = 1;
 inline constexpr int kSolTcp = 6;
+inline constexpr int kSolUdp = 17;
 inline constexpr int kSolIpv6 = 41;
 
 // SOL_SOCKET
@@ -85,6 +86,9 @@ inline constexpr int kTcpQuickAck = 12;
 inline constexpr int kTcpCongestion = 13;
 inline constexpr int kTcpUserTimeout = 18;
 inline constexpr int kTcpNotSentLowAt = 25;
+
+// IPPROTO_UDP
+inline constexpr int kUdpCork = 1;
 
 /// What ioctl() is asked: SIOCINQ is FIONREAD, SIOCOUTQ is TIOCOUTQ.
 inline constexpr unsigned kSiocInq = 0x541b;

@@ -1,8 +1,10 @@
 // An open socket: what every descriptor that refers to it shares (POSIX's open file description).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/box.hpp"
 #include "base/time.hpp"
@@ -26,6 +28,13 @@ struct OpenSocket {
   /// What whoever sleeps on it is woken for; several at once. `all` is a change of state.
   enum Wake : std::uint8_t { wake_in = 1, wake_out = 2, wake_urgent = 4, wake_all = 8 };
 
+  /// A datagram that goes on in the next call.
+  struct BegunDatagram {
+    host::Endpoint to;  ///< as the first call had it, whatever becomes of the socket's peer
+    std::vector<std::byte> octets;
+    friend bool operator==(const BegunDatagram&, const BegunDatagram&) = default;
+  };
+
   /// What few sockets ever choose.
   struct Choices {
     host::Endpoint local;         ///< its name: what bind() took, or what a connection has left
@@ -34,6 +43,8 @@ struct OpenSocket {
     Duration send_timeout{0};     ///< SO_SNDTIMEO, and connect()'s
     Duration linger{0};           ///< SO_LINGER's time
     std::uint32_t receive_low_at = 1;
+    bool cork_datagrams = false;  ///< UDP_CORK: each call goes on with one datagram
+    std::optional<BegunDatagram> begun;
     friend bool operator==(const Choices&, const Choices&) = default;
   };
 

@@ -196,6 +196,13 @@ constexpr auto kLowAtSet = [](Context& c, std::int64_t value) {
   return Errno::none;
 };
 
+std::int64_t get_udp_cork(Context& c) { return c.s.choices && c.s.choices->cork_datagrams ? 1 : 0; }
+Errno set_udp_cork(Context& c, std::int64_t value) {
+  if (value != 0 || c.s.choices) c.s.choices.ensure().cork_datagrams = value != 0;
+  if (value == 0) c.send_begun();
+  return Errno::none;
+}
+
 using S = tcp::Settings;
 using C = OpenSocket::Choices;
 
@@ -239,6 +246,8 @@ constexpr std::array kOptions{
     Option{"TCP_CONGESTION", kSolTcp, kTcpCongestion, Type::text, For::stream, 0, 0, Outside::error, nullptr, nullptr},
     Option{"TCP_USER_TIMEOUT", kSolTcp, kTcpUserTimeout, Type::number, For::stream, 0, kMostInt, Outside::error, span_get<&S::user_timeout, kMillisecond>, span_set<&S::user_timeout, kMillisecond>},
     Option{"TCP_NOTSENT_LOWAT", kSolTcp, kTcpNotSentLowAt, Type::number, For::stream, kLeastInt, kMostInt, Outside::error, kLowAtGet, kLowAtSet},
+
+    Option{"UDP_CORK", kSolUdp, kUdpCork, Type::flag, For::datagram, kLeastInt, kMostInt, Outside::error, get_udp_cork, set_udp_cork},
 };
 // clang-format on
 

@@ -25,6 +25,7 @@ const Option* find_option(const OpenSocket& s, int level, int name) {
   if (at == all.end()) return nullptr;
   const bool stream = s.kind != OpenSocket::Kind::datagram;
   if (at->whom == For::stream && !stream) return nullptr;
+  if (at->whom == For::datagram && stream) return nullptr;
   if (at->whom == For::inet6 && s.domain != OpenSocket::Domain::inet6) return nullptr;
   return &*at;
 }
@@ -123,7 +124,7 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
   if (option->set == nullptr) return std::unexpected(Errno::enoprotoopt);
   const auto number = number_in(*option, value);
   if (!number) return std::unexpected(number.error());
-  Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
+  Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s), .now = now};
   const tcp::Settings before = context.settings;
   if (const Errno wrong = option->set(context, *number); wrong != Errno::none) {
     return std::unexpected(wrong);
@@ -142,10 +143,10 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const Option* option = find_option(*s, level, name);
-  // IPv6's of an IPv4 socket, TCP's of UDP's: Linux says in this way that it has no such.
+  // IPv6's of an IPv4 socket, TCP's of UDP's and the other way: Linux says so that it has no such.
   const bool v4 = s->domain != OpenSocket::Domain::inet6;
-  const bool tcps_of_udp = level == kSolTcp && s->kind == OpenSocket::Kind::datagram;
-  if (v4 && (level == kSolIpv6 || tcps_of_udp)) return std::unexpected(Errno::eopnotsupp);
+  const int others = s->kind == OpenSocket::Kind::datagram ? kSolTcp : kSolUdp;
+  if (v4 && (level == kSolIpv6 || level == others)) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   if (option->type == Type::info) {

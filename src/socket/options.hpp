@@ -18,6 +18,7 @@ struct OptionContext {
   Fd fd;
   OpenSocket& s;
   tcp::Settings settings;
+  TimePoint now{};
   bool writers = false;  ///< there may be more room to send now: they are told
 
   [[nodiscard]] const tcp::Connection* connection() const { return sockets.connection(s); }
@@ -28,6 +29,7 @@ struct OptionContext {
   }
   std::int64_t take_error();
   void give_port_back() { sockets.give_port_back(s); }
+  void send_begun() { sockets.send_begun(s, now); }
   void wake_reader();
   void wake_writer();
   void share(bool address, bool port);
@@ -47,7 +49,7 @@ struct Option {
     info,    ///< struct tcp_info
   };
   /// Which sockets have it.
-  enum class For : std::uint8_t { all, stream, inet6 };
+  enum class For : std::uint8_t { all, stream, datagram, inet6 };
   /// A range that is passed is an error, or the nearer end is taken.
   enum class Outside : std::uint8_t { error, nearest };
   using Get = std::int64_t (*)(OptionContext&);

@@ -244,6 +244,8 @@ class Sockets {
   Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
   Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now, int flags,
                                     const std::optional<host::Endpoint>& to);
+  Result<std::size_t> go_on_with_datagram(OpenSocket& s, PartsIn parts, bool more, TimePoint now);
+  void send_begun(OpenSocket& s, TimePoint now);
   Result<Received> recv_datagram(OpenSocket& s, PartsOut parts, int flags);
   [[nodiscard]] std::uint16_t poll_datagrams(const OpenSocket& s) const;
   void disconnect_datagrams(OpenSocket& s);

@@ -1,6 +1,5 @@
 // What random scripts have shown to differ once: sections of the written program since.
-#include <algorithm>
-#include <string_view>
+#include <string>
 
 #include "worlds/program.hpp"
 #include "worlds/teller.hpp"
@@ -10,12 +9,6 @@ namespace {
 
 constexpr int kOutOfBand = 0x1;
 constexpr int kOrphan = 3;
-
-constexpr int option(std::string_view name) {
-  const auto at =
-      std::ranges::find_if(kOptionChoices, [=](const OptionChoice& o) { return o.name == name; });
-  return static_cast<int>(at - kOptionChoices.begin());
-}
 
 /// TCP_NOTSENT_LOWAT is looked at where a buffer begins: one that has begun is filled.
 void buffers(std::vector<Section>& all, bool v6) {

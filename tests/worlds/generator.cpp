@@ -11,6 +11,7 @@ namespace lastack::worlds {
 namespace {
 
 constexpr int kDontKnow = -1;
+constexpr int kMore = 0x8000;  // MSG_MORE
 
 /// Draws steps; it knows what is in its slots only so far that most calls are to the point.
 class Generator {
@@ -240,6 +241,9 @@ Step Generator::next() {
       [[fallthrough]];
     case 9:
     case 10:
+      if (kind(slot) == Kind::datagrams && below(3) == 0) {
+        return {.op = Op::send, .slot = slot, .a = one_of(std::array{0, 5, 3000}), .b = kMore};
+      }
       return {.op = Op::send,
               .slot = slot,
               .a = one_of(std::array{0, 1, 5, 40, 100, 1000, 3000}),

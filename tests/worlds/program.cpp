@@ -328,6 +328,27 @@ void octets(std::vector<Section>& all, bool v6) {
   all.push_back({"a full buffer", Row::none, full.take()});
 }
 
+/// MSG_MORE and UDP_CORK: one datagram of several calls, for whom the first of them said.
+void begun_datagrams(std::vector<Section>& all, bool v6) {
+  constexpr int kMore = 0x8000;
+  Teller more(v6);
+  more.datagrams(0, 1).bind(1, 2).datagrams(1, 2).bind(2, 1).datagrams(1, 3).bind(3, 3).connect(1);
+  more.send(1, 5, kMore).send(1, 0, kMore).recv(2).send_to(1, 7, 3).recv(2, 100).recv(3);
+  more.send(1, 5, kMore | kOob).send(1, 3, kMore).shut(1, 1).send(1, 4).recv(2).send(1);
+  more.send(1, 9, kMore).send(1, 9);
+  all.push_back({"datagrams in parts", Row::none, more.take()});
+  constexpr int kUdpCork = option("UDP_CORK");
+  Teller corked(v6);
+  corked.datagrams(0, 1).bind(1, 2).datagrams(1, 2).bind(2, 1).datagrams(1, 3).bind(3, 3);
+  corked.set(1, kUdpCork, 1).get(1, kUdpCork).send_to(1, 5, 1).send(1, 6).connect(1, 3).recv(2);
+  corked.set(1, kUdpCork, 0).recv(2).recv(3).set(1, kUdpCork, 5).send(1, 4).op(Op::disconnect, 1);
+  corked.send(1, 2).recv(3).set(1, kUdpCork, 0).get(1, kUdpCork).recv(3, 100).send(1, 2);
+  corked.set(1, kUdpCork, 1).send_to(1, 60000, 1).send_to(1, 6000, 1).set(1, kUdpCork, 0).recv(2);
+  corked.set(1, kUdpCork, 1).send_to(1, 3, 1).close(1).recv(2).stream(0, 4).set(4, kUdpCork, 1);
+  corked.get(4, kUdpCork);
+  all.push_back({"UDP_CORK", Row::none, corked.take()});
+}
+
 void datagrams(std::vector<Section>& all, bool v6) {
   Teller plain(v6);
   plain.datagrams(0, 1).bind(1, 2).datagrams(1, 2).names(1).names(2).bind(2, 1, kAny).names(2);
@@ -346,6 +367,7 @@ void datagrams(std::vector<Section>& all, bool v6) {
   shut.bind(3, 1).connect(2).shut(2, 1).send(2).send_to(2, 5, 1).connect(3, 2).send(3).recv(2);
   shut.shut(2, 0).recv(2).send(3).recv(2).recv(2).shut(2, 3).shut(2, 2).names(2).close(2).close(3);
   all.push_back({"datagrams and shutdown", Row::none, shut.take()});
+  begun_datagrams(all, v6);
   Teller taken(v6);
   taken.datagrams(0, 1).bind(1, 2).datagrams(0, 2).bind(2, 2).bind(2, 2, kAny).bind(2, 3);
   taken.datagrams(0, 3).set(3, kReuseAddress, 1).bind(3, 2).set(1, kReuseAddress, 1).bind(3, 2);

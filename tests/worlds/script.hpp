@@ -3,6 +3,7 @@
 // poll(), and the TCP state of both sides after each step.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -106,8 +107,16 @@ inline constexpr std::array kOptionChoices{
     OptionChoice{"IPV6_V6ONLY", 41, 26},
     OptionChoice{"an unknown one", 6, 999},
     OptionChoice{"TCP_NOTSENT_LOWAT", 6, 25},
+    OptionChoice{"UDP_CORK", 17, 1},
     OptionChoice{"SO_LINGER", 1, 13},  // linger 0 (b != 0) or off
 };
+
+/// Its place in kOptionChoices.
+constexpr int option(std::string_view name) {
+  const auto at =
+      std::ranges::find_if(kOptionChoices, [=](const OptionChoice& o) { return o.name == name; });
+  return static_cast<int>(at - kOptionChoices.begin());
+}
 
 /// As `send c3 5 flags 0`.
 [[nodiscard]] std::string to_string(const Step& step);
