@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
 #include "sim/two_hosts.hpp"
 
@@ -146,6 +147,28 @@ TEST_F(FamiliesTest, DatagramsAsLinuxHasThem) {
   ASSERT_TRUE(a().shutdown(fd, kShutRdwr, now()));
   ASSERT_TRUE(a().connect(fd, v4(2), now()));  // which does not undo the shutdown
   EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::epipe);
+}
+
+/// The last part of a datagram finds no room: it can be said again, and the others are still there.
+TEST_F(FamiliesTest, ADatagramInPartsWaitsForRoom) {
+  const Fd server = *b().socket(kAfInet, kSockDgram);
+  ASSERT_TRUE(b().bind(server, any4()));
+  const Fd fd = *a().socket(kAfInet, kSockDgram);
+  const Fd fills = *a().socket(kAfInet, kSockDgram);
+  ASSERT_TRUE(a().connect(fd, v4(2), now()));
+  ASSERT_TRUE(a().connect(fills, {v4(2).address, 9}, now()));
+  const std::vector<std::byte> octets(30000);
+  ASSERT_EQ(a().send(fd, octets, now(), kMsgMore), 30000U);
+  auto filled = a().send(fills, octets, now());
+  for (int i = 0; i < 1000 && filled; ++i) filled = a().send(fills, octets, now());
+  ASSERT_EQ(filled.error(), Errno::eagain);
+  EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::eagain);
+  world.settle();
+  EXPECT_EQ(a().send(fd, octets, now()), 30000U);
+  world.settle();
+  std::vector<std::byte> into(65536);
+  EXPECT_EQ(b().recv(server, into, now()), 60000U);
+  EXPECT_EQ(b().recv(server, into, now()).error(), Errno::eagain);
 }
 
 /// What was "::" keeps 0.0.0.0 for as long as there is anything of it, though connect() has chosen
