@@ -1,9 +1,12 @@
 #include "run/filter.hpp"
 
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -47,6 +50,13 @@ int add_rules(scmp_filter_ctx filter) {
   return bad;
 }
 
+/// Why there is no user notification here: libseccomp says it in words of its own.
+int reason_of(int error) {
+  std::uint32_t action = SECCOMP_RET_USER_NOTIF;
+  if (::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0) return -errno;
+  return error == -EFAULT ? -EBUSY : error;  // there is one already
+}
+
 }  // namespace
 
 int install_filter() {
@@ -56,8 +66,8 @@ int install_filter() {
   bad |= seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree, not a list
   bad |= seccomp_attr_set(filter.get(), SCMP_FLTATR_API_SYSRAWRC, 1);  // errno as it is
   bad |= add_rules(filter.get());
-  if (bad != 0) return -EINVAL;
-  if (const int error = seccomp_load(filter.get()); error < 0) return error;
+  if (bad != 0) return reason_of(-EINVAL);
+  if (const int error = seccomp_load(filter.get()); error < 0) return reason_of(error);
   return seccomp_notify_fd(filter.get());
 }
 
