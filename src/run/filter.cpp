@@ -57,6 +57,27 @@ int reason_of(int error) {
   return error == -EFAULT ? -EBUSY : error;  // there is one already
 }
 
+int option(int socket, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+/// An address behind a pointer may be another one when the kernel reads it: so none is allowed.
+bool may_name_an_address(const Call& call, int socket) {
+  switch (call.number) {
+    case SCMP_SYS(bind):
+    case SCMP_SYS(listen):
+    case SCMP_SYS(connect):
+    case SCMP_SYS(sendto): return true;
+    case SCMP_SYS(sendmsg):
+      return option(socket, SO_TYPE) != SOCK_STREAM || (call.integer(2) & MSG_FASTOPEN) != 0;
+    case SCMP_SYS(sendmmsg):
+      return option(socket, SO_TYPE) != SOCK_STREAM || (call.integer(3) & MSG_FASTOPEN) != 0;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 int install_filter() {
@@ -69,6 +90,12 @@ int install_filter() {
   if (bad != 0) return reason_of(-EINVAL);
   if (const int error = seccomp_load(filter.get()); error < 0) return reason_of(error);
   return seccomp_notify_fd(filter.get());
+}
+
+bool leads_out(const Call& call, int socket) {
+  const int domain = option(socket, SO_DOMAIN);
+  const bool inside = domain < 0 || domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG;
+  return !inside && may_name_an_address(call, socket);
 }
 
 }  // namespace lastack::run

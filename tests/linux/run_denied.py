@@ -7,7 +7,7 @@ import socket
 import sys
 import textwrap
 
-from lab import ROOT, check, in_namespace, until
+from lab import ROOT, check, in_namespace
 from run import Folder, PYTHON
 
 ADDFD = "ioctl:0x40182103"  # SECCOMP_IOCTL_NOTIF_ADDFD
