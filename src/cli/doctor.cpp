@@ -151,7 +151,7 @@ void examine(bool as_json) {
   for (Finding& finding : find_run()) findings.push_back(std::move(finding));
   findings.push_back(find_ptrace());
   findings.push_back(find_control_folder());
-  const bool runs = runs_programs(findings);
+  const bool runs = !missing_for_runs(findings);
   const bool serves = std::ranges::all_of(findings, [](const Finding& f) {
     return f.works || (f.name != "/dev/net/tun" && f.name != "TUN device");
   });
@@ -182,7 +182,8 @@ Manual doctor_manual() {
               "Tries what the other subcommands need: a TUN device for serve, connect and relay; "
               "namespaces for the tour; for run that calls of programs can be answered (seccomp "
               "notification, also where another run or a sandbox listens already), that their "
-              "descriptors can be borrowed and handed over, and how quickly they go on; the folder "
+              "descriptors can be borrowed and handed over and their memory read and written, and "
+              "how quickly they go on; the folder "
               "for sockets that ss and ask look into. "
               "One line each, with the remedy where something does not work. Nothing it makes on "
               "the way stays.",
@@ -223,7 +224,8 @@ Finding find_user_namespaces() {
   if (!f.works) {
     f.remedy =
         "as root: sysctl user.max_user_namespaces=10000; where there is such a setting also "
-        "kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0";
+        "kernel.unprivileged_userns_clone=1 and kernel.apparmor_restrict_unprivileged_userns=0; in "
+        "a container a profile that allows unshare()";
   }
   return f;
 }

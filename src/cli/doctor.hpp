@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,9 @@ struct Finding {
 /// Whether this user can make a user namespace with a network of its own, and change that network.
 [[nodiscard]] Finding find_user_namespaces();
 
-/// What lastack run needs; and whether it is all there but for what only makes it quicker.
+/// What lastack run needs; and the first of it that is not there, where that keeps it from working.
 [[nodiscard]] std::vector<Finding> find_run();
-[[nodiscard]] bool runs_programs(const std::vector<Finding>& findings);
+[[nodiscard]] std::optional<Finding> missing_for_runs(const std::vector<Finding>& findings);
 
 /// What `probe` says in a process of its own, since it changes that process for good: 0, or errno.
 template <typename Probe>

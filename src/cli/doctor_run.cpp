@@ -2,18 +2,20 @@
 #include <fmt/core.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 
 #include "cli/doctor.hpp"
+#include "run/caller.hpp"
 #include "run/descriptor.hpp"
+#include "run/notifier.hpp"
 #include "run/pidfd.hpp"
 
 namespace lastack::cli {
@@ -31,39 +33,36 @@ int new_listener() {
 
 int try_listener() { return std::max(0, -new_listener()); }
 
-/// A descriptor of a process that was started here.
-int try_borrowing() {
+/// What `probe(child)` says of a process that was started here.
+template <typename Probe>
+int asked_of_child(Probe probe) {
   const pid_t child = ::fork();
   if (child < 0) return errno;
   if (child == 0) {
     for (;;) ::pause();
   }
-  const run::OwnedFd process(::pidfd_open(child, 0));
-  const int error = errno;
-  const run::OwnedFd borrowed(process ? ::pidfd_getfd(process.get(), STDERR_FILENO, 0) : -1);
-  const int result = borrowed ? 0 : process ? errno : error;
+  const int error = probe(child);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  return result;
+  return error;
 }
 
-/// Of a call that there is not: the flag is looked at before.
+int try_borrowing(pid_t child) {
+  const run::OwnedFd process(::pidfd_open(child, 0));
+  if (!process) return errno;
+  const run::OwnedFd borrowed(::pidfd_getfd(process.get(), STDERR_FILENO, 0));
+  return borrowed ? 0 : errno;
+}
+
 int try_handing_over() {
   const int listener = new_listener();
-  if (listener < 0) return -listener;
-  seccomp_notif_addfd given{};
-  given.flags = SECCOMP_ADDFD_FLAG_SEND;
-  given.srcfd = static_cast<std::uint32_t>(listener);
-  (void)::ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &given);
-  return errno == ENOENT ? 0 : errno;
+  return listener < 0 ? -listener : run::Notifier(run::OwnedFd(listener)).try_giving();
 }
 
 int try_waking_up() {
-  constexpr unsigned long kSetFlags = SECCOMP_IOW(4, std::uint64_t);
-  constexpr std::uint64_t kSyncWakeUp = 1;
   const int listener = new_listener();
   if (listener < 0) return -listener;
-  return ::ioctl(listener, kSetFlags, kSyncWakeUp) == 0 ? 0 : errno;
+  return run::Notifier(run::OwnedFd(listener)).wakes_at_once() ? 0 : EINVAL;
 }
 
 Finding found(const char* name, int error, const char* good, const char* remedy) {
@@ -87,14 +86,18 @@ std::vector<Finding> find_run() {
                 : "Linux 5.0 or later with CONFIG_SECCOMP_FILTER; in a container a profile "
                   "that allows seccomp()"));
   if (listens == EBUSY) all.back().what = kOthers;
-  all.push_back(found("pidfd_getfd", asked_apart(try_borrowing),
+  all.push_back(found("pidfd_getfd", asked_of_child(try_borrowing),
                       "descriptors of a program can be borrowed",
                       "Linux 5.6 or later, kernel.yama.ptrace_scope at most 1; in a container a "
                       "profile that allows pidfd_getfd() and pidfd_open()"));
+  all.push_back(found("process memory", asked_of_child(run::try_memory_of),
+                      "arguments of a program's calls can be read, and answers written",
+                      "kernel.yama.ptrace_scope at most 1; in a container a profile that allows "
+                      "process_vm_readv() and process_vm_writev()"));
   if (listens != 0) return all;  // the others need one
   all.push_back(found("descriptors handed over", asked_apart(try_handing_over),
                       "a program gets one with its answer (SECCOMP_ADDFD_FLAG_SEND)",
-                      "Linux 5.14 or later"));
+                      "Linux 5.14 or later; in a container a profile that allows all of ioctl()"));
   Finding wakes = found("synchronous wake-up", asked_apart(try_waking_up),
                         "who is answered goes on at once", "Linux 6.6 or later");
   if (!wakes.works) wakes.what = "is not there: runs work, and a call costs them some 35 us, not 2";
@@ -102,12 +105,13 @@ std::vector<Finding> find_run() {
   return all;
 }
 
-bool runs_programs(const std::vector<Finding>& findings) {
-  const auto works = [&](std::string_view name) {
-    return std::ranges::any_of(findings,
-                               [&](const Finding& f) { return f.name == name && f.works; });
-  };
-  return works("seccomp notification") && works("pidfd_getfd") && works("descriptors handed over");
+std::optional<Finding> missing_for_runs(const std::vector<Finding>& findings) {
+  constexpr std::array<std::string_view, 4> kNeeded = {"seccomp notification", "pidfd_getfd",
+                                                       "process memory", "descriptors handed over"};
+  const auto missing = std::ranges::find_if(findings, [&](const Finding& one) {
+    return !one.works && std::ranges::find(kNeeded, one.name) != kNeeded.end();
+  });
+  return missing == findings.end() ? std::nullopt : std::optional(*missing);
 }
 
 }  // namespace lastack::cli

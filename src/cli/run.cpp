@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cli/command.hpp"
+#include "cli/doctor.hpp"
 #include "cli/host_view.hpp"
 #include "cli/manual.hpp"
 #include "cli/run_network.hpp"
@@ -32,9 +33,10 @@ Failure not_started(const run::NotStarted& why, const std::string& program) {
     return {fmt::format("can't run {}: {}", program, std::strerror(why.error)),
             why.error == ENOENT ? kNotFound : kCannotRun};
   }
-  const bool busy = why.error == EBUSY || why.error == EFAULT;  // the second is libseccomp's word
-  std::string text = fmt::format("can't {}: {}", why.what, std::strerror(busy ? EBUSY : why.error));
-  if (busy) text += "\n  another run, or a sandbox, listens to its calls already";
+  std::string text = fmt::format("can't {}: {}", why.what, std::strerror(why.error));
+  if (const auto missing = missing_for_runs(find_run())) {
+    text += fmt::format("\n  {}: {}\n  {}", missing->name, missing->what, missing->remedy);
+  }
   return {text + "\n  lastack doctor   tells what works here", kFailed};
 }
 
@@ -60,6 +62,9 @@ class Running {
                      .within = [this](const auto& to) { return network_.within(to); },
                      .has_way = [this](const auto& to) { return network_.has_way(to); },
                      .goes_out = [this](const auto& to) { return network_.goes_out(to); }}) {
+    if (const int error = notifier_.try_giving(); error != 0) {
+      throw not_started({"hand descriptors to a program", error}, options.program);
+    }
     network_.begin(host_, options);
     host_.describe_rows = [this] { return describe_rows(); };
     host_.on_event = [this](const host::HostEvent& event, TimePoint now) {

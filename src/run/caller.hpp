@@ -38,6 +38,10 @@ class Caller {
   pid_t thread_;
 };
 
+/// Whether memory of a child that is still what it was forked as can be read and written: 0, or
+/// errno.
+[[nodiscard]] int try_memory_of(pid_t child);
+
 /// Which socket it is, the same for all descriptors of it; 0 where it is none.
 [[nodiscard]] std::uint64_t inode_of(int descriptor);
 

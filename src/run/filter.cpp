@@ -1,9 +1,12 @@
 #include "run/filter.hpp"
 
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -47,6 +50,34 @@ int add_rules(scmp_filter_ctx filter) {
   return bad;
 }
 
+/// Why there is no user notification here: libseccomp says it in words of its own.
+int reason_of(int error) {
+  std::uint32_t action = SECCOMP_RET_USER_NOTIF;
+  if (::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0) return -errno;
+  return error == -EFAULT ? -EBUSY : error;  // there is one already
+}
+
+int option(int socket, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+/// An address behind a pointer may be another one when the kernel reads it: so none is allowed.
+bool may_name_an_address(const Call& call, int socket) {
+  switch (call.number) {
+    case SCMP_SYS(bind):
+    case SCMP_SYS(listen):
+    case SCMP_SYS(connect):
+    case SCMP_SYS(sendto): return true;
+    case SCMP_SYS(sendmsg):
+      return option(socket, SO_TYPE) != SOCK_STREAM || (call.integer(2) & MSG_FASTOPEN) != 0;
+    case SCMP_SYS(sendmmsg):
+      return option(socket, SO_TYPE) != SOCK_STREAM || (call.integer(3) & MSG_FASTOPEN) != 0;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 int install_filter() {
@@ -56,9 +87,15 @@ int install_filter() {
   bad |= seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree, not a list
   bad |= seccomp_attr_set(filter.get(), SCMP_FLTATR_API_SYSRAWRC, 1);  // errno as it is
   bad |= add_rules(filter.get());
-  if (bad != 0) return -EINVAL;
-  if (const int error = seccomp_load(filter.get()); error < 0) return error;
+  if (bad != 0) return reason_of(-EINVAL);
+  if (const int error = seccomp_load(filter.get()); error < 0) return reason_of(error);
   return seccomp_notify_fd(filter.get());
+}
+
+bool leads_out(const Call& call, int socket) {
+  const int domain = option(socket, SO_DOMAIN);
+  const bool inside = domain < 0 || domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG;
+  return !inside && may_name_an_address(call, socket);
 }
 
 }  // namespace lastack::run

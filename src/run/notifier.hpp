@@ -26,6 +26,11 @@ class Notifier {
  public:
   explicit Notifier(OwnedFd listener);
 
+  /// Whether give() is there (Linux 5.14) and allowed: 0, or errno.
+  [[nodiscard]] int try_giving() const;
+  /// Whether who is answered goes on at once (Linux 6.6).
+  [[nodiscard]] bool wakes_at_once() const { return wakes_at_once_; }
+
   /// To be polled for input.
   [[nodiscard]] int descriptor() const { return listener_.get(); }
   /// A call that waits; nothing where none does. It never blocks.
@@ -48,6 +53,7 @@ class Notifier {
 
  private:
   OwnedFd listener_;
+  bool wakes_at_once_;
 };
 
 }  // namespace lastack::run

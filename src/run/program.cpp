@@ -16,6 +16,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "run/caller.hpp"
 #include "run/filter.hpp"
 #include "run/pidfd.hpp"
 
@@ -107,6 +108,10 @@ std::expected<OwnedFd, NotStarted> Program::listener() {
   OwnedFd listener(process ? ::pidfd_getfd(process.get(), told, 0) : -1);
   if (!listener)
     return std::unexpected(failure("look into a process that was started here", errno));
+  if (const int error = try_memory_of(process_); error != 0) {
+    return std::unexpected(
+        failure("read and write memory of a process that was started here", error));
+  }
   return listener;
 }
 

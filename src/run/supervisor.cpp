@@ -5,8 +5,11 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <unordered_set>
 #include <utility>
+
+#include "run/filter.hpp"
 
 namespace lastack::run {
 
@@ -163,7 +166,11 @@ void Supervisor::handle(const Call& call, TimePoint now) {
   const OwnedFd far = caller.borrow(call.descriptor());
   Guest* guest = far ? find(inode_of(far.get())) : nullptr;
   if (guest == nullptr) {  // none of ours
-    notifier_->pass(call);
+    if (far && leads_out(call, far.get())) {
+      notifier_->answer(call, -EPERM);
+    } else {
+      notifier_->pass(call);
+    }
     return;
   }
   if (!notifier_->waits(call)) return;

@@ -120,7 +120,7 @@ def terminated(at):
 
 def not_in_another(at):
     done = at.under(at.command, "run", "--", "true")
-    check("a run in a run is refused, with the reason", done.returncode == 1 and "listens to its calls already" in
+    check("a run in a run is refused, with the reason", done.returncode == 1 and "listens to this process's calls" in
           done.stderr, done.stderr)
 
 
