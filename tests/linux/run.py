@@ -207,6 +207,62 @@ def who_holds_it(at):
     check("and the program ends", run.wait(20) == 0)
 
 
+CLOSES_FOUR_TIMES = """
+import os, socket, sys
+at = socket.create_server(("127.0.0.1", 8080))
+client = socket.create_connection(("127.0.0.1", 8080))
+server, _ = at.accept()
+asks, goes = os.pipe()
+done, says = os.pipe()
+for _ in range(3):
+    if os.fork() == 0:
+        os.read(asks, 1)
+        client.close()
+        os.write(says, b"x")
+        os._exit(0)
+print(*client.getsockname(), flush=True)
+for left in (3, 2, 1, 0):
+    sys.stdin.readline()
+    if left == 0: client.close()
+    else:
+        os.write(goes, b"x")
+        os.read(done, 1)
+    server.setblocking(left == 0)
+    try: print(left, server.recv(1), flush=True)
+    except BlockingIOError: print(left, "nothing", flush=True)
+sys.stdin.read()
+"""
+
+
+def one_fin_of_four(at):
+    """Close by three of four holders sends nothing at all, by the fourth one FIN and nothing else: counted in what the
+    host has sent and got."""
+    run = at.start(at.command, "run", "--", PYTHON, "-c", CLOSES_FOUR_TIMES, stdin=subprocess.PIPE,
+                   stdout=subprocess.PIPE)
+    client = ":".join(run.stdout.readline().split())
+
+    def segments():
+        trace = json.loads(at.run(at.command, "trace", "--json").stdout)["hosts"][0]["events"]
+        return [bytes.fromhex(event["header"])[13] & 0x3f for event in trace
+                if event["kind"] == "sent" and client in (event["local"], event["remote"])]
+
+    before = segments()
+    check("a connection that four processes hold has three segments behind it: SYN, SYN and ACK, ACK",
+          before == [0x02, 0x12, 0x10], before)
+    for left in (3, 2, 1):
+        print(file=run.stdin, flush=True)
+        said = run.stdout.readline().strip()
+        check(f"one closes it, {left} do not: no segment is sent", said == f"{left} nothing" and segments() == before,
+              said, segments())
+    print(file=run.stdin, flush=True)
+    said = run.stdout.readline().strip()
+    after = until(lambda: segments()[len(before) + 1:] and segments()[len(before):])
+    check("the fourth closes it: one FIN, and its ACK, and nothing else", said == "0 b''" and after == [0x11, 0x10], said,
+          after)
+    run.stdin.close()
+    check("and the program ends", run.wait(20) == 0)
+
+
 # --- what is out of reach
 
 
@@ -322,6 +378,7 @@ def main(folder):
     not_in_another(at)
     of_real_programs(at)
     who_holds_it(at)
+    one_fin_of_four(at)
     out_of_reach(at)
     out_of_descriptors(at)
     no_end_in_order(at)
