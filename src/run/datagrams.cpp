@@ -108,7 +108,8 @@ Supervisor::Answer Supervisor::send_messages(const Asked& asked) {
   const auto messages = messages_of(asked.caller, asked.call);
   if (!messages) return messages.error();
   const bool named = std::ranges::any_of(*messages, [](const Message& m) { return m.name != 0; });
-  if (!named) {  // the kernel's, and the stand-in's
+  const bool more = (flags_of(asked.call) & socket::kMsgMore) != 0;
+  if (!named && !more) {  // the kernel's, and the stand-in's
     notifier_->pass(asked.call);
     return std::nullopt;
   }
@@ -139,7 +140,8 @@ std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
   if (asked.guest.error) return failed(tell_error(asked.guest, asked.far));
   const std::span<const std::byte> whole = *octets;
   return answer_of(sockets_->sendmsg(asked.guest.fd, std::span(&whole, 1), asked.now,
-                                     flags_of(asked.call) & socket::kMsgOob, to));
+                                     flags_of(asked.call) & (socket::kMsgOob | socket::kMsgMore),
+                                     to));
 }
 
 Supervisor::Answer Supervisor::receive_messages(const Asked& asked) {

@@ -43,6 +43,9 @@ int add_rules(scmp_filter_ctx filter) {
   }
   bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
                           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_ERRQUEUE, MSG_ERRQUEUE));
+  // A stand-in ends each datagram with its call.
+  bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 1,
+                          SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_MORE, MSG_MORE));
   bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1,
                           SCMP_A1(SCMP_CMP_MASKED_EQ, kRequest, SIOCOUTQ));
   bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1,

@@ -170,6 +170,10 @@ Supervisor::Answer Supervisor::send_to(const Asked& asked) {
   const auto& arguments = asked.call.arguments;
   const int flags = asked.call.integer(3);
   if ((flags & MSG_FASTOPEN) != 0) return failed(Errno::eopnotsupp);
+  if (arguments[4] == 0) {
+    notifier_->pass(asked.call);
+    return std::nullopt;
+  }
   const auto size = std::min<std::uint64_t>(arguments[2], kMostAtOnce);
   std::vector<std::byte> octets(static_cast<std::size_t>(size));
   if (!asked.caller.read(arguments[1], octets)) return -EFAULT;
