@@ -17,10 +17,35 @@
 #include "tcp/stream/send_buffer.hpp"
 #include "tcp/syn_rcvd.hpp"
 #include "tcp/time_wait.hpp"
+#include "wire/checksum.hpp"
 
 namespace lastack::host {
 
 inline constexpr std::uint32_t kNobody = UINT32_MAX;
+
+/// About when a timer fires, in 32 bits: enough to say without a look at the wheel that a deadline
+/// does not come before it.
+class TimerMark {
+ public:
+  void set(TimePoint deadline, TimePoint now) {
+    mark_ = deadline - now < kFar ? mark_of(deadline) : kUnknown;
+  }
+  void forget() { mark_ = kUnknown; }
+  /// Of a deadline that is not before the timer fires, for certain.
+  [[nodiscard]] bool covers(TimePoint deadline) const {
+    const auto later = static_cast<std::int32_t>(mark_of(deadline) - mark_);
+    return mark_ != kUnknown && later > 0;
+  }
+
+ private:
+  static constexpr unsigned kUnit = 10;   // 1,024 microseconds
+  static constexpr Duration kFar = 240h;  // of the 600 in which half of all marks come round
+  static constexpr std::uint32_t kUnknown = 0;
+  [[nodiscard]] static std::uint32_t mark_of(TimePoint at) {
+    return static_cast<std::uint32_t>(at.time_since_epoch().count() >> kUnit);
+  }
+  std::uint32_t mark_ = kUnknown;
+};
 
 /// What an established connection costs here; all of it with its hash slot, timer, descriptor and
 /// open socket is in tests/socket/cost_test.cpp.
@@ -30,6 +55,7 @@ struct ConnectionEntry {
   tcp::ReceiveBuffer in;
   [[no_unique_address]] History history;
   Flow flow;
+  bool to_us = false;  ///< its peer has an address of ours, too
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
   std::uint32_t unread = 0;          ///< octets in `in` when they were last counted
@@ -40,6 +66,14 @@ struct ConnectionEntry {
   std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
   Claim claim;              ///< who else may bind its port
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
+  TimerMark timer_stands;   ///< where in the wheel, so that few need to look there
+};
+
+/// What is asked again with each packet that goes on where the last one ended.
+struct Remembered {
+  std::uint32_t index = 0;  ///< of the connection
+  std::uint32_t hash = 0;   ///< of its flow
+  wire::Sum ends;           ///< of its addresses
 };
 
 struct SynRcvdEntry {

@@ -30,6 +30,13 @@ namespace {
   }
 }
 
+/// Whether a segment's checksum is right; `ends` is the sum of the addresses.
+bool is_whole(wire::Sum ends, wire::Bytes segment) {
+  ends.add_words(static_cast<std::uint32_t>(segment.size()) + wire::kProtocolTcp);
+  ends.add(segment);
+  return ends.checksum() == 0;
+}
+
 }  // namespace
 
 Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
@@ -45,8 +52,10 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
                               bool of_last, TimePoint now) {
   const Slice& packet = packets[0];
   ++counters_.tcp.in_segments;
+  const wire::IpHeader& from = ip.header;
   if (verify &&
-      wire::tcp_sum(ip.header.source, ip.header.destination, ip.payload).checksum() != 0) {
+      !is_whole(of_last ? of_last_.ends : wire::sum_of_ends(from.source, from.destination),
+                ip.payload)) {
     ++counters_.tcp_checksum;
     ++counters_.tcp.in_errors;
     return 1;
@@ -113,7 +122,7 @@ std::size_t Host::run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& t
     run.packets = packets.first(count);
     run.payload = merger.payload();
   }
-  to_connection(*last_, last_index_, tcp, run, now);
+  to_connection(*last_, of_last_.index, tcp, run, now);
   return run.packets.size();
 }
 
@@ -312,7 +321,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
   count_challenge(tcp.header, fx.drop, challenges, entry.record.challenges(), now);
   note(flow, fx, now);
   if (entry.record.state() == tcp::State::time_wait) {
-    minds_deadline(entry.timer, entry.record.next_deadline());
+    wheel_.set_earlier(entry.timer, entry.record.next_deadline());
     mark({Handle::Kind::time_wait, index});
     return;
   }
