@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/ring.hpp"
@@ -10,6 +11,7 @@
 #include "host/flow.hpp"
 #include "host/history.hpp"
 #include "host/slab.hpp"
+#include "host/timer_mark.hpp"
 #include "host/timing_wheel.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/listener.hpp"
@@ -22,30 +24,6 @@
 namespace lastack::host {
 
 inline constexpr std::uint32_t kNobody = UINT32_MAX;
-
-/// About when a timer fires, in 32 bits: enough to say without a look at the wheel that a deadline
-/// does not come before it.
-class TimerMark {
- public:
-  void set(TimePoint deadline, TimePoint now) {
-    mark_ = deadline - now < kFar ? mark_of(deadline) : kUnknown;
-  }
-  void forget() { mark_ = kUnknown; }
-  /// Of a deadline that is not before the timer fires, for certain.
-  [[nodiscard]] bool covers(TimePoint deadline) const {
-    const auto later = static_cast<std::int32_t>(mark_of(deadline) - mark_);
-    return mark_ != kUnknown && later > 0;
-  }
-
- private:
-  static constexpr unsigned kUnit = 10;   // 1,024 microseconds
-  static constexpr Duration kFar = 240h;  // of the 600 in which half of all marks come round
-  static constexpr std::uint32_t kUnknown = 0;
-  [[nodiscard]] static std::uint32_t mark_of(TimePoint at) {
-    return static_cast<std::uint32_t>(at.time_since_epoch().count() >> kUnit);
-  }
-  std::uint32_t mark_ = kUnknown;
-};
 
 /// What an established connection costs here; all of it with its hash slot, timer, descriptor and
 /// open socket is in tests/socket/cost_test.cpp.
@@ -71,9 +49,9 @@ struct ConnectionEntry {
 
 /// What is asked again with each packet that goes on where the last one ended.
 struct Remembered {
-  std::uint32_t index = 0;  ///< of the connection
-  std::uint32_t hash = 0;   ///< of its flow
-  wire::Sum ends;           ///< of its addresses
+  std::uint32_t index = 0;            ///< of the connection
+  std::optional<std::uint32_t> hash;  ///< of its flow, where it was needed
+  wire::Sum ends;                     ///< of its addresses
 };
 
 struct SynRcvdEntry {

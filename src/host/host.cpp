@@ -114,6 +114,12 @@ Handle Host::living(const Flow& flow, std::uint32_t hash) {
   return {};
 }
 
+void Host::remember_last(std::uint32_t index, std::optional<std::uint32_t> hash) {
+  last_ = &connections_[index];
+  of_last_ = {index, hash,
+              wire::sum_of_ends(last_->flow.local.address, last_->flow.remote.address)};
+}
+
 /// A new connection; the next packet is most likely for it.
 void Host::enter_table(std::uint32_t index, std::uint32_t hash) {
   const Handle handle{Handle::Kind::connection, index};

@@ -353,7 +353,6 @@ class Host {
   bool transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now);
   [[gnu::noinline]] bool transmit_record(Handle handle, PacketOut& out, TimePoint now);
   void take_turns(std::size_t octets);
-  void first_leaves();
   void record_leaves(Handle handle);
   void build(const Flow& flow, tcp::Outgoing& segment, const ConnectionEntry* of, PacketOut& out,
              const tcp::Settings* how = nullptr);
@@ -404,14 +403,11 @@ class Host {
     return last_ != nullptr && last_->flow.remote.address == source &&
            last_->flow.local.address == destination;
   }
-  void remember_last(std::uint32_t index, std::uint32_t hash) {
-    last_ = &connections_[index];
-    of_last_ = {index, hash,
-                wire::sum_of_ends(last_->flow.local.address, last_->flow.remote.address)};
-  }
+  void remember_last(std::uint32_t index, std::optional<std::uint32_t> hash);
   [[nodiscard]] std::uint32_t hash(const ConnectionEntry& entry) const {
-    return last_ == &entry ? of_last_.hash : hash(entry.flow);
+    return last_ == &entry && of_last_.hash ? *of_last_.hash : hash(entry.flow);
   }
+  [[nodiscard]] bool is_answer(const wire::IpHeader& ip, const wire::TcpHeader& header);
   template <typename Made>
   std::uint32_t make_connection(const Flow& flow, const Claim& claim, Made connection);
   void enter_table(std::uint32_t index, std::uint32_t hash);
@@ -490,6 +486,7 @@ class Host {
   Box<LinkSide> link_;               ///< null where the medium is not Ethernet
   ConnectionEntry* last_ = nullptr;  ///< of the last packet, or made since; while in the table
   Remembered of_last_;
+  std::uint32_t asked_ = UINT32_MAX;  ///< the connection that sent last: it may be answered next
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

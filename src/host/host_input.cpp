@@ -70,7 +70,7 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   const bool same = of_last && last_->flow.local.port == header.destination_port &&
                     last_->flow.remote.port == header.source_port &&
                     last_->connection.state() != tcp::State::closed;
-  if (!same) {
+  if (!same && !is_answer(ip.header, header)) {
     const Flow flow{{ip.header.destination, header.destination_port},
                     {ip.header.source, header.source_port}};
     const std::uint32_t hash = arrived_.of(flow);
@@ -88,6 +88,18 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   }
   if (trace_.on()) trace_arrival(last_->flow, ip.payload, tcp->payload.size(), now);
   return run_to_last(ip, *tcp, packets, now);
+}
+
+/// Who has sent is often the next to be sent something: then neither hash nor table is asked.
+bool Host::is_answer(const wire::IpHeader& ip, const wire::TcpHeader& header) {
+  const ConnectionEntry* const entry = connections_.find(asked_);
+  const bool answer =
+      entry != nullptr && entry->in_table && entry->flow.local.port == header.destination_port &&
+      entry->flow.remote.port == header.source_port &&
+      entry->flow.local.address == ip.destination && entry->flow.remote.address == ip.source &&
+      entry->connection.state() != tcp::State::closed;
+  if (answer) remember_last(asked_, std::nullopt);
+  return answer;
 }
 
 /// For no connection: a record, a listener, or nobody.
@@ -198,6 +210,7 @@ void Host::count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
 void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire::ParsedTcp& tcp,
                          const Run& run, TimePoint now) {
   const auto size = static_cast<std::uint32_t>(run.payload);
+  entry.out.expect_release();
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow).has_value();

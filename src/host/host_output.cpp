@@ -76,21 +76,18 @@ bool Host::transmit_first(PacketOut& out, TimePoint now) {
     return false;
   }
   const bool sent = transmit_connection(*entry, out, now);
+  if (sent) asked_ = handle.index();
   if (sent && !entry->connection.nothing_due()) {
     take_turns(out.size());
     return true;
   }
-  first_leaves();
+  dirty_.pop_front();
+  turn_ = 0;
   entry->dirty = false;
   if (entry->connection.settings().not_sent_low_at != 0)
     tell_all_is_out(*entry, handle.index(), now);
   settle(*entry, handle.index(), now);
   return sent;
-}
-
-void Host::first_leaves() {
-  dirty_.pop_front();
-  turn_ = 0;
 }
 
 bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
@@ -114,7 +111,8 @@ bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
     segment = time_wait_[i].record.transmit(now);
   }
   if (!segment) {
-    first_leaves();
+    dirty_.pop_front();
+    turn_ = 0;
     record_leaves(handle);
     return false;
   }
