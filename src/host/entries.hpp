@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/ring.hpp"
@@ -10,6 +11,7 @@
 #include "host/flow.hpp"
 #include "host/history.hpp"
 #include "host/slab.hpp"
+#include "host/timer_mark.hpp"
 #include "host/timing_wheel.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/listener.hpp"
@@ -17,6 +19,7 @@
 #include "tcp/stream/send_buffer.hpp"
 #include "tcp/syn_rcvd.hpp"
 #include "tcp/time_wait.hpp"
+#include "wire/checksum.hpp"
 
 namespace lastack::host {
 
@@ -30,6 +33,7 @@ struct ConnectionEntry {
   tcp::ReceiveBuffer in;
   [[no_unique_address]] History history;
   Flow flow;
+  bool to_us = false;  ///< its peer has an address of ours, too
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
   std::uint32_t unread = 0;          ///< octets in `in` when they were last counted
@@ -40,6 +44,14 @@ struct ConnectionEntry {
   std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
   Claim claim;              ///< who else may bind its port
   bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
+  TimerMark timer_stands;   ///< where in the wheel, so that few need to look there
+};
+
+/// What is asked again with each packet that goes on where the last one ended.
+struct Remembered {
+  std::uint32_t index = 0;            ///< of the connection
+  std::optional<std::uint32_t> hash;  ///< of its flow, where it was needed
+  wire::Sum ends;                     ///< of its addresses
 };
 
 struct SynRcvdEntry {

@@ -31,44 +31,52 @@ std::uint64_t wide_hash_of(const Flow& flow, const HashKey& key) {
 }
 
 void FlowTable::insert(std::uint32_t hash, Handle handle) {
-  if (4 * (size_ + 1) > 3 * slots_.size()) grow();
-  std::size_t i = hash & mask();
-  while (slots_[i].handle) i = (i + 1) & mask();
-  slots_[i] = {hash, handle};
+  if (4 * (size_ + 1) > 3 * tags_.size()) grow();
+  put(hash, handle);
   ++size_;
+}
+
+void FlowTable::put(std::uint32_t hash, Handle handle) {
+  std::size_t i = hash & mask();
+  while (tags_[i] != kFree) i = (i + 1) & mask();
+  tags_[i] = tag_of(hash);
+  handles_[i] = handle;
+  hashes_[i] = hash;
 }
 
 std::size_t FlowTable::slot_of(std::uint32_t hash, Handle handle) const {
   std::size_t i = hash & mask();
-  while (slots_[i].handle != handle) i = (i + 1) & mask();
+  while (handles_[i] != handle) i = (i + 1) & mask();
   return i;
 }
 
 void FlowTable::replace(std::uint32_t hash, Handle from, Handle to) {
-  slots_[slot_of(hash, from)].handle = to;
+  handles_[slot_of(hash, from)] = to;
 }
 
 void FlowTable::erase(std::uint32_t hash, Handle handle) {
   std::size_t hole = slot_of(hash, handle);
-  for (std::size_t i = (hole + 1) & mask(); slots_[i].handle; i = (i + 1) & mask()) {
+  for (std::size_t i = (hole + 1) & mask(); tags_[i] != kFree; i = (i + 1) & mask()) {
     // It may move into the hole unless its own place lies behind that.
-    const std::size_t home = slots_[i].hash & mask();
+    const std::size_t home = hashes_[i] & mask();
     if (((i - home) & mask()) < ((i - hole) & mask())) continue;
-    slots_[hole] = slots_[i];
+    tags_[hole] = tags_[i];
+    handles_[hole] = handles_[i];
+    hashes_[hole] = hashes_[i];
     hole = i;
   }
-  slots_[hole] = {};
+  tags_[hole] = kFree;
+  handles_[hole] = {};
   --size_;
 }
 
 void FlowTable::grow() {
-  std::vector<Slot> old(slots_.empty() ? 16 : 2 * slots_.size());
-  std::swap(old, slots_);
-  for (const Slot& slot : old) {
-    if (!slot.handle) continue;
-    std::size_t i = slot.hash & mask();
-    while (slots_[i].handle) i = (i + 1) & mask();
-    slots_[i] = slot;
+  const std::size_t slots = tags_.empty() ? 16 : 2 * tags_.size();
+  const std::vector<Handle> handles = std::exchange(handles_, std::vector<Handle>(slots));
+  const auto hashes = std::exchange(hashes_, std::vector<std::uint32_t>(slots));
+  tags_.assign(slots, kFree);
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    if (handles[i]) put(hashes[i], handles[i]);
   }
 }
 

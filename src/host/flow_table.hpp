@@ -59,18 +59,20 @@ class RememberedHash {
   std::uint32_t hash_;
 };
 
-/// A slot is a hash and a handle, 8 octets, at most three quarters of them taken. The flows
-/// themselves stand in the entries: `same(handle)` says whether one is the flow that is looked for.
-/// Probing is linear, and taking one out moves the ones behind it up, so that no tombstones pile
-/// up.
+/// A slot is a handle, its hash and a tag of that, 9 octets, at most three quarters of them taken.
+/// The flows themselves stand in the entries: `same(handle)` says whether one is the flow that is
+/// looked for. Probing is linear, and taking one out moves the ones behind it up, so that no
+/// tombstones pile up. Who looks for a flow reads tags and one handle, which lie by themselves:
+/// where there are many flows, a line of the caches holds more of what is asked for.
 class FlowTable {
  public:
   template <typename Same>
   [[nodiscard]] Handle find(std::uint32_t hash, Same same) const {
-    if (slots_.empty()) return {};
+    if (tags_.empty()) return {};
+    const std::uint8_t tag = tag_of(hash);
     for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
-      const Slot& slot = slots_[i];
-      if (!slot.handle || (slot.hash == hash && same(slot.handle))) return slot.handle;
+      if (tags_[i] == tag && same(handles_[i])) return handles_[i];
+      if (tags_[i] == kFree) return {};
     }
   }
   void insert(std::uint32_t hash, Handle handle);
@@ -81,16 +83,21 @@ class FlowTable {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  struct Slot {
-    std::uint32_t hash = 0;
-    Handle handle;
-  };
+  static constexpr std::uint8_t kFree = 0;
 
-  [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }
+  /// Of the upper bits: the lower ones say where to look.
+  [[nodiscard]] static std::uint8_t tag_of(std::uint32_t hash) {
+    return static_cast<std::uint8_t>(hash >> 25U | 0x80U);
+  }
+  [[nodiscard]] std::size_t mask() const { return tags_.size() - 1; }
+  void put(std::uint32_t hash, Handle handle);
   [[nodiscard]] std::size_t slot_of(std::uint32_t hash, Handle handle) const;
   void grow();
 
-  std::vector<Slot> slots_;
+  // Of each slot:
+  std::vector<std::uint8_t> tags_;
+  std::vector<Handle> handles_;
+  std::vector<std::uint32_t> hashes_;
   std::size_t size_ = 0;
 };
 

@@ -114,6 +114,12 @@ Handle Host::living(const Flow& flow, std::uint32_t hash) {
   return {};
 }
 
+void Host::remember_last(std::uint32_t index, std::optional<std::uint32_t> hash) {
+  last_ = &connections_[index];
+  of_last_ = {index, hash,
+              wire::sum_of_ends(last_->flow.local.address, last_->flow.remote.address)};
+}
+
 /// A new connection; the next packet is most likely for it.
 void Host::enter_table(std::uint32_t index, std::uint32_t hash) {
   const Handle handle{Handle::Kind::connection, index};
@@ -184,8 +190,11 @@ void Host::mark(Handle handle) {
 }
 
 /// The wheel's entry is moved only to an earlier time: one that fires too early is put in again.
-void Host::minds_deadline(TimerId timer, TimePoint deadline) {
-  wheel_.set_earlier(timer, deadline);
+void Host::minds_deadline(ConnectionEntry& entry, TimePoint now) {
+  const TimePoint deadline = entry.connection.next_deadline();
+  if (deadline == kNever || entry.timer_stands.covers(deadline)) return;
+  entry.timer_stands.set(deadline, now);
+  wheel_.set_earlier(entry.timer, deadline);
 }
 
 /// A connection has nothing more to send for now: what it waits for, or whether it is over.
@@ -201,7 +210,7 @@ void Host::settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now) {
     to_time_wait_record(index, now);
     return;
   }
-  minds_deadline(entry.timer, entry.connection.next_deadline());
+  minds_deadline(entry, now);
 }
 
 void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
@@ -315,10 +324,7 @@ void Host::advance(TimePoint now) {
     const Handle handle = Handle::from(packed);
     const std::uint32_t i = handle.index();
     switch (handle.kind()) {
-      case Handle::Kind::connection:
-        while (connections_[i].connection.next_deadline() <= now) connection_due(i, now);
-        mark(handle);
-        break;
+      case Handle::Kind::connection: timer_fires(i, now); break;
       case Handle::Kind::syn_rcvd: {
         SynRcvdEntry& entry = syn_rcvd_[i];
         if (entry.listener == kNobody) {
@@ -332,6 +338,15 @@ void Host::advance(TimePoint now) {
       case Handle::Kind::time_wait: time_wait_due(i, now); break;
     }
   }
+}
+
+/// Most often what it stood for came about since, and there is nothing to do but to wait on.
+void Host::timer_fires(std::uint32_t index, TimePoint now) {
+  ConnectionEntry& entry = connections_[index];
+  entry.timer_stands.forget();
+  if (entry.connection.next_deadline() > now) return minds_deadline(entry, now);
+  while (entry.connection.next_deadline() <= now) connection_due(index, now);
+  mark(entry, index);
 }
 
 void Host::connection_due(std::uint32_t index, TimePoint now) {
@@ -364,7 +379,10 @@ void Host::time_wait_due(std::uint32_t index, TimePoint now) {
 bool Host::next_event(HostEvent& event) {
   if (events_.empty()) return false;
   event = events_.pop_front();
-  if (ConnectionEntry* entry = get(event.flow)) entry->told = 0;
+  if (ConnectionEntry* entry = get(event.flow)) {
+    entry->told = 0;
+    return true;
+  }
   if (ListenerEntry* listener = find_listener(event.listener)) listener->told = false;
   if (UdpEntry* entry = udp_.find(event.udp)) entry->told = false;
   return true;

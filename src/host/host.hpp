@@ -353,11 +353,10 @@ class Host {
   bool transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now);
   [[gnu::noinline]] bool transmit_record(Handle handle, PacketOut& out, TimePoint now);
   void take_turns(std::size_t octets);
-  void first_leaves();
   void record_leaves(Handle handle);
-  void build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-             PacketOut& out, bool may_be_cut = false, const tcp::Settings* how = nullptr);
-  void finish_checksum(const Flow& flow, PacketOut& out) const;
+  void build(const Flow& flow, tcp::Outgoing& segment, const ConnectionEntry* of, PacketOut& out,
+             const tcp::Settings* how = nullptr);
+  void finish_checksum(const Flow& flow, bool of_last, PacketOut& out) const;
   [[gnu::noinline]] void loop_back(const PacketOut& out);
   [[nodiscard]] bool may_reply();
   void reply(const Flow& flow, tcp::Outgoing segment);
@@ -404,14 +403,11 @@ class Host {
     return last_ != nullptr && last_->flow.remote.address == source &&
            last_->flow.local.address == destination;
   }
-  void remember_last(std::uint32_t index, std::uint32_t hash) {
-    last_ = &connections_[index];
-    last_index_ = index;
-    last_hash_ = hash;
-  }
+  void remember_last(std::uint32_t index, std::optional<std::uint32_t> hash);
   [[nodiscard]] std::uint32_t hash(const ConnectionEntry& entry) const {
-    return last_ == &entry ? last_hash_ : hash(entry.flow);
+    return last_ == &entry && of_last_.hash ? *of_last_.hash : hash(entry.flow);
   }
+  [[nodiscard]] bool is_answer(const wire::IpHeader& ip, const wire::TcpHeader& header);
   template <typename Made>
   std::uint32_t make_connection(const Flow& flow, const Claim& claim, Made connection);
   void enter_table(std::uint32_t index, std::uint32_t hash);
@@ -441,9 +437,10 @@ class Host {
   void drop_syn_rcvd(std::uint32_t index);
   [[gnu::noinline]] void end_time_wait(std::uint32_t index);
   void make_room_in_time_wait();
+  void timer_fires(std::uint32_t index, TimePoint now);
   void connection_due(std::uint32_t index, TimePoint now);
   void time_wait_due(std::uint32_t index, TimePoint now);
-  void minds_deadline(TimerId timer, TimePoint deadline);
+  void minds_deadline(ConnectionEntry& entry, TimePoint now);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
   [[nodiscard]] const tcp::Settings& settings_of(const SynRcvdEntry& entry) const;
 
@@ -488,8 +485,8 @@ class Host {
   Trace trace_;
   Box<LinkSide> link_;               ///< null where the medium is not Ethernet
   ConnectionEntry* last_ = nullptr;  ///< of the last packet, or made since; while in the table
-  std::uint32_t last_index_ = 0;     ///< of it
-  std::uint32_t last_hash_ = 0;      ///< of its flow
+  Remembered of_last_;
+  std::uint32_t asked_ = UINT32_MAX;  ///< the connection that sent last: it may be answered next
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;
 };

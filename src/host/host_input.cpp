@@ -30,6 +30,13 @@ namespace {
   }
 }
 
+/// Whether a segment's checksum is right; `ends` is the sum of the addresses.
+bool is_whole(wire::Sum ends, wire::Bytes segment) {
+  ends.add_words(static_cast<std::uint32_t>(segment.size()) + wire::kProtocolTcp);
+  ends.add(segment);
+  return ends.checksum() == 0;
+}
+
 }  // namespace
 
 Run Host::run_of(const wire::ParsedTcp& tcp, const Slice& packet) {
@@ -45,8 +52,10 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
                               bool of_last, TimePoint now) {
   const Slice& packet = packets[0];
   ++counters_.tcp.in_segments;
+  const wire::IpHeader& from = ip.header;
   if (verify &&
-      wire::tcp_sum(ip.header.source, ip.header.destination, ip.payload).checksum() != 0) {
+      !is_whole(of_last ? of_last_.ends : wire::sum_of_ends(from.source, from.destination),
+                ip.payload)) {
     ++counters_.tcp_checksum;
     ++counters_.tcp.in_errors;
     return 1;
@@ -61,7 +70,7 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   const bool same = of_last && last_->flow.local.port == header.destination_port &&
                     last_->flow.remote.port == header.source_port &&
                     last_->connection.state() != tcp::State::closed;
-  if (!same) {
+  if (!same && !is_answer(ip.header, header)) {
     const Flow flow{{ip.header.destination, header.destination_port},
                     {ip.header.source, header.source_port}};
     const std::uint32_t hash = arrived_.of(flow);
@@ -79,6 +88,18 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   }
   if (trace_.on()) trace_arrival(last_->flow, ip.payload, tcp->payload.size(), now);
   return run_to_last(ip, *tcp, packets, now);
+}
+
+/// Who has sent is often the next to be sent something: then neither hash nor table is asked.
+bool Host::is_answer(const wire::IpHeader& ip, const wire::TcpHeader& header) {
+  const ConnectionEntry* const entry = connections_.find(asked_);
+  const bool answer =
+      entry != nullptr && entry->in_table && entry->flow.local.port == header.destination_port &&
+      entry->flow.remote.port == header.source_port &&
+      entry->flow.local.address == ip.destination && entry->flow.remote.address == ip.source &&
+      entry->connection.state() != tcp::State::closed;
+  if (answer) remember_last(asked_, std::nullopt);
+  return answer;
 }
 
 /// For no connection: a record, a listener, or nobody.
@@ -113,7 +134,7 @@ std::size_t Host::run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& t
     run.packets = packets.first(count);
     run.payload = merger.payload();
   }
-  to_connection(*last_, last_index_, tcp, run, now);
+  to_connection(*last_, of_last_.index, tcp, run, now);
   return run.packets.size();
 }
 
@@ -189,6 +210,7 @@ void Host::count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
 void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire::ParsedTcp& tcp,
                          const Run& run, TimePoint now) {
   const auto size = static_cast<std::uint32_t>(run.payload);
+  entry.out.expect_release();
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
       !tcp.header.flags.has(wire::Flag::syn) || listener_for(entry.flow).has_value();
@@ -312,7 +334,7 @@ void Host::to_time_wait(std::uint32_t index, const Flow& flow, const wire::Parse
   count_challenge(tcp.header, fx.drop, challenges, entry.record.challenges(), now);
   note(flow, fx, now);
   if (entry.record.state() == tcp::State::time_wait) {
-    minds_deadline(entry.timer, entry.record.next_deadline());
+    wheel_.set_earlier(entry.timer, entry.record.next_deadline());
     mark({Handle::Kind::time_wait, index});
     return;
   }

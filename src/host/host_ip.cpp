@@ -47,7 +47,9 @@ LASTACK_FLAT void Host::arrive(std::span<const Slice> packets, Via via, TimePoin
     const std::size_t taken = take(packets, via, config_.verify_checksum, now);
     IpCounters& counts = counters_.ip[Counters::of_packet(packets[0].bytes())];
     counts.in_receives += taken;
-    for (const Slice& packet : packets.first(taken)) counts.in_octets += packet.size();
+    std::size_t octets = packets[0].size();
+    for (std::size_t i = 1; i < taken; ++i) octets += packets[i].size();
+    counts.in_octets += octets;
     packets = packets.subspan(taken);
   }
 }
@@ -66,12 +68,12 @@ std::size_t Host::take(std::span<const Slice> packets, Via via, bool verify, Tim
   if (!of_last && !is_between(ip->header.source, ip->header.destination, via)) return 1;
   const bool v4 = ip->header.source.is_v4();
   IpCounters& counts = counters_.ip[v4 ? 0 : 1];
-  ++counts.in_delivers;
   if (ip->header.protocol == wire::kProtocolTcp) {
     const std::size_t taken = tcp_arrives(*ip, packets, verify, of_last, now);
-    counts.in_delivers += taken - 1;
+    counts.in_delivers += taken;
     return taken;
   }
+  ++counts.in_delivers;
   if (ip->header.protocol == wire::kProtocolUdp) {
     udp_arrives(*ip, packet, via, verify, now);
   } else if (ip->header.protocol == (v4 ? wire::kProtocolIcmp : wire::kProtocolIcmpv6)) {

@@ -98,6 +98,9 @@ void Host::hear_link(TimePoint now) {
       default: {
         const auto usable = link_->layer.usable();
         addresses_.assign(usable.begin(), usable.end());
+        connections_.each_index([this](std::uint32_t i, const ConnectionEntry& entry) {
+          connections_[i].to_us = is_local(entry.flow.remote.address);
+        });
         if (link_->events.size() >= LinkSide::kMostEvents) link_->events.pop_front();
         link_->events.push_back(*news);
       }

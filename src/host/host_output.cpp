@@ -60,7 +60,7 @@ bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint
   tcp::Outgoing segment;
   if (!entry.connection.transmit(now, most, segment)) return false;
   if (link_ && segment.why == tcp::Why::timeout) doubt_way(entry.flow, segment, now);
-  build(entry.flow, segment, &entry.out, out, entry.may_be_cut, &entry.connection.settings());
+  build(entry.flow, segment, &entry, out, &entry.connection.settings());
   if (trace_.on()) trace_departure(entry.flow, out, entry.connection.expiry(), now);
   return true;
 }
@@ -76,21 +76,18 @@ bool Host::transmit_first(PacketOut& out, TimePoint now) {
     return false;
   }
   const bool sent = transmit_connection(*entry, out, now);
+  if (sent) asked_ = handle.index();
   if (sent && !entry->connection.nothing_due()) {
     take_turns(out.size());
     return true;
   }
-  first_leaves();
+  dirty_.pop_front();
+  turn_ = 0;
   entry->dirty = false;
   if (entry->connection.settings().not_sent_low_at != 0)
     tell_all_is_out(*entry, handle.index(), now);
   settle(*entry, handle.index(), now);
   return sent;
-}
-
-void Host::first_leaves() {
-  dirty_.pop_front();
-  turn_ = 0;
 }
 
 bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
@@ -114,11 +111,12 @@ bool Host::transmit_record(Handle handle, PacketOut& out, TimePoint now) {
     segment = time_wait_[i].record.transmit(now);
   }
   if (!segment) {
-    first_leaves();
+    dirty_.pop_front();
+    turn_ = 0;
     record_leaves(handle);
     return false;
   }
-  build(flow, *segment, nullptr, out, false, settings);
+  build(flow, *segment, nullptr, out, settings);
   if (trace_.on()) trace_departure(flow, out, expiry, now);
   take_turns(out.size());
   return true;
@@ -131,23 +129,24 @@ void Host::record_leaves(Handle handle) {
     SynRcvdEntry& entry = syn_rcvd_[i];
     entry.dirty = false;
     if (entry.record.state != tcp::State::syn_rcvd) return end_syn_rcvd(i);
-    minds_deadline(entry.timer, entry.record.next_deadline());
+    wheel_.set_earlier(entry.timer, entry.record.next_deadline());
   } else {
     TimeWaitEntry& entry = time_wait_[i];
     entry.dirty = false;
-    minds_deadline(entry.timer, entry.record.next_deadline());
+    wheel_.set_earlier(entry.timer, entry.record.next_deadline());
   }
 }
 
-/// Writes the headers of a segment and gathers its octets, without copying them.
-void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer* octets,
-                 PacketOut& out, bool may_be_cut, const tcp::Settings* how) {
+/// Writes the headers of a segment and gathers its octets, without copying them. `flow` is that
+/// `of` a connection, or of none.
+void Host::build(const Flow& flow, tcp::Outgoing& segment, const ConnectionEntry* of,
+                 PacketOut& out, const tcp::Settings* how) {
   segment.header.source_port = flow.local.port;
   segment.header.destination_port = flow.remote.port;
   out.why = segment.why;
   out.attempt = segment.attempt;
-  if (!segment.payload.empty() && octets != nullptr) {
-    octets->gather(segment.payload, [&out](Slice part) { out.payload.push_back(std::move(part)); });
+  if (!segment.payload.empty() && of != nullptr) {
+    of->out.gather(segment.payload, [&out](Slice part) { out.payload.push_back(std::move(part)); });
     out.payload_size = static_cast<std::size_t>(segment.payload.size());
     counters_.octets_out += out.payload_size;
   }
@@ -161,7 +160,7 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer
                           .hop_limit = how != nullptr ? how->hop_limit : wire::IpHeader{}.hop_limit,
                           .traffic_class = how != nullptr ? how->traffic_class : std::uint8_t{0},
                           .identification = identification_,
-                          .dont_fragment = !may_be_cut};
+                          .dont_fragment = of == nullptr || !of->may_be_cut};
   identification_ = static_cast<std::uint16_t>(identification_ + packets);
   const std::span<std::byte> room = out.header_room();
   const std::size_t ip_size = wire::ip_header_size(ip.source.family());
@@ -170,10 +169,10 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, const tcp::SendBuffer
   out.tcp_at = static_cast<std::uint16_t>(ip_size);
   out.header_size = ip_size + tcp_size;
   count_out(ip.source, out.size());
-  out.to_us = is_local(flow.remote.address);
+  out.to_us = of != nullptr ? of->to_us : is_local(flow.remote.address);
   // Whoever cuts it has to sum the parts.
   out.checksum_partial = (cut || !config_.transmit_checksum) && !out.to_us;
-  finish_checksum(flow, out);
+  finish_checksum(flow, of != nullptr && of == last_, out);
 }
 
 /// What is sent again is no segment sent to RFC 4022, and to Linux.
@@ -195,11 +194,12 @@ void Host::count_out(const wire::IpAddress& from, std::size_t octets) {
 }
 
 /// Sums header and octets; or where the link will, only the pseudo-header, as offloads want it.
-void Host::finish_checksum(const Flow& flow, PacketOut& out) const {
+void Host::finish_checksum(const Flow& flow, bool of_last, PacketOut& out) const {
   const auto segment = out.header_room().subspan(out.tcp_at, out.header_size - out.tcp_at);
   const std::size_t length = segment.size() + out.payload_size;
-  wire::Sum sum = wire::pseudo_header(flow.local.address, flow.remote.address, wire::kProtocolTcp,
-                                      static_cast<std::uint32_t>(length));
+  wire::Sum sum =
+      of_last ? of_last_.ends : wire::sum_of_ends(flow.local.address, flow.remote.address);
+  sum.add_words(static_cast<std::uint32_t>(length) + wire::kProtocolTcp);
   if (out.checksum_partial) {
     wire::set_tcp_checksum(segment, sum.folded());
     return;
@@ -246,7 +246,7 @@ void Host::reply(const Flow& flow, tcp::Outgoing segment) {
   build(flow, segment, nullptr, out);
   if (std::exchange(out.checksum_partial, false)) {
     wire::set_tcp_checksum(out.header_room().subspan(out.tcp_at), 0);
-    finish_checksum(flow, out);  // it waits in one piece, which says nothing of its checksum
+    finish_checksum(flow, false, out);  // it waits in one piece, which says nothing of its checksum
   }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
@@ -310,8 +310,7 @@ void PacketOut::become(Slice octets) {
   payload.push_back(std::move(octets));
 }
 
-void PacketOut::clear() {
-  if (size() == 0) return;
+void PacketOut::empty() {
   payload.clear();
   front = kFrameRoom;
   header_size = payload_size = 0;

@@ -16,8 +16,10 @@ std::uint32_t Host::make_connection(const Flow& flow, const Claim& claim, Made c
                            .in = {},
                            .history = {},
                            .flow = flow,
+                           .to_us = is_local(flow.remote.address),
                            .in_table = true,
-                           .claim = claim};
+                           .claim = claim,
+                           .timer_stands = {}};
   });
   used_.add(flow.local.port, claim);
   return index;

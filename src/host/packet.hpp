@@ -59,7 +59,12 @@ struct PacketOut {
   std::size_t copy_to(std::span<std::byte> into) const;
   /// Is `octets`, which are complete.
   void become(Slice octets);
-  void clear();
+  void clear() {
+    if (size() != 0) empty();
+  }
+
+ private:
+  void empty();
 };
 
 /// `part` of the octets of `whole`, as a slice of it.

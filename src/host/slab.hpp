@@ -57,6 +57,7 @@ class Slab {
   void drop(std::uint32_t index) {
     Place& place = this->place(index);
     std::destroy_at(&place.value);
+    if (index == found_index_) found_ = nullptr;
     place.next_free = std::exchange(free_, index);
     ++generation_of(index);
     --size_;
@@ -72,14 +73,22 @@ class Slab {
   }
   /// The entry at `index`, where it is still the one that had this generation; else null.
   [[nodiscard]] T* find(std::uint32_t index, std::uint32_t generation) {
-    return find_if(index, [generation](std::uint32_t now) { return now == generation; });
+    if (found_ != nullptr && index == found_index_ && generation == found_generation_)
+      return found_;
+    T* const found = find_if(index, [generation](std::uint32_t now) { return now == generation; });
+    if (found != nullptr) remember(found, index, generation);
+    return found;
   }
   /// The entry at `index`; null where there is none.
   [[nodiscard]] T* find(std::uint32_t index) {
+    if (found_ != nullptr && index == found_index_) return found_;
     return find_if(index, [](std::uint32_t now) { return now % 2 != 0; });
   }
   /// Stale ids find nothing from now on; the entry stays.
-  void forget_ids(std::uint32_t index) { generation_of(index) += 2; }
+  void forget_ids(std::uint32_t index) {
+    generation_of(index) += 2;
+    if (index == found_index_) found_ = nullptr;
+  }
   [[nodiscard]] std::size_t size() const { return size_; }
   template <typename Visit>
   void each_index(Visit visit) const {
@@ -115,6 +124,11 @@ class Slab {
     const std::uint32_t at = index % kBlock;
     return wanted(block.generations[at]) ? &block.places[at].value : nullptr;
   }
+  void remember(T* found, std::uint32_t index, std::uint32_t generation) {
+    found_ = found;
+    found_index_ = index;
+    found_generation_ = generation;
+  }
   [[nodiscard]] Place& place(std::uint32_t index) {
     return blocks_[index / kBlock]->places[index % kBlock];
   }
@@ -136,6 +150,9 @@ class Slab {
   std::uint32_t places_ = 0;  ///< in all blocks
   std::uint32_t free_ = kNone;
   std::size_t size_ = 0;
+  T* found_ = nullptr;  ///< the last one that was found by its generation: it is asked for again
+  std::uint32_t found_index_ = 0;
+  std::uint32_t found_generation_ = 0;
 };
 
 }  // namespace lastack::host

@@ -110,12 +110,12 @@ class Sockets {
   /// `flags`: kMsgOob (the octets end in urgent data, RFC 6093), kMsgMore.
   Result<std::size_t> send(Fd fd, std::span<const std::byte> octets, TimePoint now, int flags = 0);
   /// The same of several buffers; of UDP they are one datagram, to `to` where it is given.
-  Result<std::size_t> sendmsg(Fd fd, PartsIn parts, TimePoint now, int flags = 0,
-                              const std::optional<host::Endpoint>& to = {});
+  [[gnu::noinline]] Result<std::size_t> sendmsg(Fd fd, PartsIn parts, TimePoint now, int flags = 0,
+                                                const std::optional<host::Endpoint>& to = {});
   /// Octets read; 0 at the end of the peer's stream and after SHUT_RD. EAGAIN, ENOTCONN.
   /// `flags`: kMsgPeek leaves them, kMsgTrunc throws them away unread, kMsgOob.
   Result<std::size_t> recv(Fd fd, std::span<std::byte> into, TimePoint now, int flags = 0);
-  Result<Received> recvmsg(Fd fd, PartsOut parts, TimePoint now, int flags = 0);
+  [[gnu::noinline]] Result<Received> recvmsg(Fd fd, PartsOut parts, TimePoint now, int flags = 0);
   Result<std::size_t> peek(Fd fd, std::span<std::byte> into, TimePoint now = {}) {
     return recv(fd, into, now, kMsgPeek);
   }
@@ -227,7 +227,7 @@ class Sockets {
   Result<std::size_t> send_stream(OpenSocket& s, PartsIn parts, TimePoint now, int flags);
   [[nodiscard]] bool has_all(const OpenSocket& s) const;
   [[nodiscard]] bool no_more_to_read(const OpenSocket& s) const;
-  Result<std::size_t> nothing_to_read(OpenSocket& s, bool asked_for_none);
+  [[gnu::noinline]] Result<std::size_t> nothing_to_read(OpenSocket& s, bool asked_for_none);
   [[nodiscard]] std::size_t readable(const OpenSocket& s) const;
   [[nodiscard]] std::optional<std::size_t> urgent_in(const OpenSocket& s) const;
   [[nodiscard]] bool urgent_in_place(const OpenSocket& s) const;

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/flat.hpp"
 #include "socket/sockets.hpp"
 #include "tcp/mutant.hpp"
 
@@ -146,8 +147,8 @@ Result<std::size_t> Sockets::sendmsg(Fd fd, PartsIn parts, TimePoint now, int fl
 }
 
 /// The usual call, and the quick one: one look at the connection says that nothing is in the way.
-Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets, TimePoint now,
-                                  int flags) {
+LASTACK_FLAT Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte> octets,
+                                               TimePoint now, int flags) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const bool usual = flags == 0 && s->has_flow() && !s->shut_write && s->error == Errno::none;
@@ -316,7 +317,8 @@ Result<Received> Sockets::recvmsg(Fd fd, PartsOut parts, TimePoint now, int flag
 }
 
 /// The usual call, and the quick one.
-Result<std::size_t> Sockets::recv(Fd fd, std::span<std::byte> into, TimePoint now, int flags) {
+LASTACK_FLAT Result<std::size_t> Sockets::recv(Fd fd, std::span<std::byte> into, TimePoint now,
+                                               int flags) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const bool usual = flags == 0 && s->has_flow();

@@ -130,7 +130,7 @@ bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
   }
   // No longer idle than a timeout takes at the least (RFC 5681 §4.1).
   return (pending == mss || !waits) &&
-         now - tcb_.sent <= std::min({s.rto_initial, s.rto_min, s.rto_max});
+         now - tcb_.sent <= std::min(std::min(s.rto_initial, s.rto_min), s.rto_max);
 }
 
 void Connection::send_predicted(TimePoint now, Outgoing& out) {

@@ -17,9 +17,11 @@ void RttEstimator::sample(Duration rtt) {
     rttvar_ = static_cast<std::uint32_t>(r / 2);
     return;
   }
-  const std::int64_t error = r > srtt_ ? r - srtt_ : srtt_ - r;
-  rttvar_ = static_cast<std::uint32_t>((3 * std::int64_t{rttvar_} + error) / 4);
-  srtt_ = static_cast<std::uint32_t>(std::max<std::int64_t>(1, (7 * std::int64_t{srtt_} + r) / 8));
+  const auto took = static_cast<std::uint64_t>(r);  // unsigned ones are divided by a shift
+  const std::uint64_t error = took > srtt_ ? took - srtt_ : srtt_ - took;
+  rttvar_ = static_cast<std::uint32_t>((3 * std::uint64_t{rttvar_} + error) / 4);
+  srtt_ =
+      static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (7 * std::uint64_t{srtt_} + took) / 8));
 }
 
 Duration RttEstimator::rto(const RttLimits& limits, unsigned backoff) const {

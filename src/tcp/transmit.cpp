@@ -24,8 +24,7 @@ std::size_t sack_room(const Tcb& t) { return t.timestamps ? 3 : 4; }
 }  // namespace
 
 LASTACK_FLAT bool Connection::transmit(TimePoint now, std::uint32_t most, Outgoing& out) {
-  if (nothing_due()) return false;
-  if (!sends_as_predicted(now, most)) return next_segment(now, most, out);
+  if (!sends_as_predicted(now, most)) return !nothing_due() && next_segment(now, most, out);
   assert(prediction_holds(now, most));
   send_predicted(now, out);
   return true;

@@ -76,12 +76,18 @@ class Sum {
 /// Copies `from` into `to` (at least as large) and sums it on the way: one pass over the octets.
 [[nodiscard]] Sum copy_and_sum(Bytes from, MutableBytes to);
 
+/// What the pseudo-headers of two hosts have in common, whichever of them is the source.
+[[nodiscard]] inline Sum sum_of_ends(const IpAddress& one, const IpAddress& other) {
+  Sum sum;
+  sum.add(one);
+  sum.add(other);
+  return sum;
+}
+
 /// The pseudo-header of RFC 9293 §3.1 (IPv4) and RFC 8200 §8.1 (IPv6).
 [[nodiscard]] inline Sum pseudo_header(const IpAddress& source, const IpAddress& destination,
                                        std::uint8_t protocol, std::uint32_t length) {
-  Sum sum;
-  sum.add(source);
-  sum.add(destination);
+  Sum sum = sum_of_ends(source, destination);
   sum.add_words(length + protocol);  // neither fills its 32 bits
   return sum;
 }

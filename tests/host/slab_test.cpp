@@ -41,6 +41,26 @@ TEST(Slab, KeepsPlacesAndTellsStaleIndexes) {
   EXPECT_FALSE(slab.has(UINT32_MAX));
 }
 
+/// The last one that was found is remembered: not longer than it is there, or its id good.
+TEST(Slab, WhatWasFoundIsNotFoundOnceItIsGone) {
+  Slab<int> slab;
+  const std::uint32_t index = slab.make(1);
+  const std::uint32_t first = slab.generation(index);
+  ASSERT_EQ(*slab.find(index, first), 1);
+  slab.drop(index);
+  EXPECT_EQ(slab.find(index, first), nullptr);
+  EXPECT_EQ(slab.find(index), nullptr);
+  ASSERT_EQ(slab.make(2), index);
+  const std::uint32_t second = slab.generation(index);
+  EXPECT_EQ(slab.find(index, first), nullptr);
+  EXPECT_EQ(*slab.find(index, second), 2);
+  slab.forget_ids(index);
+  EXPECT_EQ(slab.find(index, second), nullptr);
+  EXPECT_EQ(*slab.find(index), 2);
+  const Slab<int> copy(slab);
+  EXPECT_EQ(copy[index], 2);
+}
+
 TEST(Slab, ForgetsIdsWithoutTheEntry) {
   Slab<int> slab;
   const std::uint32_t index = slab.make(5);

@@ -31,6 +31,8 @@ class SendBuffer {
   /// Everything before `una` was acknowledged. An offset before begin() changes nothing; one behind
   /// end() is a mistake.
   void release(Offset una);
+  /// release() is called soon: what it will ask for may come into the caches meanwhile.
+  void expect_release() const { held_.prefetch(); }
 
   /// Copies what it holds into blocks of `pool`, and lets go of those it lay in.
   void move_to(BufferPool& pool) { held_.move_to(pool); }
