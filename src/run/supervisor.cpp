@@ -157,7 +157,10 @@ void Supervisor::answer_calls() {
 }
 
 void Supervisor::handle(const Call& call, TimePoint now) {
-  if (const auto before = undelivered_.take(call, now)) return give_answer(call, *before, now);
+  if (const auto before = undelivered_.take(call, now)) {
+    if (call.number == __NR_connect && *before == 0) undelivered_.keep(call, 0, now);
+    return give_answer(call, *before, now);
+  }
   if (call.number == __NR_socket) {
     if (const auto answer = socket(call)) notifier_->answer(call, *answer);
     return;

@@ -124,6 +124,7 @@ class Supervisor {
   [[nodiscard]] Answer bind(const Asked& asked);
   [[nodiscard]] Answer listen(const Asked& asked);
   [[nodiscard]] Answer connect(const Asked& asked);
+  void keep_connected(const Guest& guest, const Call& call, TimePoint now);
   [[nodiscard]] Answer disconnect(const Asked& asked);
   [[nodiscard]] Answer accept(const Asked& asked);
   [[nodiscard]] Answer accept_for(Guest& guest, WaitingCall& waiting, TimePoint now);
