@@ -47,7 +47,6 @@ struct Guest {
   bool due = false;              ///< stands among those to look at
   Backlog backlog;               ///< of what it wrote
   std::deque<WaitingCall> calls;
-  pid_t interrupted = 0;  ///< the thread whose connect() a signal has ended
   /// Accepted for a caller who had gone by then: the next one gets it.
   std::deque<socket::Fd> returned;
   Shown shown = Shown::nothing;

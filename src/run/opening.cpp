@@ -130,12 +130,13 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     anew = renew(asked);
     if (!anew) return notifier_->waits(asked.call) ? Answer(failed(Errno::econnaborted)) : Answer();
   }
-  const auto is_before = [&](const WaitingCall& w) { return w.call.thread == asked.call.thread; };
-  if (std::erase_if(guest.calls, is_before) > 0) guest.interrupted = asked.call.thread;
   const auto done = sockets_->connect(guest.fd, *remote, asked.now);
   const bool under_way =
       !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
-  if (done) keep_connected(guest, asked.call, asked.now);
+  if (done && !asked.non_blocking()) {
+    tell_connected(asked.call, asked.now);
+    return std::nullopt;
+  }
   if (!under_way) return answer_of(done);
   if (!guest.connecting && !network_.within(*remote)) {
     if (const auto begun = network_.goes_out(*remote); !begun) {
@@ -155,12 +156,6 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   }
   wait(guest, {.call = asked.call}, socket::Call::connect, asked.now);
   return std::nullopt;
-}
-
-/// The kernel may take an answer for a thread that a signal has woken already: it never hears it,
-/// and calls again.
-void Supervisor::keep_connected(const Guest& guest, const Call& call, TimePoint now) {
-  if (guest.interrupted == call.thread) undelivered_.keep(call, 0, now);
 }
 
 /// Nothing is left of what was connected.

@@ -94,6 +94,7 @@ class Supervisor {
   Guest& take_in(std::unique_ptr<Guest> guest);
   void forget(Guest& guest, TimePoint now);
   void give_answer(const Call& call, std::int64_t value, TimePoint now);
+  void tell_connected(const Call& call, TimePoint now);
   void wait(Guest& guest, WaitingCall waiting, socket::Call what, TimePoint now);
   void forget_gone_calls(Guest& guest, TimePoint now);
   void answer_waiting(Guest& guest, TimePoint now,
@@ -124,7 +125,6 @@ class Supervisor {
   [[nodiscard]] Answer bind(const Asked& asked);
   [[nodiscard]] Answer listen(const Asked& asked);
   [[nodiscard]] Answer connect(const Asked& asked);
-  void keep_connected(const Guest& guest, const Call& call, TimePoint now);
   [[nodiscard]] Answer disconnect(const Asked& asked);
   [[nodiscard]] Answer accept(const Asked& asked);
   [[nodiscard]] Answer accept_for(Guest& guest, WaitingCall& waiting, TimePoint now);
