@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from lab import COMMAND, ROOT, check, checks, must
 
-TESTS = ("doctor", "first_wire.py", "run.py", "run_denied.py", "gateway.py", "networks.py", "run_kills.py 30",
+TESTS = ("doctor", "first_wire.py", "run.py", "run_denied.py", "run_unseen.py", "gateway.py", "networks.py", "run_kills.py 30",
          "run_hostile.py", "run_worlds.py 100", "run_programs.py", "scope 1 run.py", "scope 2 run_denied.py",
          "scope 3 run_denied.py")
 PROGRAMS = {"LASTACK_COMMAND": COMMAND}
@@ -197,9 +197,8 @@ def started(image, archive, told, options):
 def words_of(test):
     if test == "doctor":
         return f"{shlex.quote(COMMAND)} doctor"
-    scope, *others = test.split(" ", 2)[1:] if test.startswith("scope ") else ("", test)
-    before = f"echo {int(scope)} > /proc/sys/kernel/yama/ptrace_scope; " if scope else ""
-    return f"{before}tests/linux/{others[0]}"
+    scope, script = test.split(" ", 2)[1:] if test.startswith("scope ") else ("0", test)
+    return f"echo {int(scope)} > /proc/sys/kernel/yama/ptrace_scope; python3 tests/linux/{script}"
 
 
 def looked_at(machine, number, test, release, seconds):
