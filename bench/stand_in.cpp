@@ -1,10 +1,12 @@
 // Two programs that talk to each other, over the kernel's TCP or over what `lastack run` puts in
-// its place: stand_in bulk|pingpong|calls --over tcp|pair [--seconds N] [--chunk N].
+// its place: stand_in bulk|pingpong|calls|answers --over tcp|pair [--seconds N] [--chunk N].
 //
 // `tcp` is a connection over loopback: started by `lastack run` it is lastack's. `pair` is what no
 // run can be faster than: two socketpairs, and a relay between them that does nothing else.
 // `calls --over tcp|filter` talks to nobody: it asks the kernel who it is, which no filter minds.
-// Prints {"seconds": …, "count": …}, octets or round trips; of calls {"ns": …}, processor time.
+// `answers --over tcp` asks a socket for its name, which under `lastack run` lastack answers.
+// Prints {"seconds": …, "count": …}, octets, round trips or answers; of calls {"ns": …}, processor
+// time.
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -126,6 +128,23 @@ void let_everything_pass() {
         "no filter");
 }
 
+/// Answers in that time, without what begins and ends it.
+double answers(double seconds) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in name{};
+  double count = 0;
+  for (const auto end = Clock::now() + std::chrono::duration<double>(seconds); Clock::now() < end;
+       ++count) {
+    socklen_t size = sizeof name;
+    check(::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) == 0, "no name");
+  }
+  return count;
+}
+
+void tell(double seconds, double count) {
+  std::printf("{\"seconds\": %.6f, \"count\": %.0f}\n", seconds, count);
+}
+
 template <typename Work>
 pid_t begin(const Ends& ends, std::initializer_list<int> its, Work work) {
   const pid_t child = ::fork();
@@ -147,6 +166,10 @@ int main(int argc, char** argv) {
     bench::report(bench::ns_per_call(options.seconds, 1000, [] { ::syscall(SYS_getuid); }));
     return 0;
   }
+  if (options.what == "answers") {
+    tell(options.seconds, answers(options.seconds));
+    return 0;
+  }
   const bool paired = std::string_view(argv[argc - 1]) == "pair";
   const Ends ends = paired ? pair() : tcp();
   if (paired) begin(ends, {ends.relay[0], ends.relay[1]}, [&] { relay(ends); });
@@ -158,6 +181,5 @@ int main(int argc, char** argv) {
   ::shutdown(ends.client, SHUT_WR);
   while (::wait(nullptr) > 0) {
   }
-  const double seconds = std::chrono::duration<double>(Clock::now() - before).count();
-  std::printf("{\"seconds\": %.6f, \"count\": %.0f}\n", seconds, count);
+  tell(std::chrono::duration<double>(Clock::now() - before).count(), count);
 }

@@ -7,6 +7,8 @@
              TUN device, through slirp4netns and through pasta. iperf3 both ways, wrk against nginx
   web        nginx and wrk, both inside: keep-alive, and a connection for each request
   call       what the filter costs a system call that it lets pass, beside one that lets everything pass
+  answered   what a call costs that lastack answers. `no wake-up` is as on Linux before 6.6, by a filter that
+             refuses the request for the synchronous wake-up; in web_close as well
   compilation, memory (of 10,000 connections that do nothing)
 
 A round measures all of them one after the other; the ratios are those of one round. Networks are namespaces
@@ -25,6 +27,8 @@ import tools
 
 IDLE = 10000
 RUN = [tools.COMMAND, "run", "--"]
+SET_FLAGS = "ioctl:0x40082104=EINVAL"  # SECCOMP_IOCTL_NOTIF_SET_FLAGS
+NO_WAKE_UP = [sys.executable, tools.ROOT / "tests" / "run" / "denied.py", SET_FLAGS, "--", *RUN]
 STAND_IN = tools.BUILT / "stand_in"
 # A server's side of a network: a loopback, and an address beside it for those who look for one.
 MACHINE = """
@@ -46,6 +50,7 @@ unshare --net -- bash -ec 'ip link set lo up; echo $$ > {tmp}/inner
 slirp4netns --configure --mtu=65520 "$(cat {tmp}/inner)" tap0 >/dev/null 2>&1 & slirp=$!
 wait $inner
 """
+RUNS = {"lastack": RUN, "no wake-up": NO_WAKE_UP}
 # How a program gets out, and where it then finds the server.
 WAYS = {
     "kernel": ("127.0.0.1", "{command}"),
@@ -134,8 +139,8 @@ def requests_out(args, way, tmp, close):
 
 def requests_inside(args, over, tmp, close):
     script = WEB.format(tmp=tmp, words=wrk_words(args, close))
-    if over == "lastack":
-        return requests_of(tools.run(*RUN, "bash", "-ec", script))
+    if over in RUNS:
+        return requests_of(tools.run(*RUNS[over], "bash", "-ec", script))
     return requests_of(in_machine(script, tmp))
 
 
@@ -156,6 +161,12 @@ def a_call(args, how):
     return told_by(words, args.core)["ns"]
 
 
+def an_answer(args, how, core=None):
+    """Microseconds of a call on a socket."""
+    told = told_by([*RUNS.get(how, []), STAND_IN, "answers", "--seconds", args.seconds, "--over", "tcp"], core)
+    return told["seconds"] / told["count"] * 1e6
+
+
 def compilation(args, under, tmp):
     """Seconds of processor time for a file of lastack's own."""
     source = tools.ROOT / "src" / "tcp" / "connection.cpp"
@@ -169,8 +180,8 @@ def compilation(args, under, tmp):
 
 # --- all of them
 
-GBIT, TRIPS, REQUESTS, OCTETS, NS, SECONDS = ("Gbit/s", "round trips/s", "requests/s", "octets a connection", "ns",
-                                             "s of processor time")
+GBIT, TRIPS, REQUESTS, OCTETS = "Gbit/s", "round trips/s", "requests/s", "octets a connection"
+NS, US, SECONDS = "ns", "µs", "s of processor time"
 
 
 def measurements(args, tmp):
@@ -194,9 +205,12 @@ def measurements(args, tmp):
         "requests_close": ("the same, a connection for each", REQUESTS, each(outside, requests_out, tmp, True)),
         "web": ("nginx and wrk inside", REQUESTS, each(["lastack", "kernel"], requests_inside, tmp, False)),
         "web_close": ("the same, a connection for each", REQUESTS,
-                      each(["lastack", "kernel"], requests_inside, tmp, True)),
+                      each([*RUNS, "kernel"], requests_inside, tmp, True)),
         "memory": (f"memory of {idle():,} idle connections", OCTETS, {"lastack": lambda: memory(args, tmp)}),
         "call": ("a system call that passes the filter", NS, each(["lastack", "any filter", "kernel"], a_call)),
+        "answered": ("a call that lastack answers", US, each([*RUNS, "kernel"], an_answer)),
+        "answered_one_core": ("the same on one core", US,
+                              each([*RUNS, "kernel"], lambda a, who: an_answer(a, who, a.core))),
         "compilation": ("a compilation", SECONDS, {"lastack": lambda: compilation(args, True, tmp),
                                                    "kernel": lambda: compilation(args, False, tmp)}),
     }

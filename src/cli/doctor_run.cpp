@@ -100,7 +100,8 @@ std::vector<Finding> find_run() {
                       "Linux 5.14 or later; in a container a profile that allows all of ioctl()"));
   Finding wakes = found("synchronous wake-up", asked_apart(try_waking_up),
                         "who is answered goes on at once", "Linux 6.6 or later");
-  if (!wakes.works) wakes.what = "is not there: runs work, and a call costs them some 35 us, not 2";
+  if (!wakes.works)
+    wakes.what = "is not there: runs work, and what opens many connections is slower";
   all.push_back(std::move(wakes));
   return all;
 }

@@ -66,6 +66,16 @@ OwnedFd Caller::borrow(int descriptor) const {
   return OwnedFd(process ? ::pidfd_getfd(process.get(), descriptor, 0) : -1);
 }
 
+bool catches_signals(pid_t thread) {
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  for (std::string word; status >> word;) {
+    if (word == "SigCgt:" && status >> word) {
+      return word.find_first_not_of('0') != std::string::npos;
+    }
+  }
+  return false;
+}
+
 int try_memory_of(pid_t child) {
   static std::byte octet{};
   const Caller caller(child);

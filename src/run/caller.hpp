@@ -42,6 +42,9 @@ class Caller {
 /// errno.
 [[nodiscard]] int try_memory_of(pid_t child);
 
+/// Whether its process has handlers of signals: its calls may be ended, and made again.
+[[nodiscard]] bool catches_signals(pid_t thread);
+
 /// Which socket it is, the same for all descriptors of it; 0 where it is none.
 [[nodiscard]] std::uint64_t inode_of(int descriptor);
 

@@ -44,7 +44,8 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
   const bool failed_to = (sockets_->poll(guest.fd).value_or(0) & socket::kPollErr) != 0;
   for (const WaitingCall& waiting : std::exchange(guest.calls, {})) {
     if (!notifier_->waits(waiting.call)) continue;
-    give_answer(waiting.call, answer_of(sockets_->connect(guest.fd, {}, now)), now);
+    const auto done = sockets_->connect(guest.fd, {}, now);
+    done ? tell_connected(waiting.call, now) : give_answer(waiting.call, answer_of(done), now);
   }
   if (!guest.stand_in.stuffed()) return act(guest, now);
   if (failed_to) return reset(guest);

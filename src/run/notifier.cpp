@@ -74,8 +74,7 @@ int Notifier::give(const Call& call, int ours, bool close_on_exec) const {
   given.flags = SECCOMP_ADDFD_FLAG_SEND;
   given.srcfd = static_cast<std::uint32_t>(ours);
   given.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
-  const int number = ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &given);
-  return number >= 0 ? number : -errno;
+  return handed(given);
 }
 
 int Notifier::replace(const Call& call, int ours, int theirs, bool close_on_exec) const {
@@ -85,8 +84,13 @@ int Notifier::replace(const Call& call, int ours, int theirs, bool close_on_exec
   given.srcfd = static_cast<std::uint32_t>(ours);
   given.newfd = static_cast<std::uint32_t>(theirs);
   given.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
+  return handed(given);
+}
+
+int Notifier::handed(seccomp_notif_addfd& given) const {
   const int number = ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &given);
-  return number >= 0 ? number : -errno;
+  if (number >= 0) return number;
+  return errno == ESRCH ? -ENOENT : -errno;  // a signal came while it was handed over
 }
 
 }  // namespace lastack::run

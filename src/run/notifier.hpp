@@ -9,6 +9,8 @@
 
 #include "run/descriptor.hpp"
 
+struct seccomp_notif_addfd;
+
 namespace lastack::run {
 
 /// One call of one thread, which sleeps until it is answered.
@@ -52,6 +54,8 @@ class Notifier {
   [[nodiscard]] int replace(const Call& call, int ours, int theirs, bool close_on_exec) const;
 
  private:
+  [[nodiscard]] int handed(seccomp_notif_addfd& given) const;
+
   OwnedFd listener_;
   bool wakes_at_once_;
 };

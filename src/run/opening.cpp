@@ -128,11 +128,15 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   OwnedFd anew;  // the far end, where it is not `asked.far` any more
   if (!guest.stand_in.open()) {
     anew = renew(asked);
-    if (!anew) return failed(Errno::econnaborted);
+    if (!anew) return notifier_->waits(asked.call) ? Answer(failed(Errno::econnaborted)) : Answer();
   }
   const auto done = sockets_->connect(guest.fd, *remote, asked.now);
   const bool under_way =
       !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
+  if (done && !asked.non_blocking()) {
+    tell_connected(asked.call, asked.now);
+    return std::nullopt;
+  }
   if (!under_way) return answer_of(done);
   if (!guest.connecting && !network_.within(*remote)) {
     if (const auto begun = network_.goes_out(*remote); !begun) {

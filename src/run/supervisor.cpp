@@ -79,6 +79,13 @@ void Supervisor::give_answer(const Call& call, std::int64_t value, TimePoint now
   if (!notifier_->answer(call, value)) undelivered_.keep(call, value, now);
 }
 
+/// That a connect() that waits has succeeded. A thread that never hears it calls again, and is told
+/// so again, not that it is connected already.
+void Supervisor::tell_connected(const Call& call, TimePoint now) {
+  undelivered_.keep(call, 0, now, true);
+  give_answer(call, 0, now);
+}
+
 void Supervisor::wait(Guest& guest, WaitingCall waiting, socket::Call what, TimePoint now) {
   const auto wait = sockets_->waits_for(guest.fd, what, now);
   if (wait) waiting.until = wait->until;
@@ -157,7 +164,12 @@ void Supervisor::answer_calls() {
 }
 
 void Supervisor::handle(const Call& call, TimePoint now) {
-  if (const auto before = undelivered_.take(call, now)) return give_answer(call, *before, now);
+  if (const auto before = undelivered_.take(call, now)) {
+    const bool connected = call.number == __NR_connect && before->value == 0;
+    const bool unheard = !before->taken || catches_signals(call.thread);
+    if (connected && unheard) return tell_connected(call, now);
+    if (unheard) return give_answer(call, before->value, now);
+  }
   if (call.number == __NR_socket) {
     if (const auto answer = socket(call)) notifier_->answer(call, *answer);
     return;

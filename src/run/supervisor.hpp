@@ -94,6 +94,7 @@ class Supervisor {
   Guest& take_in(std::unique_ptr<Guest> guest);
   void forget(Guest& guest, TimePoint now);
   void give_answer(const Call& call, std::int64_t value, TimePoint now);
+  void tell_connected(const Call& call, TimePoint now);
   void wait(Guest& guest, WaitingCall waiting, socket::Call what, TimePoint now);
   void forget_gone_calls(Guest& guest, TimePoint now);
   void answer_waiting(Guest& guest, TimePoint now,
