@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`lastack run` where a machine or a container does not let it: a sentence that says what to do, exit code 1, no program
-that was started, and `lastack doctor` names the same. And what programs of a run try in order to get past it."""
+"""`lastack run` where a machine or a container does not let it: a sentence that says what to do, exit code 1, no
+program that was started, and `lastack doctor` names the same. And what it does without."""
 import json
 import pathlib
 import socket

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command that is not allowed all system calls, as containers do it: denied.py RULE... -- COMMAND...
-RULE is CALL=ERRNO (pidfd_open=EPERM), ioctl:NUMBER=ERRNO for a request of ioctl(), new_listener=ERRNO for seccomp() that
-asks to be told of calls, or `listens`: somebody is told of calls already. On x86-64."""
+RULE is CALL=ERRNO (pidfd_open=EPERM), ioctl:NUMBER=ERRNO for a request of ioctl(), new_listener=ERRNO for seccomp()
+that asks to be told of calls, or `listens`: somebody is told of calls already. On x86-64."""
 import ctypes
 import errno
 import os
