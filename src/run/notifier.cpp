@@ -24,7 +24,7 @@ short ready(int descriptor) {
 
 Notifier::Notifier(OwnedFd listener)
     : listener_(std::move(listener)),
-      // 35 us an answer without it, 2 with it
+      // where many calls are answered one after another it takes a quarter of the time away
       wakes_at_once_(::ioctl(listener_.get(), kSetFlags, kSyncWakeUp) == 0) {}
 
 int Notifier::try_giving() const {
