@@ -100,8 +100,8 @@ OwnedFd Callers::borrow(pid_t thread, int descriptor) {
     if (borrowed || errno != ESRCH) return borrowed;
   }
   kept = {thread, OwnedFd(::pidfd_open(thread, kOfThread))};
-  // Without one of its own it would have its process's, which lives on under the thread's number
-  // when that is another's.
+  if (!kept.pidfd) kept.pidfd = OwnedFd(::pidfd_open(thread, 0));  // where it leads its process
+  // Others would have their process's, which may live on when their number is another thread's.
   if (!kept.pidfd) return Caller(thread).borrow(descriptor);
   loop_->watch(watcher_, kept.pidfd.get(), static_cast<std::uint64_t>(thread), EPOLLIN | EPOLLET);
   return OwnedFd(::pidfd_getfd(kept.pidfd.get(), descriptor, 0));
