@@ -1,5 +1,6 @@
 // lastack run: a program that never heard of lastack, on lastack's TCP.
 #include <fmt/core.h>
+#include <malloc.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -211,6 +212,18 @@ void end_as(const run::Outlived& outlived, const RunOptions& options) {
                 kFailed};
 }
 
+/// What streams lie in is freed and taken again all the time. Given back to the system meanwhile,
+/// each page of it would be cleared anew.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kMost = 16 << 20;
+  constexpr int kAtOnce = 1 << 20;
+  ::mallopt(M_TRIM_THRESHOLD, kMost);
+  ::mallopt(M_MMAP_THRESHOLD, kAtOnce);
+  ::mallopt(M_TOP_PAD, kAtOnce);
+#endif
+}
+
 /// The program's own end: its exit code, or its signal, as a shell reports it.
 void run(RunOptions options, bool mtu_given) {
   complete(options, mtu_given);
@@ -224,6 +237,7 @@ void run(RunOptions options, bool mtu_given) {
   run::adopt_orphans();
   if (const auto outlived = run::stand_guard(ledger)) return end_as(*outlived, options);
   run::adopt_orphans();
+  keep_freed_memory();
   auto program = run::Program::prepare(words);
   if (!program) throw not_started(program.error(), words.front());
   Running running(options, std::move(*program), ledger);

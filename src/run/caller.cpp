@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -61,6 +62,22 @@ bool Caller::write(std::uint64_t at, std::span<const std::byte> octets) const {
          static_cast<ssize_t>(octets.size());
 }
 
+bool Caller::write(const Written& first, const Written& second) const {
+  std::array<iovec, 2> here{};
+  std::array<iovec, 2> there{};
+  std::size_t all = 0;
+  std::size_t count = 0;
+  for (const Written* one : {&first, &second}) {
+    if (one->octets.empty()) continue;
+    here[count] = {const_cast<std::byte*>(one->octets.data()), one->octets.size()};  // NOLINT
+    there[count] = {reinterpret_cast<void*>(one->at), one->octets.size()};           // NOLINT
+    all += one->octets.size();
+    ++count;
+  }
+  return all == 0 || ::process_vm_writev(thread_, here.data(), count, there.data(), count, 0) ==
+                         static_cast<ssize_t>(all);
+}
+
 OwnedFd Caller::borrow(int descriptor) const {
   const OwnedFd process = open_pidfd(thread_);
   return OwnedFd(process ? ::pidfd_getfd(process.get(), descriptor, 0) : -1);
@@ -82,6 +99,30 @@ int try_memory_of(pid_t child) {
   const auto at = reinterpret_cast<std::uint64_t>(&octet);  // NOLINT: the same in both
   const std::span<std::byte> one(&octet, 1);
   return caller.read(at, one) && caller.write(at, one) ? 0 : errno;
+}
+
+Callers::Callers(io::EventLoop& loop) : loop_(&loop) {
+  watcher_ = loop_->add({.note =
+                             [this](std::uint64_t number, std::uint32_t) {  // it has ended
+                               const auto thread = static_cast<pid_t>(number);
+                               Kept& kept = place_of(thread);
+                               if (kept.thread == thread) kept = {};
+                             },
+                         .act = {}});
+}
+
+OwnedFd Callers::borrow(pid_t thread, int descriptor) {
+  Kept& kept = place_of(thread);
+  if (kept.thread == thread && kept.pidfd) {
+    OwnedFd borrowed(::pidfd_getfd(kept.pidfd.get(), descriptor, 0));
+    if (borrowed || errno != ESRCH) return borrowed;
+  }
+  kept = {thread, OwnedFd(::pidfd_open(thread, kOfThread))};
+  if (!kept.pidfd) kept.pidfd = OwnedFd(::pidfd_open(thread, 0));  // where it leads its process
+  // Others would have their process's, which may live on when their number is another thread's.
+  if (!kept.pidfd) return Caller(thread).borrow(descriptor);
+  loop_->watch(watcher_, kept.pidfd.get(), static_cast<std::uint64_t>(thread), EPOLLIN | EPOLLET);
+  return OwnedFd(::pidfd_getfd(kept.pidfd.get(), descriptor, 0));
 }
 
 std::uint64_t inode_of(int descriptor) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,9 +12,16 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/event_loop.hpp"
 #include "run/descriptor.hpp"
 
 namespace lastack::run {
+
+/// What is to be written into another's memory, and where.
+struct Written {
+  std::uint64_t at = 0;
+  std::span<const std::byte> octets;
+};
 
 /// Who it is holds only while its call waits: see Notifier::waits().
 class Caller {
@@ -23,6 +31,8 @@ class Caller {
   /// All of it, or false: EFAULT for the caller.
   [[nodiscard]] bool read(std::uint64_t at, std::span<std::byte> into) const;
   [[nodiscard]] bool write(std::uint64_t at, std::span<const std::byte> octets) const;
+  /// One after the other.
+  [[nodiscard]] bool write(const Written& first, const Written& second) const;
   template <typename T>
   [[nodiscard]] std::optional<T> value(std::uint64_t at) const {
     T read_here{};
@@ -44,6 +54,34 @@ class Caller {
 
 /// Whether its process has handlers of signals: its calls may be ended, and made again.
 [[nodiscard]] bool catches_signals(pid_t thread);
+
+/// Threads that have called and may call again: what stands for them is kept until they end, since
+/// to open it costs more than to use it.
+class Callers {
+ public:
+  /// It outlives this.
+  explicit Callers(io::EventLoop& loop);
+  Callers(const Callers&) = delete;
+  Callers& operator=(const Callers&) = delete;
+  ~Callers() { loop_->remove_watcher(watcher_); }
+
+  /// As Caller has it. One that is gone is noticed, whoever has its number by then.
+  [[nodiscard]] OwnedFd borrow(pid_t thread, int descriptor);
+
+ private:
+  static constexpr std::size_t kMost = 16;
+  struct Kept {
+    pid_t thread = 0;
+    OwnedFd pidfd;
+  };
+  [[nodiscard]] Kept& place_of(pid_t thread) {
+    return kept_[static_cast<std::size_t>(thread) % kMost];
+  }
+
+  io::EventLoop* loop_;
+  io::EventLoop::WatcherId watcher_;
+  std::array<Kept, kMost> kept_;
+};
 
 /// Which socket it is, the same for all descriptors of it; 0 where it is none.
 [[nodiscard]] std::uint64_t inode_of(int descriptor);

@@ -164,9 +164,9 @@ void Supervisor::end_writing(Guest& guest, int far) {
 /// borrowed end keeps the second away.
 void Supervisor::settle(Guest& guest) {
   if (!guest.stand_in.both_ended()) return;
-  ends_.change(guest.stand_in.descriptor(), guest.stand_in.inode(), 0);
+  loop_->watch_anew(ends_, guest.stand_in.descriptor(), guest.stand_in.inode(), EPOLLET);
   settling_ = &guest;
-  look_at_ends();
+  loop_->look();
   settling_ = nullptr;
 }
 

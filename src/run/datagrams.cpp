@@ -172,7 +172,7 @@ Supervisor::Answer Supervisor::receive_for(Guest& guest, WaitingCall& waiting, T
   if (!notifier_->waits(call)) return std::nullopt;
   if (!messages) return messages.error();
   const int flags = flags_of(call);
-  const OwnedFd far = caller.borrow(call.descriptor());
+  const OwnedFd far = callers_.borrow(call.thread, call.descriptor());
   std::int64_t& received = waiting.received;
   const bool for_all = waiting.blocks && (flags & MSG_WAITFORONE) == 0;
   const std::size_t done = std::min(static_cast<std::size_t>(received), messages->size());

@@ -1,5 +1,6 @@
 // Many descriptors, each under a number of ours, whose news are told once: an epoll by edges, so
-// that to watch one costs a call in its whole life.
+// that to watch one costs a call in its whole life. It stands in a loop as one descriptor; where
+// every call counts, descriptors stand in the loop's own (io::Watcher).
 #pragma once
 
 #include <sys/epoll.h>
@@ -23,11 +24,10 @@ class Edges {
 
   /// `events`: EPOLLIN and so on. It is watched until it is closed.
   void add(int descriptor, std::uint64_t number, std::uint32_t events) const {
-    control(EPOLL_CTL_ADD, descriptor, number, events);
-  }
-  /// Other events from now on; what holds already is told anew.
-  void change(int descriptor, std::uint64_t number, std::uint32_t events) const {
-    control(EPOLL_CTL_MOD, descriptor, number, events);
+    epoll_event event{};
+    event.events = events | EPOLLET;
+    event.data.u64 = number;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event);
   }
   /// Calls `tell(number, events)` for all that is news now.
   template <typename Tell>
@@ -44,13 +44,6 @@ class Edges {
   }
 
  private:
-  void control(int what, int descriptor, std::uint64_t number, std::uint32_t events) const {
-    epoll_event event{};
-    event.events = events | EPOLLET;
-    event.data.u64 = number;
-    ::epoll_ctl(epoll_.get(), what, descriptor, &event);
-  }
-
   OwnedFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
 };
 

@@ -71,15 +71,17 @@ Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Rand
     sockets_.heard(event);
     act_on_wakes(io::monotonic_now());
   };
-  loop_->add(outsides_.descriptor(), [this] { look_outside(io::monotonic_now()); });
+  outsides_ = loop_->add({.note = [this](Id id, std::uint32_t events) { note_news(id, events); },
+                          .act = [this] { act_on_due(io::monotonic_now()); }});
 }
 
 Gateway::~Gateway() {
   for (const auto& published : published_) loop_->remove(published->listener.get());
-  loop_->remove(outsides_.descriptor());
+  loop_->remove_watcher(outsides_);
 }
 
 void Gateway::turn() {
+  act_on_due(io::monotonic_now());
   driver_.turn();
   act_on_wakes(io::monotonic_now());
   for (const Id id : std::exchange(failing_, {})) act(id, io::monotonic_now());
@@ -87,6 +89,7 @@ void Gateway::turn() {
 }
 
 TimePoint Gateway::next_deadline() const {
+  if (!due_.empty()) return TimePoint{};
   const TimePoint given_up = expected_.empty() ? kNever : expected_.front().first;
   return std::min(driver_.next_deadline(), given_up);
 }
@@ -103,7 +106,8 @@ host::Endpoint Gateway::in_the_run(const host::Endpoint& from) const {
 
 Gateway::Id Gateway::take_in(Passage passage) {
   const Id id = next_id_++;
-  outsides_.add(passage.leg.outside(), id, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
+  loop_->watch(outsides_, passage.leg.outside(), id,
+               EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
   passages_.emplace(id, std::move(passage));
   return id;
 }
@@ -129,13 +133,19 @@ void Gateway::forget(Id id) {
   passages_.erase(id);
 }
 
-void Gateway::look_outside(TimePoint now) {
-  outsides_.each([&](Id id, std::uint32_t events) {
-    if (const auto found = passages_.find(id); found != passages_.end()) {
-      found->second.leg.has_news(events);
-    }
+void Gateway::note_news(Id id, std::uint32_t events) {
+  const auto found = passages_.find(id);
+  if (found == passages_.end()) return;
+  found->second.leg.has_news(events);
+  due_.push_back(id);
+}
+
+void Gateway::act_on_due(TimePoint now) {
+  while (!due_.empty()) {
+    const Id id = due_.front();
+    due_.pop_front();
     act(id, now);
-  });
+  }
 }
 
 void Gateway::act_on_wakes(TimePoint now) {

@@ -18,7 +18,6 @@
 #include "io/host_driver.hpp"
 #include "link/gate.hpp"
 #include "run/datagram_nat.hpp"
-#include "run/edges.hpp"
 #include "run/leg.hpp"
 #include "run/loopbacks.hpp"
 
@@ -98,7 +97,8 @@ class Gateway {
   Id take_in(Passage passage);
   void forget(Id id);
   void have_end(Id id, Passage& passage, socket::Fd fd);
-  void look_outside(TimePoint now);
+  void note_news(Id id, std::uint32_t events);
+  void act_on_due(TimePoint now);
   void act_on_wakes(TimePoint now);
   void act(Id id, TimePoint now);
   void end(Id id, Leg::Fate fate, TimePoint now);
@@ -109,6 +109,7 @@ class Gateway {
   link::Gate::Answer knocked(const link::Knock& knock);
   void give_up_expecting(TimePoint now);
   void machine_answers(Id id, Passage& passage, TimePoint now);
+  void expect(Id id, Passage& passage, TimePoint now);
   void not_connected(Id id, Passage& passage, int error);
   [[nodiscard]] bool open_door(const host::Endpoint& at, TimePoint now);
   void leave_door(const host::Endpoint& at, TimePoint now);
@@ -126,7 +127,8 @@ class Gateway {
   socket::Sockets sockets_;
   io::HostDriver driver_;
   Surroundings around_;
-  Edges outsides_;  ///< all sockets of the machine
+  io::EventLoop::WatcherId outsides_ = 0;  ///< who watches all sockets of the machine
+  std::deque<Id> due_;                     ///< have news
   Id next_id_ = 1;
   std::uint64_t carried_ = 0;
   std::unordered_map<Id, Passage> passages_;

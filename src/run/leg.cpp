@@ -15,18 +15,26 @@ using socket::Errno;
 
 void Leg::has_news(std::uint32_t events) {
   readable_ = readable_ || (events & (EPOLLIN | kStops)) != 0;
-  has_stops_ = has_stops_ || (events & kStops) != 0;
+  has_stops_ = has_stops_ || (events & (EPOLLERR | EPOLLPRI)) != 0;
+  has_end_ = has_end_ || (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+  has_error_ = has_error_ || (events & EPOLLERR) != 0;
 }
 
 Leg::Fate Leg::carry(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now) {
   inward(sockets, now);
   outward(sockets, scratch, now);
-  if (in_ended_ && !outside_failed_) outside_failed_ = error_of(outside_.get()) != 0;
+  if (in_ended_ && !outside_failed_ && (has_error_ || out_ended_)) {
+    has_error_ = false;
+    outside_failed_ = error_of(outside_.get()) != 0;
+  }
   if (outside_failed_) inward(sockets, now);  // what had come before that
   const bool no_peer = out_ended_ && (sockets.poll(*inside_).value_or(0) & socket::kPollErr) != 0;
   inside_failed_ = inside_failed_ || no_peer;
-  if (inside_failed_ || outside_failed_) return on_its_way(sockets) ? Fate::fails : Fate::reset;
-  return out_ended_ && in_ended_ ? Fate::complete : Fate::goes_on;
+  const bool failed = inside_failed_ || outside_failed_;
+  if (out_ended_ && in_ended_ && !failed) return Fate::complete;  // to close it tells the end, too
+  if (std::exchange(owes_end_, false)) ::shutdown(outside_.get(), SHUT_WR);
+  if (failed) return on_its_way(sockets) ? Fate::fails : Fate::reset;
+  return Fate::goes_on;
 }
 
 /// Whether the side that has not failed lacks something of what the other had sent: a reset would
@@ -46,8 +54,7 @@ void Leg::outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePo
       return;
     }
     if (ready->count == 0) {
-      out_ended_ = true;
-      ::shutdown(outside_.get(), SHUT_WR);
+      out_ended_ = owes_end_ = true;
       return;
     }
     const ssize_t sent = ready->send_to(outside_.get());
@@ -64,24 +71,33 @@ void Leg::outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePo
 void Leg::inward(socket::Sockets& sockets, TimePoint now) {
   while (!in_ended_ && !inside_failed_) {
     inside_failed_ = !left_.send(sockets, *inside_, now);
-    if (!left_.empty() || !readable_) return;
-    Room room(sockets, *inside_);
-    const auto octets = room.octets();
-    const ssize_t came = ::recv(outside_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
-    readable_ = has_stops_ || came == static_cast<ssize_t>(octets.size());
-    if (came < 0 && errno == EAGAIN) {
-      readable_ = false;
-      return;
-    }
-    if (came <= 0) {
+    if (!left_.empty()) return;
+    if (read_all_) {
       in_ended_ = true;
-      outside_failed_ = outside_failed_ || came < 0;
       if (!outside_failed_) (void)sockets.shutdown(*inside_, socket::kShutWr, now);
       return;
     }
-    left_.add(std::move(room).filled(static_cast<std::size_t>(came)));
-    carried_ += static_cast<std::uint64_t>(came);
+    if (!readable_ || !read_some(sockets)) return;
   }
+}
+
+/// What has come from outside, as much as there is room for; false where nothing has.
+bool Leg::read_some(socket::Sockets& sockets) {
+  Room room(sockets, *inside_);
+  const auto octets = room.octets();
+  const ssize_t came = ::recv(outside_.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+  if (came < 0 && errno == EAGAIN) {
+    readable_ = false;
+    return false;
+  }
+  const bool less = came < static_cast<ssize_t>(octets.size());
+  outside_failed_ = outside_failed_ || came < 0;
+  read_all_ = came <= 0 || (less && has_end_ && !has_stops_);
+  readable_ = !less || has_end_ || has_stops_;
+  if (came <= 0) return true;
+  left_.add(std::move(room).filled(static_cast<std::size_t>(came)));
+  carried_ += static_cast<std::uint64_t>(came);
+  return true;
 }
 
 void Leg::close(socket::Sockets& sockets, Fate fate, TimePoint now) {

@@ -44,15 +44,20 @@ class Leg {
  private:
   void outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
   void inward(socket::Sockets& sockets, TimePoint now);
+  [[nodiscard]] bool read_some(socket::Sockets& sockets);
   [[nodiscard]] bool on_its_way(const socket::Sockets& sockets) const;
 
   OwnedFd outside_;
   std::optional<socket::Fd> inside_;
   Backlog left_;  ///< read outside; there is no room inside yet
   std::uint64_t carried_ = 0;
-  bool readable_ = true;    ///< outside, it may be
+  bool readable_ = false;   ///< outside, it may be
   bool has_stops_ = false;  ///< a read may end before all of that
+  bool has_end_ = false;    ///< outside, no more comes
+  bool read_all_ = false;   ///< of it
+  bool has_error_ = false;  ///< outside, it may have
   bool out_ended_ = false;
+  bool owes_end_ = false;  ///< which the machine was not told yet
   bool in_ended_ = false;
   bool inside_failed_ = false;
   bool outside_failed_ = false;

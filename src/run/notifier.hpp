@@ -35,7 +35,8 @@ class Notifier {
 
   /// To be polled for input.
   [[nodiscard]] int descriptor() const { return listener_.get(); }
-  /// A call that waits; nothing where none does. It never blocks.
+  /// A call that waits, once the descriptor was told to be readable: else this would wait for one.
+  /// Nothing where a signal has ended it meanwhile.
   [[nodiscard]] std::optional<Call> next() const;
   /// Whether it waits still: a signal ends the wait, and the thread may be another's by then. What
   /// was read of its memory before this is said to hold was its.

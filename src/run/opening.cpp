@@ -40,17 +40,28 @@ bool closes_on_exec(pid_t thread, int descriptor) {
 
 }  // namespace
 
-std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& caller, std::uint64_t at,
-                                                             std::uint64_t size) {
-  sockaddr_storage octets{};
-  const auto given = static_cast<socklen_t>(size);
-  if (given > sizeof octets) return std::unexpected(failed(Errno::einval));
-  if (!caller.read(at, std::as_writable_bytes(std::span(&octets, 1)).first(given))) {
+std::expected<GivenAddress, std::int64_t> given_address(const Caller& caller, std::uint64_t at,
+                                                        std::uint64_t size) {
+  GivenAddress given;
+  given.size = static_cast<socklen_t>(size);
+  if (given.size > sizeof given.octets) return std::unexpected(failed(Errno::einval));
+  if (!caller.read(at, std::as_writable_bytes(std::span(&given.octets, 1)).first(given.size))) {
     return std::unexpected(-EFAULT);
   }
-  const auto end = io::endpoint_of(reinterpret_cast<const sockaddr*>(&octets), given);
+  return given;
+}
+
+std::expected<host::Endpoint, std::int64_t> GivenAddress::endpoint() const {
+  const auto end = io::endpoint_of(reinterpret_cast<const sockaddr*>(&octets), size);
   if (!end) return std::unexpected(failed(end.error()));
   return *end;
+}
+
+std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& caller, std::uint64_t at,
+                                                             std::uint64_t size) {
+  const auto given = given_address(caller, at, size);
+  if (!given) return std::unexpected(given.error());
+  return given->endpoint();
 }
 
 host::Endpoint meant(const host::Endpoint& end) {
@@ -59,13 +70,11 @@ host::Endpoint meant(const host::Endpoint& end) {
 }
 
 bool write_address(const Caller& caller, const host::Endpoint& end, bool inet6, std::uint64_t at,
-                   std::uint64_t size_at) {
-  const auto room = caller.value<socklen_t>(size_at);
-  if (!room) return false;
+                   std::uint64_t size_at, socklen_t room) {
   const auto made = io::socket_address(end, inet6);
   const auto octets = std::as_bytes(std::span(&made.octets, 1));
-  return caller.write(at, octets.first(std::min(*room, made.size))) &&
-         caller.write(size_at, std::as_bytes(std::span(&made.size, 1)));
+  return caller.write({at, octets.first(std::min(room, made.size))},
+                      {size_at, std::as_bytes(std::span(&made.size, 1))});
 }
 
 Supervisor::Answer Supervisor::socket(const Call& call) {
@@ -102,10 +111,12 @@ Supervisor::Answer Supervisor::bind(const Asked& asked) {
   const auto local =
       address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
   if (!local) return local.error();
+  if (!notifier_->waits(asked.call)) return std::nullopt;
   return answer_of(sockets_->bind(asked.guest.fd, *local));
 }
 
 Supervisor::Answer Supervisor::listen(const Asked& asked) {
+  if (!notifier_->waits(asked.call)) return std::nullopt;
   const int backlog = asked.call.integer(1);
   const auto most = static_cast<std::uint32_t>(backlog < 0 ? SOMAXCONN : backlog);
   const auto done = sockets_->listen(asked.guest.fd, most, asked.now);
@@ -117,11 +128,13 @@ Supervisor::Answer Supervisor::listen(const Asked& asked) {
 
 Supervisor::Answer Supervisor::connect(const Asked& asked) {
   Guest& guest = asked.guest;
-  const auto family = asked.caller.value<sa_family_t>(asked.call.arguments[1]);
-  if (!family) return -EFAULT;
+  const auto given = given_address(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
+  if (!given) return given.error();
+  if (!notifier_->waits(asked.call)) return std::nullopt;
+  if (given->size < sizeof(sa_family_t)) return failed(Errno::einval);
   hear_error_told(asked);
-  if (*family == AF_UNSPEC) return disconnect(asked);
-  auto remote = address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
+  if (given->family() == AF_UNSPEC) return disconnect(asked);
+  auto remote = given->endpoint();
   if (!remote) return remote.error();
   *remote = meant(*remote);
   if (guest.datagrams) return connect_datagrams(asked, *remote);
@@ -230,17 +243,22 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
 
 Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, TimePoint now) {
   const Call& call = waiting.call;
-  if (!notifier_->waits(call)) return std::nullopt;
   const int flags = call.number == __NR_accept4 ? call.integer(3) : 0;
   if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return failed(Errno::einval);
+  const bool any =
+      !guest.returned.empty() || (sockets_->poll(guest.fd).value_or(0) & socket::kPollIn) != 0;
+  const Caller caller(call.thread);
+  std::optional<socklen_t> room(0);
+  if (any && call.arguments[1] != 0) room = caller.value<socklen_t>(call.arguments[2]);
+  if (any && !notifier_->waits(call)) return std::nullopt;
   OwnedFd far;
   std::int64_t error = 0;
   auto child = next_child(guest, far, (flags & SOCK_NONBLOCK) != 0, error);
   if (!child) return error;
-  const Caller caller(call.thread);
   const auto peer = sockets_->peer_name(child->fd);
-  if (call.arguments[1] != 0 && peer &&
-      !write_address(caller, *peer, guest.inet6, call.arguments[1], call.arguments[2])) {
+  const auto [at, size_at] = std::pair(call.arguments[1], call.arguments[2]);
+  if (at != 0 && peer &&
+      (!room || !write_address(caller, *peer, guest.inet6, at, size_at, *room))) {
     (void)sockets_->close(child->fd, now);
     return -EFAULT;
   }

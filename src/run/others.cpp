@@ -41,6 +41,7 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
   Guest& guest = asked.guest;
   const int how = asked.call.integer(1);
   if (how < SHUT_RD || how > SHUT_RDWR) return failed(Errno::einval);
+  if (!notifier_->waits(asked.call)) return std::nullopt;
   if (guest.datagrams) return shut_datagrams(asked, how);
   if (!guest.stand_in.open()) return answer_of(sockets_->shutdown(guest.fd, how, asked.now));
   const bool stream = !guest.listening && !guest.connecting;
@@ -114,6 +115,7 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
   const auto size = asked.caller.value<std::int32_t>(arguments[4]);
   if (!size) return -EFAULT;
   if (*size < 0) return failed(Errno::einval);
+  if (!notifier_->waits(asked.call)) return std::nullopt;
   std::array<std::byte, kMostOption> value{};
   auto into =
       std::span(value).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMostOption));
@@ -137,8 +139,8 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
 Supervisor::Answer Supervisor::tell_option(const Asked& asked, std::span<const std::byte> value) {
   const auto& arguments = asked.call.arguments;
   const auto size = static_cast<std::int32_t>(value.size());
-  const bool done = asked.caller.write(arguments[3], value) &&
-                    asked.caller.write(arguments[4], std::as_bytes(std::span(&size, 1)));
+  const bool done =
+      asked.caller.write({arguments[3], value}, {arguments[4], std::as_bytes(std::span(&size, 1))});
   return done ? 0 : -EFAULT;
 }
 
@@ -147,8 +149,11 @@ Supervisor::Answer Supervisor::name(const Asked& asked) {
   const auto end = asked.call.number == __NR_getsockname ? sockets_->local_name(asked.guest.fd)
                                                          : sockets_->peer_name(asked.guest.fd);
   if (!end) return failed(end.error());
+  const auto room = asked.caller.value<socklen_t>(arguments[2]);
+  if (!room) return -EFAULT;
+  if (!notifier_->waits(asked.call)) return std::nullopt;
   const bool written =
-      write_address(asked.caller, *end, asked.guest.inet6, arguments[1], arguments[2]);
+      write_address(asked.caller, *end, asked.guest.inet6, arguments[1], arguments[2], *room);
   return written ? 0 : -EFAULT;
 }
 
@@ -159,6 +164,7 @@ Supervisor::Answer Supervisor::ioctl(const Asked& asked) {
   }
   const auto queued = sockets_->ioctl(asked.guest.fd, socket::kSiocOutq);
   if (!queued) return failed(queued.error());
+  if (!notifier_->waits(asked.call)) return std::nullopt;
   const int all =
       *queued + static_cast<int>(asked.guest.backlog.size() + asked.guest.stand_in.waiting());
   return asked.caller.write(asked.call.arguments[2], std::as_bytes(std::span(&all, 1))) ? 0

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::uint32_t kDoorBacklog = 1024;
 
+bool is_connected(int descriptor) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  return ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
 }  // namespace
 
 std::expected<void, int> Gateway::begin(const host::Endpoint& to) {
@@ -25,7 +31,11 @@ std::expected<void, int> Gateway::begin(const host::Endpoint& to) {
   if (::connect(machines.get(), octets, address.size) != 0 && errno != EINPROGRESS) {
     return std::unexpected(errno);
   }
-  unclaimed_.emplace(to, take_in({.leg = Leg(std::move(machines)), .to = to}));
+  const Id id = take_in({.leg = Leg(std::move(machines)), .to = to});
+  unclaimed_.emplace(to, id);
+  Passage& passage = passages_.at(id);
+  // Whoever is on this machine has answered by now. What went wrong is told by an event.
+  if (is_connected(passage.leg.outside())) expect(id, passage, io::monotonic_now());
   return {};
 }
 
@@ -39,6 +49,7 @@ link::Gate::Answer Gateway::knocked(const link::Knock& knock) {
       return begun.error() == ECONNREFUSED ? passes : is_lost;
     }
     found = unclaimed_.find(knock.to);
+    if (found == unclaimed_.end()) return is_lost;
   }
   const Id id = found->second;
   unclaimed_.erase(found);
@@ -60,12 +71,13 @@ void Gateway::give_up_expecting(TimePoint now) {
 }
 
 void Gateway::machine_answers(Id id, Passage& passage, TimePoint now) {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  if (::getpeername(passage.leg.outside(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
-    const int error = error_of(passage.leg.outside());
-    return error == 0 ? void() : not_connected(id, passage, error);
-  }
+  if (is_connected(passage.leg.outside())) return expect(id, passage, now);
+  const int error = error_of(passage.leg.outside());
+  if (error != 0) not_connected(id, passage, error);
+}
+
+/// The program's connection, with the machine's in place.
+void Gateway::expect(Id id, Passage& passage, TimePoint now) {
   if (!open_door(passage.to, now)) return not_connected(id, passage, ENOMEM);
   passage.stage = Stage::is_expected;
   expected_.emplace_back(now + kExpects, id);

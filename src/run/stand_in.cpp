@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -18,8 +19,10 @@ namespace {
 
 constexpr int kQuietly = MSG_DONTWAIT | MSG_NOSIGNAL;
 constexpr std::size_t kMostShown = 256;  // connections; some 278 octets fit, each in a block
-constexpr std::array<std::byte, 16384> kStuffing{};
-constexpr int kBuffer = 1 << 20;  // octets asked for; the system halves what it does not grant
+constexpr std::array<std::byte, 4096> kStuffing{};
+constexpr std::size_t kPieces = 16;  // of it at once: who sends more than a quarter of his room
+                                     // (212,992 octets if nobody has changed that) is not writable
+constexpr int kBuffer = 1 << 20;     // octets asked for; the system halves what it does not grant
 
 bool takes_more(int far) {
   pollfd asked{.fd = far, .events = POLLOUT, .revents = 0};
@@ -29,22 +32,43 @@ bool takes_more(int far) {
 /// Some are kept for what is borrowed while calls are answered, and for whoever asks us questions.
 bool nearly_out_of_descriptors(int latest) {
   constexpr rlim_t kReserve = 32;
+  static rlim_t known = 0;  // it is asked for anew where that was not enough
+  const rlim_t needed = static_cast<rlim_t>(latest) + kReserve;
+  if (needed <= known) return false;
   rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-         static_cast<rlim_t>(latest) + kReserve > limit.rlim_cur;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) known = limit.rlim_cur;
+  return needed > known;
 }
 
-/// Octets thrown away, at most `most`.
+/// Octets thrown away, at most `most`: all of them go to the same few.
 std::size_t throw_away(int descriptor, std::size_t most) {
-  std::array<std::byte, 16384> octets{};
+  std::array<std::byte, kStuffing.size()> octets;  // NOLINT: nobody reads them
+  std::array<iovec, kPieces> pieces{};
+  msghdr message{};
+  message.msg_iov = pieces.data();
   std::size_t gone = 0;
   while (gone < most) {
-    const ssize_t n =
-        ::recv(descriptor, octets.data(), std::min(octets.size(), most - gone), MSG_DONTWAIT);
+    std::size_t wanted = most - gone;
+    for (message.msg_iovlen = 0; message.msg_iovlen < kPieces && wanted > 0; ++message.msg_iovlen) {
+      pieces[message.msg_iovlen] = {octets.data(), std::min(octets.size(), wanted)};
+      wanted -= pieces[message.msg_iovlen].iov_len;
+    }
+    const ssize_t n = ::recvmsg(descriptor, &message, MSG_DONTWAIT);
     if (n <= 0) break;
     gone += static_cast<std::size_t>(n);
   }
   return gone;
+}
+
+/// As many octets as make an end that was empty unwritable; how many it has taken.
+std::size_t stuff_into(int far) {
+  std::array<iovec, kPieces> pieces{};
+  pieces.fill({const_cast<std::byte*>(kStuffing.data()), kStuffing.size()});  // NOLINT: only read
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  const ssize_t n = ::sendmsg(far, &message, kQuietly);
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
 }  // namespace
@@ -52,17 +76,14 @@ std::size_t throw_away(int descriptor, std::size_t most) {
 std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking, bool datagrams) {
   std::array<int, 2> ends{};
   const int type = datagrams ? SOCK_SEQPACKET : SOCK_STREAM;  // SOCK_DGRAM tells of no last close
-  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
-    return std::unexpected(errno);
-  }
+  const int how =
+      SOCK_CLOEXEC | (non_blocking ? SOCK_NONBLOCK : 0);  // whatever we do does not wait
+  if (::socketpair(AF_UNIX, type | how, 0, ends.data()) != 0) return std::unexpected(errno);
   OwnedFd near(ends[0]);
   OwnedFd far(ends[1]);
   if (nearly_out_of_descriptors(near.get())) return std::unexpected(ENFILE);
-  int off = 0;
-  if (!non_blocking) (void)::ioctl(far.get(), FIONBIO, &off);
   const int on = 1;  // an urgent octet that was not taken for one is an octet still
   (void)::setsockopt(near.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-  (void)::setsockopt(near.get(), SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer);
   const std::uint64_t inode = inode_of(far.get());
   return Pair{StandIn(std::move(near), inode), std::move(far)};
 }
@@ -73,15 +94,23 @@ Taken StandIn::take(std::span<std::byte> into) {
   for (;;) {
     const ssize_t n = ::recv(near_.get(), into.data(), into.size(), MSG_DONTWAIT);
     if (n > 0) taken.octets = static_cast<std::size_t>(n);
-    if (n == 0) taken.ended = true;
+    if (n == 0) taken.ended = last_closed_ = true;
     if (n >= 0 || errno != ECONNRESET) return taken;
     taken.unread = true;
   }
 }
 
 std::size_t StandIn::give(const Readable& octets) {
-  const ssize_t n = octets.send_to(near_.get());
-  return n > 0 ? static_cast<std::size_t>(n) : 0;
+  const std::size_t all = octets.octets();
+  const auto sent = [&] {
+    const ssize_t n = octets.send_to(near_.get());
+    return n > 0 ? static_cast<std::size_t>(n) : 0;
+  };
+  const std::size_t given = sent();
+  if (given == all || std::exchange(roomy_, true)) return given;
+  // Most connections never fill what they have: so more is asked for only here.
+  (void)::setsockopt(near_.get(), SOL_SOCKET, SO_SNDBUF, &kBuffer, sizeof kBuffer);
+  return given > 0 ? given : sent();
 }
 
 bool StandIn::at_urgent() const {
@@ -112,6 +141,7 @@ bool StandIn::was_read() const {
 }
 
 bool StandIn::left_unread() const {
+  if (last_closed_) return false;
   int error = 0;
   socklen_t size = sizeof error;
   (void)::getsockopt(near_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -148,11 +178,11 @@ void StandIn::touch(int far) {
 }
 
 void StandIn::stuff(int far) {
-  while (takes_more(far)) {
-    const ssize_t n = ::send(far, kStuffing.data(), kStuffing.size(), kQuietly);
-    if (n <= 0) return;
-    stuffing_ += static_cast<std::size_t>(n);
-  }
+  do {
+    const std::size_t n = stuff_into(far);
+    if (n == 0) return;
+    stuffing_ += n;
+  } while (takes_more(far));
 }
 
 void StandIn::unstuff() {

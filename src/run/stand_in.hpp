@@ -91,6 +91,8 @@ class StandIn {
   std::size_t shown_ = 0;     ///< connections that octets stand for
   bool reading_ended_ = false;
   bool writing_ended_ = false;
+  bool last_closed_ = false;  ///< so take() was told, and whether anything was left unread
+  bool roomy_ = false;        ///< has as much room for what the program is to read as there can be
 };
 
 struct StandIn::Pair {

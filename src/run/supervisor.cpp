@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "run/edges.hpp"
 #include "run/filter.hpp"
 
 namespace lastack::run {
@@ -32,17 +33,21 @@ Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Noti
       loop_(&loop),
       notifier_(&notifier),
       ledger_(&ledger),
-      network_(std::move(network)) {
-  loop_->add(notifier_->descriptor(), [this] { answer_calls(); });
-  loop_->add(ends_.descriptor(), [this] {
-    look_at_ends();
-    act_on_due(io::monotonic_now());
-  });
+      network_(std::move(network)),
+      callers_(loop) {
+  ends_ = loop_->add(
+      {.note = [this](std::uint64_t inode, std::uint32_t events) { note_news(inode, events); },
+       .act =
+           [this] {
+             if (call_waits_) answer_calls();
+             act_on_due(io::monotonic_now());
+           }});
+  loop_->watch(ends_, notifier_->descriptor(), kCalls, EPOLLIN);
 }
 
 Supervisor::~Supervisor() {
   loop_->remove(notifier_->descriptor());
-  loop_->remove(ends_.descriptor());
+  loop_->remove_watcher(ends_);
 }
 
 bool Supervisor::Asked::non_blocking() const { return (::fcntl(far, F_GETFL) & O_NONBLOCK) != 0; }
@@ -115,6 +120,7 @@ void Supervisor::answer_waiting(Guest& guest, TimePoint now,
 }
 
 TimePoint Supervisor::next_deadline() const {
+  if (!due_.empty()) return TimePoint{};
   TimePoint next = kNever;
   for (const std::uint64_t inode : timed_) {
     const auto found = by_inode_.find(inode);
@@ -124,18 +130,20 @@ TimePoint Supervisor::next_deadline() const {
   return next;
 }
 
-/// What the near ends have to say: noted, and acted on by act_on_due().
-void Supervisor::look_at_ends() {
-  ends_.each([this](std::uint64_t inode, std::uint32_t events) {
-    Guest* guest = find(inode);
-    if (guest == nullptr) return;
-    if ((events & (EPOLLIN | kStops)) != 0) guest->readable = true;
-    if ((events & kStops) != 0) guest->has_stops = true;
-    if ((events & EPOLLOUT) != 0) guest->writable = true;
-    if ((events & EPOLLPRI) != 0) guest->urgent = true;
-    if ((events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
-    if (!std::exchange(guest->due, true)) due_.push_back(inode);
-  });
+/// What a near end has to say: act_on_due() acts on it.
+void Supervisor::note_news(std::uint64_t inode, std::uint32_t events) {
+  if (inode == kCalls) {
+    call_waits_ = call_waits_ || (events & EPOLLIN) != 0;
+    return;
+  }
+  Guest* guest = find(inode);
+  if (guest == nullptr) return;
+  if ((events & (EPOLLIN | kStops)) != 0) guest->readable = true;
+  if ((events & kStops) != 0) guest->has_stops = true;
+  if ((events & EPOLLOUT) != 0) guest->writable = true;
+  if ((events & EPOLLPRI) != 0) guest->urgent = true;
+  if ((events & EPOLLHUP) != 0 && guest != settling_) guest->hung_up = true;
+  if (!std::exchange(guest->due, true)) due_.push_back(inode);
 }
 
 void Supervisor::act_on_due(TimePoint now) {
@@ -152,14 +160,21 @@ void Supervisor::act_on_due(TimePoint now) {
 
 // --- calls
 
+/// Those that look() has seen, one after the other. Before the first one nothing is unsettled but
+/// what has come while we waited.
 void Supervisor::answer_calls() {
-  while (const auto call = notifier_->next()) {
+  bool unsettled = false;
+  while (std::exchange(call_waits_, false)) {
+    const auto call = notifier_->next();
     const TimePoint now = io::monotonic_now();
-    look_at_ends();
+    loop_->look();  // once the call is here: what came before it is seen
+    unsettled = unsettled || !due_.empty();
     act_on_due(now);
-    network_.settle();
+    if (!call) continue;
+    if (unsettled) network_.settle();
     handle(*call, now);
     act_on_wakes(now);
+    unsettled = true;
   }
 }
 
@@ -175,7 +190,7 @@ void Supervisor::handle(const Call& call, TimePoint now) {
     return;
   }
   const Caller caller(call.thread);
-  const OwnedFd far = caller.borrow(call.descriptor());
+  const OwnedFd far = callers_.borrow(call.thread, call.descriptor());
   Guest* guest = far ? find(inode_of(far.get())) : nullptr;
   if (guest == nullptr) {  // none of ours
     if (far && leads_out(call, far.get())) {
@@ -185,7 +200,6 @@ void Supervisor::handle(const Call& call, TimePoint now) {
     }
     return;
   }
-  if (!notifier_->waits(call)) return;
   guest->holder = {call.thread, call.descriptor()};
   if (const auto answer = act_on({call, caller, *guest, far.get(), now})) {
     give_answer(call, *answer, now);
@@ -241,7 +255,8 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
   ledger_->note(taken.stand_in.descriptor(), inode);
-  ends_.add(taken.stand_in.descriptor(), inode, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP);
+  loop_->watch(ends_, taken.stand_in.descriptor(), inode,
+               EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET);
   return taken;
 }
 
@@ -297,8 +312,8 @@ std::vector<Shown> Supervisor::shown() const {
 
 /// The far end, from whoever has it; none where nobody is seen that does.
 OwnedFd Supervisor::borrow(Guest& guest) {
-  const auto try_it = [&guest] {
-    OwnedFd far = Caller(guest.holder.process).borrow(guest.holder.descriptor);
+  const auto try_it = [&] {
+    OwnedFd far = callers_.borrow(guest.holder.process, guest.holder.descriptor);
     return far && inode_of(far.get()) == guest.stand_in.inode() ? std::move(far) : OwnedFd();
   };
   OwnedFd far = try_it();

@@ -18,7 +18,6 @@
 
 #include "io/event_loop.hpp"
 #include "io/socket_address.hpp"
-#include "run/edges.hpp"
 #include "run/guardian.hpp"
 #include "run/guest.hpp"
 #include "run/notifier.hpp"
@@ -71,6 +70,7 @@ class Supervisor {
   using Answer = std::optional<std::int64_t>;
   static constexpr std::size_t kMostReset = 256;  ///< before it is looked who still has them
   static constexpr std::size_t kScratch = std::size_t{256} << 10U;
+  static constexpr std::uint64_t kCalls = 0;  ///< no socket's inode
 
   /// One call, with what there is to know of it.
   struct Asked {
@@ -87,7 +87,7 @@ class Supervisor {
   void handle(const Call& call, TimePoint now);
   [[nodiscard]] Answer act_on(const Asked& asked);
   [[nodiscard]] Answer transfer_datagrams(const Asked& asked);
-  void look_at_ends();
+  void note_news(std::uint64_t inode, std::uint32_t events);
   void act_on_due(TimePoint now);
   void act_on_wakes(TimePoint now);
   Guest* find(std::uint64_t inode);
@@ -100,7 +100,7 @@ class Supervisor {
   void answer_waiting(Guest& guest, TimePoint now,
                       Answer (Supervisor::*answer)(Guest&, WaitingCall&, TimePoint));
   void reset(Guest& guest);
-  [[nodiscard]] static OwnedFd borrow(Guest& guest);
+  [[nodiscard]] OwnedFd borrow(Guest& guest);
 
   // carry.cpp
   void act(Guest& guest, TimePoint now);
@@ -166,8 +166,10 @@ class Supervisor {
   const Notifier* notifier_;
   Ledger* ledger_;
   Network network_;
+  Callers callers_;
   Undelivered undelivered_;
-  Edges ends_;  ///< all near ends, by inode
+  io::EventLoop::WatcherId ends_ = 0;  ///< who watches all near ends, by inode, and for calls
+  bool call_waits_ = false;            ///< or did when that was looked at
   std::unordered_map<std::uint64_t, std::unique_ptr<Guest>> by_inode_;
   std::unordered_map<std::uint32_t, Guest*> by_open_;
   std::deque<std::uint64_t> due_;     ///< inodes of those to look at, in the order of their news
@@ -192,7 +194,19 @@ template <typename T>
   }
 }
 
-/// The address behind two arguments: where it is, how long. EFAULT is negative, as errno.
+/// An address as a program has given it.
+struct GivenAddress {
+  sockaddr_storage octets{};
+  socklen_t size = 0;
+
+  [[nodiscard]] sa_family_t family() const { return octets.ss_family; }
+  /// -errno where it is none of IP's.
+  [[nodiscard]] std::expected<host::Endpoint, std::int64_t> endpoint() const;
+};
+/// What lies behind two arguments: where it is, how long. EFAULT is negative, as errno.
+[[nodiscard]] std::expected<GivenAddress, std::int64_t> given_address(const Caller& caller,
+                                                                      std::uint64_t at,
+                                                                      std::uint64_t size);
 [[nodiscard]] std::expected<host::Endpoint, std::int64_t> address_argument(const Caller& caller,
                                                                            std::uint64_t at,
                                                                            std::uint64_t size);
@@ -200,6 +214,6 @@ template <typename T>
 [[nodiscard]] host::Endpoint meant(const host::Endpoint& end);
 /// Writes an address as accept() and getsockname() do: as much as there is room for, and its size.
 [[nodiscard]] bool write_address(const Caller& caller, const host::Endpoint& end, bool inet6,
-                                 std::uint64_t at, std::uint64_t size_at);
+                                 std::uint64_t at, std::uint64_t size_at, socklen_t room);
 
 }  // namespace lastack::run
