@@ -2,6 +2,7 @@
 """Programs under `lastack run`: what sockets say to them (tests/run/program.py, and the same on the kernel's), real
 ones, who holds what, what is out of their reach. As an ordinary user, in a network namespace of its own. LOOPS: how often
 what goes by the order of calls is done (300)."""
+import json
 import os
 import pathlib
 import signal
