@@ -86,6 +86,8 @@ class Reader:
             slot = int(words[3]) if words[0] == "accept" else number
             self.opened += 1
             self.open[slot] = self.opened
+            if words[0] == "accept":
+                self.connected.add(self.opened)
             self.hand(slot, self.holder.get(number) if words[0] == "accept" else
                       words[words.index("by") + 1] if "by" in words else "0")
         if words[0] == "dup" and answer == "ok":
@@ -120,7 +122,7 @@ class Reader:
         if words[0] == "shutdown" and words[2] in "02" and answer in ("0", "ENOTCONN"):
             lay = self.before.get(slot, {}).get("in", "0")
             self.unread.setdefault(socket, int(lay) if lay.isdigit() else 0)
-        if words[0] == "disconnect" and answer == "0":
+        if words[0] == "disconnect" and answer == "0" and self.before.get(slot, {}).get("state") != "UDP":
             self.unread.pop(socket, None)
             self.connected.discard(socket)
         taken, self.lay = our_answer.split()[0], self.unread.get(socket)
