@@ -9,6 +9,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "cli/command.hpp"
 #include "io/socket_address.hpp"
@@ -39,6 +40,20 @@ bool is_host_name(std::string_view name) {
     if (label > kLongestLabel) return false;
   }
   return label > 0;
+}
+
+/// The run's own, and those that the machine's file of names has, as 127.0.1.1 is Debian's of its
+/// host: a program that looks up its own name gets that.
+std::vector<std::string> own_loopbacks() {
+  std::vector<std::string> all{"127.0.0.1/8", "::1/128"};
+  std::ifstream hosts("/etc/hosts");
+  for (std::string line; std::getline(hosts, line);) {
+    const auto at = wire::IpAddress::parse(line.substr(0, line.find_first_of(" \t#")));
+    if (!at || !at->is_v4() || !at->is_loopback()) continue;
+    const std::string own = at->to_string() + "/8";
+    if (std::ranges::find(all, own) == all.end()) all.push_back(own);
+  }
+  return all;
 }
 
 constexpr std::string_view kTun = "tun";
@@ -203,7 +218,7 @@ void complete(RunOptions& options, bool mtu_given) {
     };
     if (std::ranges::none_of(device.ip, is_it)) device.ip.push_back(one);
   }
-  for (const char* own : {"127.0.0.1/8", "::1/128"}) device.ip.emplace_back(own);
+  for (const std::string& own : own_loopbacks()) device.ip.push_back(own);
   for (const std::string& text : options.publish) (void)published_of(text);
   (void)config_of(device);
 }

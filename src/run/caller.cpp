@@ -23,16 +23,6 @@ namespace {
 // Linux 6.9, newer than the headers: a thread that leads no process has one, too.
 constexpr unsigned kOfThread = O_EXCL;
 
-/// Whose thread it is: what leads the process.
-pid_t process_of(pid_t thread) {
-  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
-  for (std::string word; status >> word;) {
-    pid_t process = 0;
-    if (word == "Tgid:" && status >> process) return process;
-  }
-  return -1;
-}
-
 OwnedFd open_pidfd(pid_t thread) {
   OwnedFd opened(::pidfd_open(thread, kOfThread));
   if (opened || errno != EINVAL) return opened;
@@ -45,7 +35,33 @@ bool number_in(std::string_view text, T& into) {
   return read.ec == std::errc() && read.ptr == text.data() + text.size();
 }
 
+/// Calls `tell(descriptor, inode)` for each socket that a process, or a thread, has.
+template <typename Tell>
+void each_socket(const std::filesystem::path& process, Tell&& tell) {
+  constexpr std::string_view kSocket = "socket:[";
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(process / "fd", ignored)) {
+    const std::string what = std::filesystem::read_symlink(entry.path(), ignored).native();
+    if (!what.starts_with(kSocket)) continue;
+    std::uint64_t inode = 0;
+    int descriptor = -1;
+    const auto number =
+        std::string_view(what).substr(kSocket.size(), what.size() - kSocket.size() - 1);
+    if (!number_in(number, inode)) continue;
+    if (number_in(entry.path().filename().native(), descriptor)) tell(descriptor, inode);
+  }
+}
+
 }  // namespace
+
+pid_t process_of(pid_t thread) {
+  std::ifstream status("/proc/" + std::to_string(thread) + "/status");
+  for (std::string word; status >> word;) {
+    pid_t process = 0;
+    if (word == "Tgid:" && status >> process) return process;
+  }
+  return -1;
+}
 
 bool Caller::read(std::uint64_t at, std::span<std::byte> into) const {
   if (into.empty()) return true;
@@ -133,30 +149,29 @@ std::uint64_t inode_of(int descriptor) {
 
 Holders holders_of(const std::function<bool(std::uint64_t inode)>& wanted) {
   namespace fs = std::filesystem;
-  constexpr std::string_view kSocket = "socket:[";
   Holders holders;
   std::error_code ignored;
   const auto self = ::getpid();
+  const auto guardian = ::getppid();  // has all descriptors that this process has
   for (const auto& process : fs::directory_iterator("/proc", ignored)) {
     Holder holder;
     if (!number_in(process.path().filename().native(), holder.process)) continue;
-    if (holder.process == self) continue;
-    for (const auto& entry : fs::directory_iterator(process.path() / "fd", ignored)) {
-      const std::string what = fs::read_symlink(entry.path(), ignored).native();
-      std::uint64_t inode = 0;
-      if (!what.starts_with(kSocket)) continue;
-      if (!number_in(
-              std::string_view(what).substr(kSocket.size(), what.size() - kSocket.size() - 1),
-              inode)) {
-        continue;
-      }
-      if (!wanted(inode)) continue;
-      if (number_in(entry.path().filename().native(), holder.descriptor)) {
-        holders[inode].push_back(holder);
-      }
-    }
+    if (holder.process == self || holder.process == guardian) continue;
+    each_socket(process.path(), [&](int descriptor, std::uint64_t inode) {
+      if (!wanted(inode)) return;
+      holder.descriptor = descriptor;
+      holders[inode].push_back(holder);
+    });
   }
   return holders;
+}
+
+std::vector<int> descriptors_of(pid_t thread, std::uint64_t inode) {
+  std::vector<int> all;
+  each_socket("/proc/" + std::to_string(thread), [&](int descriptor, std::uint64_t found) {
+    if (found == inode) all.push_back(descriptor);
+  });
+  return all;
 }
 
 }  // namespace lastack::run

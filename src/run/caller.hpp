@@ -99,4 +99,10 @@ using Holders = std::unordered_map<std::uint64_t, std::vector<Holder>>;
 /// processes; not this one.
 [[nodiscard]] Holders holders_of(const std::function<bool(std::uint64_t inode)>& wanted);
 
+/// All that a thread has of one of them.
+[[nodiscard]] std::vector<int> descriptors_of(pid_t thread, std::uint64_t inode);
+
+/// Whose thread it is: what leads the process.
+[[nodiscard]] pid_t process_of(pid_t thread);
+
 }  // namespace lastack::run

@@ -23,8 +23,9 @@ void Supervisor::act(Guest& guest, TimePoint now) {
   }
   give_to_program(guest, now);
   const auto bits = sockets_->poll(guest.fd).value_or(0);
-  if ((bits & socket::kPollErr) == 0 || has_unread(guest)) return;
-  reset(guest);
+  const bool will_read = !guest.stand_in.reading_ended() && has_unread(guest);
+  if ((bits & socket::kPollErr) == 0 || will_read) return;
+  if (is_connected(guest)) reset(guest);  // or disconnect() has left an error behind
 }
 
 /// A call that waits learns what has become of it. Nobody waits where the socket does not block:
@@ -88,10 +89,15 @@ void Supervisor::take_all(Guest& guest) {
   }
 }
 
-/// All that the program has written, as far as TCP has room.
+/// All that the program has written, as far as TCP has room; with TCP_NOTSENT_LOWAT it has none
+/// while it has enough that is not sent.
 void Supervisor::take_from_program(Guest& guest, TimePoint now) {
   if (guest.stand_in.stuffed()) return;
-  while (send_left(guest, now) && guest.readable && !guest.ended) {
+  const auto has_room = [&] {
+    return !guest.limited || guest.hung_up ||
+           (sockets_->poll(guest.fd).value_or(0) & socket::kPollOut) != 0;
+  };
+  while (send_left(guest, now) && guest.readable && !guest.ended && has_room()) {
     const Some some = take_some(guest);
     guest.readable = some == Some::full || (some == Some::less && guest.has_stops);
     guest.ended |= guest.stand_in.writing_ended();

@@ -1,6 +1,7 @@
 // Sockets for UDP. What a program writes into its stand-in goes out, one datagram each. Of those
-// that came in one at a time lies there to be read: so it is known who has sent it, should the
-// program ask.
+// that came in some lie there to be read: few enough that it is known who has sent which, should
+// the program ask.
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -19,6 +20,8 @@ using socket::Errno;
 namespace {
 
 constexpr std::size_t kMostDatagram = 65535;
+constexpr std::size_t kMostLent = 128;
+constexpr std::size_t kMostLentOctets = std::size_t{64} << 10U;  // without the last of them
 
 std::optional<Duration> duration_of(const timespec& time) {
   constexpr long kNanoseconds = 1'000'000'000;
@@ -34,13 +37,12 @@ std::optional<Duration> duration_of(const timespec& time) {
 void Supervisor::act_datagrams(Guest& guest, TimePoint now) {
   send_datagrams(guest, now);
   if (guest.hung_up) return forget(guest, now);
-  if (guest.shown != Guest::Shown::nothing && guest.stand_in.was_read()) {
-    if (std::exchange(guest.shown, Guest::Shown::nothing) == Guest::Shown::error) {
-      guest.error.reset();
-    }
+  if ((guest.error_shown || !guest.lent.empty()) && guest.stand_in.was_read()) {
+    if (std::exchange(guest.error_shown, false)) guest.error.reset();
+    guest.lent.clear();
   }
   answer_waiting(guest, now, &Supervisor::receive_for);
-  show_next_datagram(guest, now);
+  lend_datagrams(guest, now);
 }
 
 /// What the program has written without saying to whom. An error that is due is kept for it: its
@@ -65,28 +67,58 @@ void Supervisor::keep_error(Guest& guest) {
 
 /// The error that was kept: a call tells it, and what shows it is no more.
 Errno Supervisor::tell_error(Guest& guest, int far) {
-  if (guest.shown == Guest::Shown::error) {
+  if (std::exchange(guest.error_shown, false)) {
     std::byte nothing{};
     (void)::recv(far, &nothing, 1, MSG_DONTWAIT);
-    guest.shown = Guest::Shown::nothing;
   }
   return *std::exchange(guest.error, {});
 }
 
-/// One that waits is readable for the program; so is an error, which read() takes for an empty one.
-void Supervisor::show_next_datagram(Guest& guest, TimePoint now) {
-  if (guest.shown != Guest::Shown::nothing || guest.stand_in.reading_ended()) return;
-  keep_error(guest);
-  if (guest.error) {
-    if (guest.stand_in.give_message({})) guest.shown = Guest::Shown::error;
-    return;
+/// Those that the program has read by itself are gone: the octets that lie there are of the others.
+/// An empty one lies there alone.
+void Supervisor::forget_read(Guest& guest, int far) {
+  int unread = 0;
+  if (guest.lent.empty() || ::ioctl(far, FIONREAD, &unread) != 0) return;
+  std::size_t all = 0;
+  for (const Guest::Lent& one : guest.lent) all += one.octets;
+  while (!guest.lent.empty() && all > static_cast<std::size_t>(unread)) {
+    all -= guest.lent.front().octets;
+    guest.lent.pop_front();
   }
-  const std::span<std::byte> into = scratch_;
-  const auto received = sockets_->recvmsg(guest.fd, std::span(&into, 1), now);
-  if (!received) return;
-  guest.shown_from = received->from;
-  if (guest.stand_in.give_message(into.first(received->octets))) {
-    guest.shown = Guest::Shown::datagram;
+  if (all == 0 && guest.stand_in.was_read()) guest.lent.clear();
+}
+
+/// Whether another one may lie there, of so many octets.
+bool Supervisor::may_lend(Guest& guest, std::size_t octets) {
+  const auto fits = [&] {
+    if (guest.lent.empty()) return true;
+    std::size_t all = 0;
+    for (const Guest::Lent& one : guest.lent) all += one.octets;
+    return octets > 0 && all > 0 && all < kMostLentOctets && guest.lent.size() < kMostLent;
+  };
+  if (fits()) return true;
+  const OwnedFd far = borrow(guest);
+  if (far) forget_read(guest, far.get());
+  guest.writable = fits();  // or until the program has read some
+  return guest.writable;
+}
+
+/// Those that wait are readable for the program; so is an error, which read() takes for an empty
+/// one.
+void Supervisor::lend_datagrams(Guest& guest, TimePoint now) {
+  while (!guest.error_shown && !guest.stand_in.reading_ended()) {
+    keep_error(guest);
+    if (guest.error) {
+      if (guest.lent.empty()) guest.error_shown = guest.stand_in.give_message({});
+      return;
+    }
+    if ((sockets_->poll(guest.fd).value_or(0) & socket::kPollIn) == 0) return;
+    const int next = sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0);
+    if (!guest.writable || !may_lend(guest, static_cast<std::size_t>(next))) return;
+    const std::span<std::byte> into = scratch_;
+    const auto received = sockets_->recvmsg(guest.fd, std::span(&into, 1), now);
+    if (!received || !guest.stand_in.give_message(into.first(received->octets))) return;
+    guest.lent.push_back({received->from, received->octets});
   }
 }
 
@@ -108,14 +140,19 @@ Supervisor::Answer Supervisor::send_messages(const Asked& asked) {
   const auto messages = messages_of(asked.caller, asked.call);
   if (!messages) return messages.error();
   const bool named = std::ranges::any_of(*messages, [](const Message& m) { return m.name != 0; });
+  const bool urgent = (flags_of(asked.call) & MSG_OOB) != 0;
   const bool more = (flags_of(asked.call) & socket::kMsgMore) != 0;
-  if (!named && !more) {  // the kernel's, and the stand-in's
+  const socket::OpenSocket* open = sockets_->find(asked.guest.fd);
+  const bool has_peer = sockets_->peer_name(asked.guest.fd).has_value();
+  if (!named && !urgent && !more && has_peer &&
+      !open->shut_write) {  // the kernel's, and the stand-in's
     notifier_->pass(asked.call);
     return std::nullopt;
   }
   std::int64_t sent = 0;
   for (const Message& message : *messages) {
     const std::int64_t answer = send_one(asked, message);
+    network_.settle();  // who reads after this has it
     if (message.written_to_at == 0) return answer;
     const auto size = static_cast<std::uint32_t>(answer);
     if (answer < 0) return sent > 0 ? sent : answer;
@@ -133,11 +170,17 @@ std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
     to = meant(*named);
     if (const std::int64_t refused = way_to(*to); refused != 0) return refused;
   }
+  const int urgent = flags_of(asked.call) & socket::kMsgOob;
   const auto octets = gather(asked.caller, message, kMostDatagram);
   if (!octets) return octets.error();
   if (!notifier_->waits(asked.call)) return -EINTR;
-  keep_error(asked.guest);
-  if (asked.guest.error) return failed(tell_error(asked.guest, asked.far));
+  const bool v6 = asked.guest.inet6;
+  const socket::OpenSocket& open = *sockets_->find(asked.guest.fd);
+  const bool goes_on = open.choices && open.choices->begun;  // it minds neither
+  const bool good =
+      !goes_on && (urgent == 0 || v6) && (!to || (to->port != 0 && (v6 || to->address.is_v4())));
+  if (good) keep_error(asked.guest);  // which is told before anything else but what is wrong
+  if (good && asked.guest.error) return failed(tell_error(asked.guest, asked.far));
   const std::span<const std::byte> whole = *octets;
   return answer_of(sockets_->sendmsg(asked.guest.fd, std::span(&whole, 1), asked.now,
                                      flags_of(asked.call) & (socket::kMsgOob | socket::kMsgMore),
@@ -158,7 +201,7 @@ Supervisor::Answer Supervisor::receive_messages(const Asked& asked) {
   }
   const Answer answer =
       guest.calls.empty() ? receive_for(guest, waiting, asked.now) : failed(Errno::eagain);
-  show_next_datagram(guest, asked.now);
+  lend_datagrams(guest, asked.now);
   if (answer != failed(Errno::eagain) || !waiting.blocks) return answer;
   wait(guest, waiting, socket::Call::receive, asked.now);
   return std::nullopt;
@@ -193,19 +236,20 @@ Supervisor::Answer Supervisor::receive_for(Guest& guest, WaitingCall& waiting, T
   return received;
 }
 
-/// Into scratch_: the one that lies in the stand-in, unless the program has read it by itself, else
-/// the next of the endpoint. Its size, or -errno.
+/// Into scratch_: the first that lies in the stand-in, else the next of the endpoint; an error
+/// comes before both. Its size, or -errno.
 std::int64_t Supervisor::next_datagram(Guest& guest, int far, bool peek, host::Endpoint& from,
                                        TimePoint now) {
-  if (guest.shown == Guest::Shown::datagram) {
-    const int flags = MSG_DONTWAIT | (peek ? MSG_PEEK : 0);
-    const ssize_t size = ::recv(far, scratch_.data(), scratch_.size(), flags);
-    from = guest.shown_from;
-    if (!peek || size < 0) guest.shown = Guest::Shown::nothing;
-    if (size >= 0) return size;
-  }
   keep_error(guest);
   if (guest.error) return failed(tell_error(guest, far));
+  forget_read(guest, far);
+  if (!guest.lent.empty()) {
+    const int flags = MSG_DONTWAIT | (peek ? MSG_PEEK : 0);
+    const ssize_t size = ::recv(far, scratch_.data(), scratch_.size(), flags);
+    from = guest.lent.front().from;
+    if (!peek || size < 0) guest.lent.pop_front();
+    if (size >= 0) return size;
+  }
   const std::span<std::byte> into = scratch_;
   const auto received =
       sockets_->recvmsg(guest.fd, std::span(&into, 1), now, peek ? socket::kMsgPeek : 0);

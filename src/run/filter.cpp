@@ -41,6 +41,8 @@ int add_rules(scmp_filter_ctx filter) {
   for (const int call : {SCMP_SYS(sendto), SCMP_SYS(recvfrom)}) {
     bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, call, 1, SCMP_A4(SCMP_CMP_NE, 0));
   }
+  bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 1,
+                          SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_OOB, MSG_OOB));
   bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
                           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_ERRQUEUE, MSG_ERRQUEUE));
   // A stand-in ends each datagram with its call.

@@ -23,8 +23,11 @@ struct WaitingCall {
 };
 
 struct Guest {
-  /// What lies in a datagram socket's stand-in to be read.
-  enum class Shown : std::uint8_t { nothing, datagram, error };
+  /// A datagram that lies in the stand-in to be read.
+  struct Lent {
+    host::Endpoint from;
+    std::size_t octets;
+  };
 
   Guest(socket::Fd of, StandIn with, bool v6) : fd(of), stand_in(std::move(with)), inet6(v6) {}
 
@@ -44,13 +47,14 @@ struct Guest {
   bool shut_write = false;       ///< it shut writing; TCP is told when all was taken
   bool urgent = false;           ///< there may be an urgent octet to take
   bool urgent_in_place = false;  ///< SO_OOBINLINE, which is its stand-in's to mind
+  bool limited = false;          ///< TCP_NOTSENT_LOWAT was set
   bool due = false;              ///< stands among those to look at
   Backlog backlog;               ///< of what it wrote
   std::deque<WaitingCall> calls;
   /// Accepted for a caller who had gone by then: the next one gets it.
   std::deque<socket::Fd> returned;
-  Shown shown = Shown::nothing;
-  host::Endpoint shown_from;           ///< who has sent that
+  std::deque<Lent> lent;               ///< some at their front may have been read already
+  bool error_shown = false;            ///< an empty datagram lies there for it, and nothing else
   std::optional<socket::Errno> error;  ///< of a datagram socket, not told yet
 };
 

@@ -119,8 +119,13 @@ Supervisor::Answer Supervisor::listen(const Asked& asked) {
   if (!notifier_->waits(asked.call)) return std::nullopt;
   const int backlog = asked.call.integer(1);
   const auto most = static_cast<std::uint32_t>(backlog < 0 ? SOMAXCONN : backlog);
-  const auto done = sockets_->listen(asked.guest.fd, most, asked.now);
-  if (done && !std::exchange(asked.guest.listening, true)) asked.guest.stand_in.stuff(asked.far);
+  Guest& guest = asked.guest;
+  const auto done = sockets_->listen(guest.fd, most, asked.now);
+  if (!done || std::exchange(guest.listening, true)) return answer_of(done);
+  const bool spent =
+      !guest.stand_in.open() || guest.stand_in.reading_ended() || guest.stand_in.writing_ended();
+  const OwnedFd anew = spent && is_callers_only(asked) ? renew(asked) : OwnedFd();
+  guest.stand_in.stuff(anew ? anew.get() : asked.far);
   return answer_of(done);
 }
 
@@ -138,14 +143,18 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   if (!remote) return remote.error();
   *remote = meant(*remote);
   if (guest.datagrams) return connect_datagrams(asked, *remote);
-  OwnedFd anew;  // the far end, where it is not `asked.far` any more
-  if (!guest.stand_in.open()) {
-    anew = renew(asked);
-    if (!anew) return notifier_->waits(asked.call) ? Answer(failed(Errno::econnaborted)) : Answer();
-  }
+  const bool was_spent = is_spent(guest);
   const auto done = sockets_->connect(guest.fd, *remote, asked.now);
   const bool under_way =
       !done && (done.error() == Errno::einprogress || done.error() == Errno::ealready);
+  OwnedFd anew;  // the far end, where it is not `asked.far` any more
+  if (was_spent && (under_way || !is_connected(guest))) {
+    anew = renew(asked);
+    if (!anew) {
+      (void)sockets_->disconnect(guest.fd, asked.now);
+      return notifier_->waits(asked.call) ? Answer(failed(Errno::econnaborted)) : Answer();
+    }
+  }
   if (done && !asked.non_blocking()) {
     tell_connected(asked.call, asked.now);
     return std::nullopt;
@@ -171,28 +180,59 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   return std::nullopt;
 }
 
-/// Nothing is left of what was connected.
+/// Nothing is left of what was connected, or listened.
 Supervisor::Answer Supervisor::disconnect(const Asked& asked) {
-  const auto done = sockets_->disconnect(asked.guest.fd, asked.now);
-  if (done && !asked.guest.datagrams && asked.guest.stand_in.open()) discard_unread(asked.far);
+  Guest& guest = asked.guest;
+  const auto done = sockets_->disconnect(guest.fd, asked.now);
+  if (!done || guest.datagrams) return answer_of(done);
+  if (!guest.calls.empty()) act(guest, asked.now);
+  guest.listening = guest.connecting = false;
+  if (guest.stand_in.clear(asked.far)) {
+    guest.backlog.clear();
+    guest.urgent = guest.shut_write = false;
+  } else if (is_callers_only(asked)) {
+    (void)renew(asked);
+  }
   return answer_of(done);
 }
 
-/// After a refusal the socket may connect again, and its stand-in can't: the caller's descriptor
-/// gets another one.
+/// Whether no other process has it: there its stand-in would stay the old one.
+bool Supervisor::is_callers_only(const Asked& asked) {
+  const std::uint64_t inode = asked.guest.stand_in.inode();
+  const Holders all = holders_of([inode](std::uint64_t other) { return other == inode; });
+  const auto found = all.find(inode);
+  const pid_t process = process_of(asked.call.thread);
+  return found != all.end() && std::ranges::all_of(found->second, [process](const Holder& holder) {
+           return holder.process == process;
+         });
+}
+
+/// Whether what has ended of its stand-in has not ended of the socket: there it can begin again.
+bool Supervisor::is_spent(const Guest& guest) const {
+  const socket::OpenSocket* open = sockets_->find(guest.fd);
+  return !guest.stand_in.open() ||
+         (!open->has_flow() && ((guest.stand_in.reading_ended() && !open->shut_read) ||
+                                (guest.stand_in.writing_ended() && !open->shut_write)));
+}
+
+/// A stand-in whose ends have hung up can't be opened again: the caller's descriptors get another
+/// one.
 OwnedFd Supervisor::renew(const Asked& asked) {
   Guest& guest = asked.guest;
   auto pair = StandIn::make(asked.non_blocking());
   if (!pair) return OwnedFd();
-  const bool closes = closes_on_exec(asked.call.thread, asked.call.descriptor());
-  if (notifier_->replace(asked.call, pair->far.get(), asked.call.descriptor(), closes) < 0) {
-    return OwnedFd();
+  for (const int copy : descriptors_of(asked.call.thread, guest.stand_in.inode())) {
+    const bool closes = closes_on_exec(asked.call.thread, copy);
+    const int done = notifier_->replace(asked.call, pair->far.get(), copy, closes);
+    if (done < 0 && copy == asked.call.descriptor()) return OwnedFd();
   }
   auto kept = std::move(by_inode_.at(guest.stand_in.inode()));
   by_inode_.erase(guest.stand_in.inode());
   kept->stand_in = std::move(pair->near);
-  kept->readable = kept->hung_up = kept->ended = kept->unread = false;
+  kept->readable = kept->has_stops = kept->hung_up = kept->ended = kept->unread = false;
+  kept->urgent = kept->shut_write = false;
   kept->writable = true;
+  kept->backlog.clear();
   take_in(std::move(kept));
   return std::move(pair->far);
 }
@@ -234,6 +274,8 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   far = std::move(pair->far);
   auto child = std::make_unique<Guest>(fd, std::move(pair->near), guest.inet6);
   child->urgent_in_place = guest.urgent_in_place;
+  if (sockets_->find(fd)->shut_write) child->stand_in.end_writing(far.get());
+  if (sockets_->find(fd)->shut_read) child->stand_in.end_reading();
   const int on = 1;
   if (guest.urgent_in_place) {
     (void)::setsockopt(far.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
@@ -268,7 +310,9 @@ Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, Ti
     return number == -ENOENT ? Answer() : Answer(number);
   }
   child->holder = {call.thread, number};
-  act(take_in(std::move(child)), now);
+  Guest& taken = take_in(std::move(child));
+  settle(taken);
+  act(taken, now);
   return std::nullopt;
 }
 

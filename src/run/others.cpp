@@ -1,11 +1,13 @@
 // Calls on sockets that are there: shutdown, options, names, ioctl.
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "run/supervisor.hpp"
 
@@ -15,8 +17,7 @@ using socket::Errno;
 
 namespace {
 
-constexpr std::size_t kMostOption = 4096;                    // octets of an option's value
-constexpr std::size_t kMostAtOnce = std::size_t{64} << 10U;  // octets of a sendto()
+constexpr std::size_t kMostOption = 4096;  // octets of an option's value
 
 /// The kernel does the waiting, so it has to know as well.
 bool is_of_waiting(int level, int name) {
@@ -60,7 +61,10 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
   const bool keeps = sockets_->host().config().settings->shut_rd_keeps_buffered;
   if (how != SHUT_WR && stream && !keeps) discard_unread(asked.far);
   if (how != SHUT_WR && !guest.stand_in.reading_ended()) {
-    if (guest.listening) guest.stand_in.unstuff();
+    if (std::exchange(guest.listening, false)) {
+      answer_waiting(guest, asked.now, &Supervisor::accept_for);
+      (void)guest.stand_in.clear(asked.far);
+    }
     end_reading(guest);
   }
   act(guest, asked.now);
@@ -80,9 +84,9 @@ Supervisor::Answer Supervisor::set_in_place(const Asked& asked, std::span<const 
   return 0;
 }
 
-/// A read may have told the error of what was reset already: the kernel knows.
+/// A read may have told the error of what was reset already: the kernel knows, where it had it.
 void Supervisor::hear_error_told(const Asked& asked) {
-  if (asked.guest.stand_in.open()) return;
+  if (asked.guest.stand_in.open() || asked.guest.stand_in.reading_ended()) return;
   int told = 0;
   socklen_t size = sizeof told;
   (void)::getsockopt(asked.far, SOL_SOCKET, SO_ERROR, &told, &size);
@@ -105,7 +109,19 @@ Supervisor::Answer Supervisor::set_option(const Asked& asked) {
   if (done && is_of_waiting(level, name)) {
     (void)::setsockopt(asked.far, level, name, value.data(), size);
   }
+  if (done && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT) limit(asked, used);
   return answer_of(done);
+}
+
+/// What is written and not sent lies with TCP, and then in the stand-in: that has less room.
+void Supervisor::limit(const Asked& asked, std::span<const std::byte> value) {
+  constexpr int kUsual = 212992 / 2;  // net.core.wmem_default; the kernel doubles what it is told
+  int low_at = 0;
+  if (asked.guest.datagrams || value.size() < sizeof low_at) return;
+  std::memcpy(&low_at, value.data(), sizeof low_at);
+  asked.guest.limited = low_at > 0;
+  const int room = asked.guest.limited ? std::min(low_at / 2, kUsual) : kUsual;
+  (void)::setsockopt(asked.far, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 }
 
 Supervisor::Answer Supervisor::get_option(const Asked& asked) {
@@ -127,7 +143,7 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
   }
   if (level == SOL_SOCKET && name == SO_ERROR && asked.guest.error) {
     const int error = static_cast<int>(tell_error(asked.guest, asked.far));
-    show_next_datagram(asked.guest, asked.now);
+    lend_datagrams(asked.guest, asked.now);
     const auto octets = std::as_bytes(std::span(&error, 1));
     return tell_option(asked, octets.first(std::min(octets.size(), into.size())));
   }
@@ -169,24 +185,6 @@ Supervisor::Answer Supervisor::ioctl(const Asked& asked) {
       *queued + static_cast<int>(asked.guest.backlog.size() + asked.guest.stand_in.waiting());
   return asked.caller.write(asked.call.arguments[2], std::as_bytes(std::span(&all, 1))) ? 0
                                                                                         : -EFAULT;
-}
-
-/// TCP does not mind an address, and a stand-in does: so its octets are written without.
-Supervisor::Answer Supervisor::send_to(const Asked& asked) {
-  const auto& arguments = asked.call.arguments;
-  const int flags = asked.call.integer(3);
-  if ((flags & MSG_FASTOPEN) != 0) return failed(Errno::eopnotsupp);
-  if (arguments[4] == 0) {
-    notifier_->pass(asked.call);
-    return std::nullopt;
-  }
-  const auto size = std::min<std::uint64_t>(arguments[2], kMostAtOnce);
-  std::vector<std::byte> octets(static_cast<std::size_t>(size));
-  if (!asked.caller.read(arguments[1], octets)) return -EFAULT;
-  if (!notifier_->waits(asked.call)) return std::nullopt;
-  const ssize_t sent = ::send(asked.far, octets.data(), octets.size(),
-                              (flags & MSG_OOB) | MSG_DONTWAIT | MSG_NOSIGNAL);
-  return sent < 0 ? -errno : sent;
 }
 
 }  // namespace lastack::run

@@ -172,6 +172,14 @@ void StandIn::reset(int far) {
   near_.close();
 }
 
+bool StandIn::clear(int far) {
+  if (!open() || reading_ended_ || writing_ended_) return false;
+  throw_away(near_.get(), SIZE_MAX);
+  throw_away(far, SIZE_MAX);
+  stuffing_ = shown_ = 0;
+  return true;
+}
+
 /// The kernel tells it whenever something that the program has written was read.
 void StandIn::touch(int far) {
   if (::send(far, kStuffing.data(), 1, kQuietly) == 1) throw_away(near_.get(), 1);

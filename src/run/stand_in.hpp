@@ -69,6 +69,8 @@ class StandIn {
   /// Where reading has ended it stays at that. `far` may be -1 where something stands in the way of
   /// writing, or was stuffed.
   void reset(int far);
+  /// As if it were new: what lies there is thrown away. False where anything of it has ended.
+  [[nodiscard]] bool clear(int far);
 
   // --- Readiness.
 
@@ -100,7 +102,7 @@ struct StandIn::Pair {
   OwnedFd far;
 };
 
-/// What the far end is waited for no more: whatever lies there unread is thrown away.
+/// Whatever lies there unread is thrown away.
 void discard_unread(int far);
 
 }  // namespace lastack::run

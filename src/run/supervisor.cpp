@@ -219,18 +219,15 @@ Supervisor::Answer Supervisor::act_on(const Asked& asked) {
     case __NR_getsockname:
     case __NR_getpeername: return name(asked);
     case __NR_ioctl: return ioctl(asked);
-    case __NR_sendto: return asked.guest.datagrams ? send_messages(asked) : send_to(asked);
     default: break;
   }
-  if (asked.guest.datagrams) return transfer_datagrams(asked);
   if (reads_error_queue(asked.call)) return failed(Errno::eagain);
-  notifier_->pass(asked.call);
-  return std::nullopt;
+  return asked.guest.datagrams ? transfer_datagrams(asked) : transfer(asked);
 }
 
 Supervisor::Answer Supervisor::transfer_datagrams(const Asked& asked) {
-  if (reads_error_queue(asked.call)) return failed(Errno::eagain);
   switch (asked.call.number) {
+    case __NR_sendto:
     case __NR_sendmsg:
     case __NR_sendmmsg: return send_messages(asked);
     case __NR_recvfrom:

@@ -132,11 +132,15 @@ class Supervisor {
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
                                                   std::int64_t& error);
   [[nodiscard]] OwnedFd renew(const Asked& asked);
+  [[nodiscard]] bool is_spent(const Guest& guest) const;
+  [[nodiscard]] static bool is_callers_only(const Asked& asked);
 
   // datagrams.cpp
   void act_datagrams(Guest& guest, TimePoint now);
   void send_datagrams(Guest& guest, TimePoint now);
-  void show_next_datagram(Guest& guest, TimePoint now);
+  static void forget_read(Guest& guest, int far);
+  [[nodiscard]] bool may_lend(Guest& guest, std::size_t octets);
+  void lend_datagrams(Guest& guest, TimePoint now);
   void keep_error(Guest& guest);
   [[nodiscard]] static socket::Errno tell_error(Guest& guest, int far);
   [[nodiscard]] std::int64_t way_to(const host::Endpoint& end) const;
@@ -154,12 +158,20 @@ class Supervisor {
   [[nodiscard]] static bool is_of_stand_in(const Guest& guest, int level, int name);
   [[nodiscard]] Answer set_option(const Asked& asked);
   [[nodiscard]] static Answer set_in_place(const Asked& asked, std::span<const std::byte> value);
+  static void limit(const Asked& asked, std::span<const std::byte> value);
   void hear_error_told(const Asked& asked);
+  static void hear_error(const Asked& asked);
   [[nodiscard]] Answer get_option(const Asked& asked);
   [[nodiscard]] static Answer tell_option(const Asked& asked, std::span<const std::byte> value);
   [[nodiscard]] Answer name(const Asked& asked);
   [[nodiscard]] Answer ioctl(const Asked& asked);
+
+  // transfers.cpp
+  [[nodiscard]] Answer transfer(const Asked& asked);
+  [[nodiscard]] Answer why_not_received(const Asked& asked);
+  [[nodiscard]] Answer why_not_sent(const Asked& asked);
   [[nodiscard]] Answer send_to(const Asked& asked);
+  [[nodiscard]] Answer send_urgent(const Asked& asked);
 
   socket::Sockets* sockets_;
   io::EventLoop* loop_;

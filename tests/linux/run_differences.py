@@ -1,4 +1,5 @@
 """Transcripts of tests/worlds side by side: what differs, in words, and the table that says which of it may."""
+import collections
 import csv
 import re
 
@@ -7,15 +8,31 @@ from lab import ROOT
 TABLE = ROOT / "tests" / "run" / "differences.tsv"
 POLL = re.compile(r"-$|(IN|PRI|OUT|ERR|HUP|RDHUP)(\||$)")
 NEVER_CONNECTED = ("CLOSED", "LISTEN", "NEW")
-# What a script has used, where rows of the table are about it.
-USES = ((re.compile(r"set \d+ TCP_NOTSENT_LOWAT"), "NOTSENT_LOWAT"),
-        (re.compile(r"send \d+ \d+ 1 "), "urgent"), (re.compile(r"shutdown \d+ [02] = 0"), "SHUT_RD"),
-        (re.compile(r"disconnect \d+ = 0"), "disconnect"), (re.compile(r"connect \d+ .* = ECONN"), "failed once"))
+BEGINS = ("connect", "listen", "disconnect")
+OUT_OF_BAND, PEEK = 0x1, 0x2
 
 
 def rows():
     with TABLE.open() as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+class Row:
+    """`where` fits the words of a difference; `holds` is an expression that is true of it. In it the names of
+    `where` are what it found there, numbers mostly; the rest is what facts() knows."""
+
+    def __init__(self, row):
+        self.name, self.then = row["row"], row["then"]
+        self.where = re.compile(row["where"])
+        self.holds = compile("True" if row["holds"] == "-" else row["holds"], row["row"], "eval")
+
+    def explains(self, text, facts):
+        fits = self.where.match(text)
+        if not fits:
+            return False
+        numbers = {name: int(value) if value.isdigit() else value for name, value in fits.groupdict().items()
+                   if value is not None}
+        return bool(eval(self.holds, {"__builtins__": {"min": min}}, {**dict.fromkeys(self.where.groupindex), **facts, **numbers}))
 
 
 def slots_of(line):
@@ -42,18 +59,26 @@ class Reader:
     """Goes through a script's two transcripts, step by step."""
 
     def __init__(self):
-        self.rows = [(row["row"], re.compile(row["where"]), row["then"]) for row in rows() if row["where"] != "-"]
-        self.met = set()
+        self.rows = [Row(row) for row in rows() if row["where"] != "-"]
+        self.met = collections.Counter()
 
     def begin(self):
         self.open = {}  # of each slot; copies have the same
         self.opened = 0
         self.connected = set()
         self.left_alone = set()
-        self.uses = set()
-        self.before = {}
+        self.before = self.ours_before = {}
+        self.all_sent = 0
+        self.unread = {}  # of those that shut reading: what lay there then and was not read since
+        self.lay = None
+        self.urgent = 0
+        self.ended = set()  # of whose connection, or listening, something has ended
+        self.again = set()  # and who began something then
+        self.shut = set()  # who has shut something, and begun nothing since
+        self.holder = {}  # of each slot
+        self.holders = collections.defaultdict(set)  # that a socket has had
 
-    def follow(self, step, answer):
+    def follow(self, step, answer, our_answer):
         words = step.split()
         number = next((int(word.lstrip("AB")) for word in words[1:] if word.lstrip("AB").isdigit()), None)
         slot = number
@@ -61,16 +86,48 @@ class Reader:
             slot = int(words[3]) if words[0] == "accept" else number
             self.opened += 1
             self.open[slot] = self.opened
+            if words[0] == "accept":
+                self.connected.add(self.opened)
+            self.hand(slot, self.holder.get(number) if words[0] == "accept" else
+                      words[words.index("by") + 1] if "by" in words else "0")
         if words[0] == "dup" and answer == "ok":
             self.open[int(words[3])] = self.open[number]
+            self.hand(int(words[3]), words[6] if len(words) > 6 else self.holder.get(number))
+        socket = self.open.get(number)
         if words[0] == "connect" and answer == "EINPROGRESS":
-            self.connected.add(self.open.get(number))
+            self.connected.add(socket)
         if words[0] == "connect" and answer.startswith("ECONN"):
-            self.connected.discard(self.open.get(number))
-        for what, word in USES:
-            if what.match(step + " = " + answer):
-                self.uses.add(word)
+            self.connected.discard(socket)
+            self.ended.add(socket)
+        if words[0] == "shutdown" and answer in ("0", "ENOTCONN"):
+            self.ended.add(socket)
+            self.shut.add(socket)
+        if words[0] in BEGINS and answer.startswith(("0", "EINPROGRESS", "ECONN")):
+            self.shut.discard(socket)
+        if words[0] in BEGINS and socket in self.ended:
+            self.again.add(socket)
+        self.count(words, number, answer, our_answer)
         return slot
+
+    def hand(self, slot, holder):
+        self.holder[slot] = holder
+        self.holders[self.open[slot]].add(holder)
+
+    def count(self, words, slot, answer, our_answer):
+        """Octets: those that were sent, and those that lay there when reading was shut."""
+        socket = self.open.get(slot)
+        if words[0] in ("send", "send_to") and answer.isdigit():
+            self.all_sent += int(answer)
+            self.urgent += words[0] == "send" and int(words[3]) & OUT_OF_BAND != 0
+        if words[0] == "shutdown" and words[2] in "02" and answer in ("0", "ENOTCONN"):
+            lay = self.before.get(slot, {}).get("in", "0")
+            self.unread.setdefault(socket, int(lay) if lay.isdigit() else 0)
+        if words[0] == "disconnect" and answer == "0" and self.before.get(slot, {}).get("state") != "UDP":
+            self.unread.pop(socket, None)
+            self.connected.discard(socket)
+        taken, self.lay = our_answer.split()[0], self.unread.get(socket)
+        if words[0] == "recv" and socket in self.unread and taken.isdigit() and int(words[3]) & (OUT_OF_BAND | PEEK) == 0:
+            self.unread[socket] -= min(int(taken), self.unread[socket])
 
     def state(self, slot, said):
         new = said["state"] == "CLOSED" and self.open.get(slot) not in self.connected
@@ -92,52 +149,73 @@ class Reader:
             news = bits(theirs["poll"]) - bits(before["poll"])
             grown = theirs["in"].isdigit() and before["in"].isdigit() and int(theirs["in"]) > int(before["in"])
             news |= {"IN"} if grown else set()
-            untold = (bits(theirs["edge"]) & news & bits(ours["poll"])) - bits(ours["edge"])
+            had = bits(self.ours_before.get(slot, {"poll": "-"})["poll"]) - bits(before["poll"])
+            untold = (bits(theirs["edge"]) & news & bits(ours["poll"])) - bits(ours["edge"]) - had
             yield f"edge in {state}: lacks {'|'.join(sorted(untold))}" if untold else f"edge in {state}: again"
 
+    def facts(self, slot, step, said):
+        """What the table's expressions may ask: the octets of the call and its flags, poll() as the kernel has it now
+        and had it before, octets left of those that were there when reading was shut (None where it was not), after the
+        call and before it, all that was sent in this script, how often with an urgent octet, what FIONREAD says in the
+        kernel, whether something was shut and nothing begun since, whether the socket began again after an end, and whether several processes have had it."""
+        words = step.split()
+        moves = words[0] in ("send", "recv")
+        socket = self.open.get(slot)
+        return {"op": words[0], "asked": int(words[2]) if moves else None, "flags": int(words[3]) if moves else 0,
+                "poll": bits(said.get("poll", "-")), "had": bits(self.before.get(slot, {}).get("poll", "-")),
+                "unread": self.unread.get(socket), "lay": self.lay, "sent": self.all_sent, "urgent": self.urgent,
+                "shut": socket in self.shut, "again": socket in self.again,
+                "shared": len(self.holders[socket]) > 1, "inside": said.get("in")}
+
     def differences(self, mine, theirs):
-        """Of one step: (open socket or None, words)."""
+        """Of one step: (open socket or connection, words, facts)."""
         step, answer = theirs.split("; ")[0].rsplit(" = ", 1)
         our_answer = mine.split("; ")[0].rsplit(" = ", 1)[1]
-        slot = self.follow(step, answer)
-        after = f" after {step.split()[0]}" + "".join(f", {word}" for word in sorted(self.uses))
+        slot = self.follow(step, answer, our_answer)
+        words = step.split()
         slots, connections = slots_of(theirs)
         ours, our_connections = slots_of(mine)
         for number, said in slots.items():
             if said["state"] not in (*NEVER_CONNECTED, "UDP"):
                 self.connected.add(self.open.get(number))
+            if bits(said["poll"]) & {"RDHUP", "ERR"}:
+                self.ended.add(self.open.get(number))
         found = []
+
+        def note(number, text):
+            facts = self.facts(number, step, slots.get(number, {}))
+            found.append((self.open.get(number), f"{text} after {words[0]}", facts))
+
         if answer != our_answer:
             state = self.state(slot, self.before[slot]) if slot in self.before else "none"
-            text = f"{step.split()[0]} in {state}: {answer} here {our_answer}"
-            found.append((self.open.get(slot), re.sub(r"#\d+", "#", text) + after))
+            what = " ".join([words[0], *words[2:-1]]) if words[0] == "set" else \
+                " ".join([words[0], *words[2:]]) if words[0] == "get" else words[0]
+            note(slot, re.sub(r"#\d+", "#", f"{what} in {state}: {answer} here {our_answer}"))
         for number, said in slots.items():
             if number in ours:
-                found += [(self.open.get(number), text + after) for text in self.of_slot(number, said, ours[number])]
+                for text in self.of_slot(number, said, ours[number]):
+                    note(number, text)
             elif answer == our_answer:
-                found.append((self.open.get(number), "is not there" + after))
-        if connections != our_connections and not self.left_alone:
-            found.append((None, f"connections: {' '.join(connections)} here {' '.join(our_connections)}" + after))
-        self.before = slots
+                note(number, "is not there")
+        for i, (there, here) in enumerate(zip(connections, our_connections)):
+            if there != here and not self.left_alone:
+                found.append((f"#{i}", f"connection: {there} here {here} after {words[0]}", self.facts(None, step, {})))
+        self.before, self.ours_before = slots, ours
         return found
 
     def unexplained(self, ours, kernels):
         """The first step with a difference that no row is about, and that difference; nothing where all is well."""
         self.begin()
         for i, (mine, theirs) in enumerate(zip(ours, kernels)):
-            found = [] if mine == theirs else [
-                (socket, text) for socket, text in self.differences(mine, theirs) if socket not in self.left_alone]
-            if mine == theirs:
-                self.differences(mine, theirs)
-            for socket, text in found:
+            for socket, text, facts in self.differences(mine, theirs):
                 if socket in self.left_alone:
                     continue
-                row = next(((name, then) for name, where, then in self.rows if where.match(text)), None)
+                row = next((row for row in self.rows if row.explains(text, facts)), None)
                 if row is None:
                     return i, text
-                self.met.add(row[0])
-                if row[1] == "the script is left":
+                self.met[row.name] += 1
+                if row.then == "the script is left":
                     return None
-                if row[1] == "the socket is left":
+                if row.then == "it is left":
                     self.left_alone.add(socket)
         return None

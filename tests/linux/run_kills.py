@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """SIGKILL under `lastack run`: of either side and of the supervisor in each of the eleven states, and at random
-moments. Nothing is left: descriptors, memory, processes, sockets, devices. run_kills.py [KILLS [SEED]]."""
+moments. Nothing is left: descriptors, memory, processes, sockets, devices, namespaces. run_kills.py [KILLS [SEED]]."""
 import os
 import signal
 import subprocess
@@ -10,7 +10,7 @@ import time
 from lab import ROOT, check, in_namespace, sockets_of, until
 from run import Folder, PYTHON, supervisor_of
 
-KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 150
+KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 300
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 SUPERVISORS = max(KILLS // 50, 5)  # of them are killed in the middle of it
 KEPT = 300  # descriptors of what was reset are looked for when there are many
@@ -104,6 +104,7 @@ def the_supervisor(at):
 
 
 def at_random(at):
+    print(f"  seed {SEED}", flush=True)
     run = Run(at, KILLS, SEED)
     before = held(run.supervisor)
     lines = []
@@ -112,8 +113,8 @@ def at_random(at):
     check(f"{KILLS} kills: nobody hangs", lines[-1] == str(KILLS) and "hangs" not in lines, *lines[-3:])
     check("what was connected is gone", until(lambda: set(run.states()) <= {"TIME_WAIT", "FIN_WAIT_2"}), run.states())
     after = held(run.supervisor)
-    check("the supervisor holds little more", after[0] <= before[0] + KEPT and after[1] <= before[1] + MOST_MEMORY,
-          before, after)
+    check(f"the supervisor holds little more: {before[0]} descriptors and {before[1]} KiB before, {after[0]} and "
+          f"{after[1]} after", after[0] <= before[0] + KEPT and after[1] <= before[1] + MOST_MEMORY)
     _, complaints = run.end()
     check("the run ends in order", run.process.returncode == 0, complaints)
     wrong = 0
@@ -146,14 +147,27 @@ def processes():
     return {name for name in os.listdir("/proc") if name.isdigit()}
 
 
+def namespaces():
+    """All that a process of this namespace of processes is in."""
+    found = set()
+    for name in processes():
+        for kind in ("net", "pid", "mnt", "user", "ipc", "uts", "cgroup", "time"):
+            try:
+                found.add(os.readlink(f"/proc/{name}/ns/{kind}"))
+            except OSError:
+                pass
+    return found
+
+
 def main(folder):
     at = Folder(folder)
     (at.path / "puppets.py").write_bytes((ROOT / "tests" / "run" / "puppets.py").read_bytes())
-    before = processes()
+    before, spaces = processes(), namespaces()
     either_side(at)
     the_supervisor(at)
     at_random(at)
     check("no process is left", until(lambda: processes() <= before), processes() - before)
+    check("and no namespace", namespaces() <= spaces, namespaces() - spaces)
 
 
 if __name__ == "__main__":

@@ -79,10 +79,10 @@ class Pair:
             size //= 2
         return steps
 
-    def tell(self, what, count):
+    def tell(self, what, count, first):
         steps = self.least(what, count)
         name, at, ours, kernels = self.compare(what, steps)
-        print(f"{what}: {name}: {at[1] if at else 'not again'}")
+        print(f"{what}: {name}: {at[1] if at else 'not again, it was: ' + first}")
         for i, line in enumerate(ours[:at[0] + 1 if at else 0]):
             print(f"  {line}")
             if kernels[i] != line:
@@ -115,13 +115,15 @@ def setup(folder):
 def compare(pair, what, scripts):
     wrong = []
     pair.steps = 0
-    for script in scripts:
+    for number, script in enumerate(scripts):
+        if number % 1000 == 0 and number > 0:
+            print(f"  {number} {what}, {len(wrong)} of them wrong; the next is {script}", flush=True)
         _, at, ours, _ = pair.compare(script)
         if at is None:
             continue
         wrong.append(at[1])
         if len(wrong) <= MOST_SHOWN:
-            pair.tell(script, len(ours))
+            pair.tell(script, len(ours), at[1])
     for text, times in collections.Counter(wrong).most_common(40):
         print(f"  {times}: {text}")
     check(f"{len(scripts)} {what}, {pair.steps} steps: the same under lastack run, but for the table", not wrong,

@@ -525,6 +525,48 @@ def several_datagrams_are_waited_for():
     say(several_at_once(a, 3))
 
 
+def little_that_is_not_sent():
+    """TCP_NOTSENT_LOWAT: who writes hears sooner that there is no room; all that was taken comes."""
+    taken = []
+    for low_at in (0, 1, 16384):
+        client, server = connected()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, low_at)
+        client.setblocking(False)
+        sent = 0
+        for _ in range(3):  # what is taken goes out first
+            while not isinstance(n := attempt(client.send, bytes(1000)), str):
+                sent += n
+            say(low_at, n)
+            select.select([], [], [], 0.05)
+        client.close()
+        read = 0
+        while octets := server.recv(100_000):
+            read += len(octets)
+        taken.append(sent)
+        say(low_at, read == sent)
+    say(taken[1] < taken[0], taken[2] < taken[0])
+
+
+def datagrams_that_are_there():
+    """Whoever reads without waiting gets all that have come, one after the other."""
+    a, b = datagram(address=HERE), datagram()
+    a.setblocking(False)
+    for size in (1, 0, 100):
+        for i in range(60):
+            b.sendto(b"%d" % i * size, a.getsockname())
+        read = [attempt(a.recv, 1000) for _ in range(60 if size else 1)]
+        say(size, read == [b"%d" % i * size for i in range(len(read))])
+        while attempt(a.recvfrom, 1) != "EAGAIN":
+            pass
+    one, other = datagram(), datagram()
+    for i in range(30):
+        (one, other)[i % 2].sendto(b"%d" % i, a.getsockname())
+    names = [one.getsockname()[1], other.getsockname()[1]]
+    say([a.recvfrom(10)[1][1] if i % 3 == 0 else names[i % 2] if a.recv(10) == b"%d" % i else i for i in range(30)] ==
+        names * 15)
+
+
 def many_datagrams():
     a, b = datagram(address=HERE), datagram()
     b.connect(a.getsockname())
@@ -544,7 +586,8 @@ STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_e
          error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families,
          datagrams, datagrams_are_waited_for,
          several_datagrams_are_waited_for, nobody_receives, a_datagram_to_nobody_in_particular,
-         an_error_of_datagrams_in_poll, many_datagrams, much_before_the_end]
+         an_error_of_datagrams_in_poll, datagrams_that_are_there, little_that_is_not_sent,
+         many_datagrams, much_before_the_end]
 for step in STEPS:
     name = step.__name__
     if len(sys.argv) < 2 or name in sys.argv[1:]:
