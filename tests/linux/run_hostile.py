@@ -81,7 +81,12 @@ def main(folder):
           until(lambda: held(supervisor)[0] <= most), before, held(supervisor))
     check("nor much more memory", held(supervisor)[1] <= before[1] + MOST_MEMORY, before, held(supervisor))
     (at.path / "stop").touch()
-    said, complaints = run.communicate(timeout=60)
+    try:
+        said, complaints = run.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        check("the program beside it ends", False, *at.run(at.command, "ss", "-tanpoi").stdout.splitlines(),
+              *at.run(at.command, "trace").stdout.splitlines()[-60:])
+        raise
     lines = said.split()
     check("the program beside it had all its octets, all the time", len(lines) == 2 and int(lines[1]) > 10, said)
     check("both and the run end well", run.returncode == 0 and lines[:1] == ["0"], run.returncode, complaints)
