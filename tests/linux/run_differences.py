@@ -32,7 +32,8 @@ class Row:
             return False
         numbers = {name: int(value) if value.isdigit() else value for name, value in fits.groupdict().items()
                    if value is not None}
-        return bool(eval(self.holds, {"__builtins__": {"min": min}}, {**dict.fromkeys(self.where.groupindex), **facts, **numbers}))
+        names = {**dict.fromkeys(self.where.groupindex), **facts, **numbers}
+        return bool(eval(self.holds, {"__builtins__": {"min": min}}, names))
 
 
 def slots_of(line):
@@ -126,7 +127,8 @@ class Reader:
             self.unread.pop(socket, None)
             self.connected.discard(socket)
         taken, self.lay = our_answer.split()[0], self.unread.get(socket)
-        if words[0] == "recv" and socket in self.unread and taken.isdigit() and int(words[3]) & (OUT_OF_BAND | PEEK) == 0:
+        takes = words[0] == "recv" and taken.isdigit() and int(words[3]) & (OUT_OF_BAND | PEEK) == 0
+        if takes and socket in self.unread:
             self.unread[socket] -= min(int(taken), self.unread[socket])
 
     def state(self, slot, said):
@@ -157,7 +159,8 @@ class Reader:
         """What the table's expressions may ask: the octets of the call and its flags, poll() as the kernel has it now
         and had it before, octets left of those that were there when reading was shut (None where it was not), after the
         call and before it, all that was sent in this script, how often with an urgent octet, what FIONREAD says in the
-        kernel, whether something was shut and nothing begun since, whether the socket began again after an end, and whether several processes have had it."""
+        kernel, whether something was shut and nothing begun since, whether the socket began again after an end, and
+        whether several processes have had it."""
         words = step.split()
         moves = words[0] in ("send", "recv")
         socket = self.open.get(slot)
