@@ -69,6 +69,8 @@ def in_namespace(main, *namespaces):
             return 0
         os.environ["LASTACK_IN_NAMESPACE"] = "1"
         os.execvp("unshare", ["unshare", "--net", *namespaces, "--", sys.executable, *sys.argv])
+    # What a shell begins behind its back (`&`) has it ignored, and so have its children: lost, where it comes early.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     must("ip", "link", "set", "lo", "up")
     # Ports that tests bind themselves: the kernel takes none of them for a connection that asked for any.
     pathlib.Path("/proc/sys/net/ipv4/ip_local_reserved_ports").write_text("50000-50999")
