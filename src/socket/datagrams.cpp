@@ -23,10 +23,8 @@ wire::IpAddress anywhere(const OpenSocket& s, const host::Endpoint& remote) {
   return v4 ? wire::IpAddress{} : *wire::IpAddress::parse("::");
 }
 
-std::vector<std::byte> in_one(PartsIn parts) {
-  std::vector<std::byte> all;
-  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
+void append(std::vector<std::byte>& to, PartsIn parts) {
+  for (const auto& part : parts) to.insert(to.end(), part.begin(), part.end());
 }
 
 }  // namespace
@@ -102,7 +100,7 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   std::vector<std::byte> all;
   std::span<const std::byte> octets = parts.empty() ? std::span<const std::byte>{} : parts[0];
   if (parts.size() > 1) {
-    all = in_one(parts);
+    append(all, parts);
     octets = all;
   }
   const auto sent = host_->udp_send_to(s.udp(), to, octets, now);
@@ -118,13 +116,13 @@ Result<std::size_t> Sockets::go_on_with_datagram(OpenSocket& s, PartsIn parts, b
                                                  TimePoint now) {
   auto& begun = s.choices->begun;
   const std::size_t before = begun->octets.size();
-  const std::vector<std::byte> all = in_one(parts);
-  begun->octets.insert(begun->octets.end(), all.begin(), all.end());
+  append(begun->octets, parts);
+  const std::size_t said = begun->octets.size() - before;
   if (begun->octets.size() > wire::most_udp_payload(begun->to.address.family())) {
     begun.reset();
     return std::unexpected(Errno::emsgsize);
   }
-  if (more) return all.size();
+  if (more) return said;
   const auto sent = host_->udp_send_to(s.udp(), begun->to, begun->octets, now);
   if (!sent && sent.error() == udp::Error::would_block) {
     begun->octets.resize(before);
@@ -133,7 +131,7 @@ Result<std::size_t> Sockets::go_on_with_datagram(OpenSocket& s, PartsIn parts, b
   }
   begun.reset();
   if (!sent) return std::unexpected(errno_of(sent.error()));
-  return all.size();
+  return said;
 }
 
 /// UDP_CORK is off again. Nobody is told where it goes wrong.

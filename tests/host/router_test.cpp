@@ -180,5 +180,43 @@ TEST_F(Routers, WithoutAnyThereIsNoWayOutButTheLinkWorks) {
   EXPECT_TRUE(lan.host(0).connect({}, {address("2001:db8:1::77"), 80}, {}, lan.now()));
 }
 
+/// What a connection has noted of its peer's address goes by what is ours now.
+TEST_F(Routers, APeerThatIsOursNoMoreIsLookedForOnTheLink) {
+  const IpAddress to = wire::all_nodes();
+  const Octets body = advertisement_body(
+      {.options = {prefix_option({.prefix = "2001:db8:7::", .valid = 10, .preferred = 10})}});
+  first.send(lan, MacAddress::of_group(to),
+             ipv6(first.address, to, icmpv6(first.address, to, 134, body)));
+  lan.run(3s);
+  const Prefix lent = *Prefix::parse("2001:db8:7::/64");
+  const auto ours = [&]() -> std::optional<IpAddress> {
+    for (const auto& usable : lan.host(0).addresses()) {
+      if (lent.contains(usable.prefix.address)) return usable.prefix.address;
+    }
+    return std::nullopt;
+  };
+  const auto own = ours();
+  ASSERT_TRUE(own);
+  const auto listener = *lan.host(0).listen({address("::"), 80}, 10, {}, lan.now());
+  const auto a = lan.host(0).connect(Endpoint{*own, 0}, {*own, 80}, {}, lan.now());
+  ASSERT_TRUE(a);
+  lan.run(1ms);
+  const auto b = lan.host(0).accept(listener);
+  ASSERT_TRUE(b);
+  std::array<std::byte, 100> octets{};
+  lan.seen.clear();
+  (void)lan.host(0).send(*a, octets, lan.now());
+  lan.run(1ms);
+  EXPECT_EQ(lan.host(0).receive(*b, octets, lan.now()), 100U);
+  EXPECT_TRUE(lan.seen.empty()) << "a peer that is ours is no matter of the link's";
+  lan.run(20s);
+  ASSERT_FALSE(ours());
+  lan.seen.clear();
+  (void)lan.host(0).send(*a, octets, lan.now());
+  lan.run(1s);
+  EXPECT_EQ(lan.host(0).receive(*b, octets, lan.now()), 0U);
+  EXPECT_FALSE(lan.seen.empty());
+}
+
 }  // namespace
 }  // namespace lastack::host

@@ -107,10 +107,10 @@ async def echo_stream(reader, writer):
         await writer.wait_closed()
 
 
-def serve_many(family, ready):
-    """All connections at once, each echoed."""
+def serve_tasks(family, handle, ready):
+    """All connections at once, each handled by handle(reader, writer)."""
     async def run_server():
-        server = await asyncio.start_server(echo_stream, ANY[family], 0, backlog=4096)
+        server = await asyncio.start_server(handle, ANY[family], 0, backlog=4096)
         ready.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -176,12 +176,12 @@ class On(Served):
         self.command = [COMMAND, "serve", *services, *device(medium), *more]
 
 
-def each_way_served(scale, medium):
+def each_way_served(scale, medium, families=(4, 6)):
     with On(medium, "echo", "7", more=scale.options()):
-        for family in (4, 6):
+        for family in families:
             sock = lab.connect(OURS[family], 7)
             sock.settimeout(120)
-            with timed(f"{medium} IPv{family}, served", 2 * scale.octets):
+            with timed(f"{scale.name}{medium}, IPv{family}, served", 2 * scale.octets):
                 sent, seen, count = exchange(sock.sendall, lambda: sock.shutdown(socket.SHUT_WR), sock.recv,
                                              scale.octets)
             sock.close()
@@ -189,8 +189,8 @@ def each_way_served(scale, medium):
                         "SHA-256 equal", sent == seen, f"{count} octets came back")
 
 
-def each_way_connected(scale, medium):
-    for family in (4, 6):
+def each_way_connected(scale, medium, families=(4, 6)):
+    for family in families:
         with kernel_server(serve_kernel, family, echo_all) as port:
             process = subprocess.Popen([COMMAND, "connect", "-N", KERNEL[family], str(port), *device(medium),
                                         *scale.options()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
@@ -200,7 +200,7 @@ def each_way_connected(scale, medium):
                     left = left[os.write(process.stdin.fileno(), left):]
             # The other process has the pipe, too: its end is seen once both have closed it.
             read = lambda most: os.read(process.stdout.fileno(), most)
-            with timed(f"{medium} IPv{family}, connected", 2 * scale.octets):
+            with timed(f"{scale.name}{medium}, IPv{family}, connected", 2 * scale.octets):
                 sent, seen, count = exchange(write, process.stdin.close, read, scale.octets,
                                              apart=process.stdin.close)
             process.stdout.close()
@@ -263,10 +263,11 @@ async def talk_all(family, count, size, relay):
     return [r for r in results if not (isinstance(r, tuple) and r[0])]
 
 
-def many_at_once(scale):
-    for family in (4, 6):
-        with kernel_server(serve_many, family) as port, Relay(scale.medium, family, port, scale.options()) as relay:
-            with timed(f"IPv{family}, {scale.at_once} at once", 2 * scale.at_once * scale.octets_each,
+def many_at_once(scale, families=(4, 6)):
+    for family in families:
+        with kernel_server(serve_tasks, family, echo_stream) as port, \
+                Relay(scale.medium, family, port, scale.options()) as relay:
+            with timed(f"{scale.name}IPv{family}, {scale.at_once} at once", 2 * scale.at_once * scale.octets_each,
                        scale.at_once):
                 bad = asyncio.run(talk_all(family, scale.at_once, scale.octets_each, relay))
         scale.check(f"IPv{family}: {scale.at_once} connections at once through lastack in both roles, "
@@ -284,7 +285,7 @@ def in_a_row(scale):
                 Relay(scale.medium, family, port,
                       [*scale.options(), "--ports", f"{first}-{first + ports - 1}"]) as relay:
             bad, most = [], [0, 0]
-            with timed(f"IPv{family}, {scale.in_a_row} in a row", connections=scale.in_a_row):
+            with timed(f"{scale.name}IPv{family}, {scale.in_a_row} in a row", connections=scale.in_a_row):
                 for i in range(scale.in_a_row):
                     good = one_of_a_row(family, 50000 + i % ports, i)
                     if good is not True:
