@@ -211,6 +211,7 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
     set_address(s, host_->find(*flow)->flow.local.address);
   }
   own(flow_owners_, flow->index, descriptors_[static_cast<std::size_t>(fd)]);
+  if (s.shut_read) host_->discard_receive(*flow, now);  // said before: what will come is discarded
   return std::unexpected(Errno::einprogress);
 }
 

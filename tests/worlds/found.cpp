@@ -134,6 +134,65 @@ void crossed_and_listens(std::vector<Section>& all, bool v6) {
   all.push_back({"SYNs that cross, and one that listens instead", Row::none, crossed.take()});
 }
 
+/// SHUT_RD was said while there was no connection, and counts for the one that is made then; not
+/// for one that is made after the attempt, the listening or the connection that it ended.
+void shut_before(std::vector<Section>& all, bool v6) {
+  const auto tells = [&](const std::string& name, Row row, Teller& tell) {
+    all.push_back({name, row, tell.take()});
+  };
+  for (const bool both : {false, true}) {
+    const Row row = both ? Row::shut_rdwr : Row::shut_rd;
+    const std::string and_then = both ? ", SHUT_WR, octets" : ", octets";
+    Teller connects(v6);
+    connects.stream(0, kClient).shut(kClient, 0).stream(1, kListener).bind(kListener, 1);
+    connects.listen(kListener).connect(kClient).accept(kListener, kServer);
+    if (both) connects.shut(kClient, 1);
+    connects.send(kServer).recv(kClient).error(kClient).send(kServer).recv(kClient);
+    tells("SHUT_RD before connect()" + and_then, row, connects);
+    Teller listens(v6);
+    listens.stream(1, kListener).bind(kListener, 1).shut(kListener, 0).listen(kListener);
+    listens.stream(0, kClient).connect(kClient).accept(kListener, kServer);
+    if (both) listens.shut(kServer, 1);
+    listens.send(kClient).recv(kServer).error(kServer).send(kClient).recv(kServer);
+    tells("SHUT_RD before listen()" + and_then, row, listens);
+    for (const bool before : {false, true}) {
+      Teller crossed(v6);
+      crossed.stream(0, kClient).bind(kClient, 1).stream(1, kServer).bind(kServer, 1);
+      if (before) crossed.shut(kServer, 0);
+      crossed.hold().connect(kClient).connect(kServer).pass(1);
+      if (!before) crossed.shut(kServer, 0);
+      if (both) crossed.shut(kServer, 1);
+      crossed.release().send(kClient).recv(kServer).send(kClient).recv(kServer).error(kServer);
+      tells((before ? "SHUT_RD before SYNs cross" : "SHUT_RD in SYN_RCVD") + and_then, row,
+            crossed);
+    }
+  }
+}
+
+/// What ends with SHUT_RD, or after it, is over: the next connection has heard of nothing.
+void shut_and_undone(std::vector<Section>& all, bool v6) {
+  enum class From : std::uint8_t { connection, refused, syn_sent, listen };
+  for (const auto& [from, name] : {std::pair{From::connection, "SHUT_RD, AF_UNSPEC"},
+                                   {From::refused, "SHUT_RD, a refusal"},
+                                   {From::syn_sent, "SHUT_RD in SYN_SENT"},
+                                   {From::listen, "SHUT_RD in LISTEN"}}) {
+    Teller again(v6);
+    again.stream(0, kClient).stream(1, kListener).bind(kListener, 1).listen(kListener);
+    if (from == From::connection) {
+      again.connect(kClient).shut(kClient, 0).op(Op::disconnect, kClient);
+      again.accept(kListener, 4);
+    }
+    if (from == From::refused) {
+      again.shut(kClient, 0).connect(kClient, 3).connect(kClient, 3).error(kClient);
+    }
+    if (from == From::syn_sent) again.hold().connect(kClient, 3).shut(kClient, 0).release();
+    if (from == From::listen) again.listen(kClient).shut(kClient, 0);
+    again.connect(kClient).accept(kListener, kServer).send(kServer).recv(kClient);
+    again.shut(kClient, 1).send(kServer).recv(kClient).error(kClient);
+    all.push_back({std::string(name) + ", connect()", Row::none, again.take()});
+  }
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -141,6 +200,8 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   sharing(all, v6);
   half_open(all, v6);
   crossed_and_listens(all, v6);
+  shut_before(all, v6);
+  shut_and_undone(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }
