@@ -290,7 +290,8 @@ Result<host::Endpoint> Sockets::peer_name(Fd fd) const {
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::datagram) {
     const host::UdpEntry* e = host_->udp(s->udp());
-    if (e == nullptr || !e->endpoint.connected()) return std::unexpected(Errno::enotconn);
+    const bool named = e != nullptr && e->endpoint.remote().port != 0;  // port 0 is no peer's
+    if (!named) return std::unexpected(Errno::enotconn);
     return e->endpoint.remote();
   }
   const tcp::State state = state_of(*s);

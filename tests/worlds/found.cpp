@@ -193,6 +193,64 @@ void shut_and_undone(std::vector<Section>& all, bool v6) {
   }
 }
 
+/// What MSG_MORE holds back goes with the next call, or once the peer says anything. Of octets
+/// alone nothing is said here: with them Linux does what its memory allows.
+void held_back(std::vector<Section>& all, bool v6) {
+  constexpr int kMore = 0x8000;
+  constexpr int kNoDelay = option("TCP_NODELAY");
+  constexpr int kCork = option("TCP_CORK");
+  const auto tells = [&](const std::string& name, Teller& tell) {
+    all.push_back({name, Row::none, tell.take()});
+  };
+  Teller calls(v6);
+  calls.connected().send(kClient, 5, kMore).send(kClient, 0, kMore).send(kClient, 0);
+  calls.send(kClient, 5).send(kClient, 3000, kMore).recv(kServer, 5000).send(kClient, 5, kMore);
+  calls.send(kClient, 1, kMore | kOutOfBand).send(kClient, 5, kMore).shut(kClient, 1);
+  tells("MSG_MORE and calls", calls);
+  Teller options(v6);
+  options.connected().send(kClient, 5, kMore).set(kClient, kNoDelay, 0).set(kClient, kCork, 1);
+  options.set(kClient, kCork, 0).send(kClient, 5, kMore).set(kClient, kCork, 0);
+  options.send(kClient, 5, kMore).set(kClient, kNoDelay, 1).send(kClient, 5, kMore);
+  options.set(kClient, kNoDelay, 1).set(kClient, kCork, 1).send(kClient, 5).send(kClient, 5, kMore);
+  options.set(kClient, kNoDelay, 1).send(kClient, 5).set(kClient, kCork, 0);
+  tells("MSG_MORE and options", options);
+  Teller news(v6);
+  news.connected().hold().send(kClient, 5).send(kClient, 5, kMore).release();
+  news.send(kClient, 5, kMore)
+      .send(kServer, 1, kOutOfBand)
+      .recv(kServer, 100)
+      .send(kClient, 5, kMore)
+      .recv(kServer, 100);
+  news.shut(kServer, 1).send(kClient, 5, kMore).close(kClient);
+  tells("MSG_MORE and what the peer says", news);
+  Teller reset(v6);
+  reset.connected().send(kClient, 5, kMore).close(kServer).send(kClient, 5, kMore).error(kClient);
+  tells("MSG_MORE and a peer that closes", reset);
+}
+
+/// Nobody is at port 0.
+void port_0(std::vector<Section>& all, bool v6) {
+  Teller stream(v6);
+  stream.stream(0, 1).connect(1, 0).names(1).error(1).connect(1, 0).connect(1, 0).send(1);
+  stream.hold().connect(1, 0).connect(1, 0).names(1).shut(1, 1).release().error(1).bind(1, 1);
+  stream.names(1).connect(1, 0).recv(1).close(1);
+  all.push_back({"connect() to port 0", Row::none, stream.take()});
+  Teller udp(v6);
+  udp.datagrams(0, 1).connect(1, 0).names(1).send(1).recv(1).send_to(1, 5, 0).shut(1, 1).send(1);
+  udp.datagrams(0, 2).bind(2, 2).connect(2, 0).datagrams(1, 3).bind(3, 1).datagrams(1, 4);
+  udp.bind(4, 2).send_to(3, 5, 2).send_to(4, 5, 2).recv(2).recv(2).connect(2, 1).send_to(3, 5, 2);
+  udp.send_to(4, 5, 2).recv(2).recv(2).connect(2, 0).send(2, 5, 0x8000).send(2, 5).error(2);
+  udp.op(Op::disconnect, 2).send_to(4, 5, 2).recv(2).send(2);
+  all.push_back({"datagrams, connect() to port 0", Row::none, udp.take()});
+  Teller beside(v6);
+  for (const int slot : {1, 2, 3}) {
+    beside.datagrams(0, slot).set(slot, option("SO_REUSEADDR"), 1).bind(slot, 1);
+  }
+  beside.connect(2, 0).connect(3, 2).datagrams(1, 4).bind(4, 2).datagrams(1, 5).bind(5, 3);
+  beside.send_to(4, 5, 1).send_to(5, 5, 1).close(3).send_to(4, 5, 1).close(2).send_to(4, 5, 1);
+  all.push_back({"datagrams to three that share a port", Row::none, beside.take()});
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -201,7 +259,9 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   half_open(all, v6);
   crossed_and_listens(all, v6);
   shut_before(all, v6);
+  held_back(all, v6);
   shut_and_undone(all, v6);
+  port_0(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }
