@@ -31,7 +31,7 @@ void UdpServices::act(Open& open, TimePoint now) {
     if (!open.rest) {
       auto datagram = host_->udp_receive(open.id);
       if (!datagram && datagram.error() == udp::Error::would_block) return;
-      if (!datagram || !open.answers) continue;
+      if (!datagram || !open.answers || datagram->from.port == 0) continue;
       open.rest = std::move(*datagram);
     }
     const udp::Datagram& d = *open.rest;

@@ -165,6 +165,7 @@ class Host {
   /// has not been acknowledged after the time to `linger` is reset; 0 for no such time.
   void orphan(FlowId id, TimePoint now, Duration linger = Duration(0));
   void set_settings(FlowId id, SettingsPtr settings, TimePoint now);
+  void flush(FlowId id, bool corked);
 
   // --- UDP. A stale id answers as an endpoint that was closed.
 
@@ -172,7 +173,7 @@ class Host {
   /// picks one. Several may have the same one where their claims say so: the last of them hears.
   std::expected<UdpId, Refusal> udp_open(const Endpoint& local, const Claim& claim, TimePoint now);
   /// Hears only `remote` from now on, sends there where nobody else is named, and learns of ICMP
-  /// errors. Another connect() replaces the first.
+  /// errors. Port 0 hears any port of that address. Another connect() replaces the first.
   std::expected<void, Refusal> udp_connect(UdpId id, const Endpoint& remote);
   void udp_disconnect(UdpId id) { udp_.disconnect(id); }
   /// Octets taken: all of them, as one datagram, which may be empty. Without `to`, to whom it is
@@ -277,7 +278,7 @@ class Host {
   void tell_udp(std::uint32_t index, TimePoint now);
   void icmp_to_udp(const Flow& flow, const ip::Meaning& meaning, TimePoint now);
   void no_way_for_udp(wire::Bytes packet, TimePoint now);
-  [[nodiscard]] bool is_one_receiver(const Endpoint& remote) const;
+  [[nodiscard]] bool is_one_receiver(const wire::IpAddress& to) const;
   [[nodiscard]] std::expected<Flow, udp::Error> udp_flow(
       const UdpEntry& entry, const std::optional<Endpoint>& to,
       const std::optional<wire::IpAddress>& from) const;

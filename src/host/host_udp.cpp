@@ -137,15 +137,14 @@ std::expected<UdpId, Refusal> Host::udp_open(const Endpoint& local, const Claim&
                    config_.udp_receive_buffer, now);
 }
 
-bool Host::is_one_receiver(const Endpoint& remote) const {
-  const wire::IpAddress& to = remote.address;
-  return remote.port != 0 && !to.is_unspecified() && !to.is_multicast() && !is_broadcast(to);
+bool Host::is_one_receiver(const wire::IpAddress& to) const {
+  return !to.is_unspecified() && !to.is_multicast() && !is_broadcast(to);
 }
 
 std::expected<void, Refusal> Host::udp_connect(UdpId id, const Endpoint& remote) {
   const UdpEntry* entry = udp_.find(id);
   if (entry == nullptr) return std::unexpected(Refusal::address_not_available);
-  if (!is_one_receiver(remote)) return std::unexpected(Refusal::bad_address);
+  if (!is_one_receiver(remote.address)) return std::unexpected(Refusal::bad_address);
   Endpoint local = entry->bound;
   if (local.address.family() != remote.address.family() && !entry->claim.both) {
     return std::unexpected(Refusal::unreachable);
@@ -191,7 +190,7 @@ std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
   if (!to && !endpoint.connected()) return std::unexpected(udp::Error::no_destination);
   Flow flow{endpoint.local(), to ? *to : endpoint.remote()};
   const Family family = flow.remote.address.family();
-  if (!is_one_receiver(flow.remote)) return std::unexpected(udp::Error::bad_address);
+  if (!is_one_receiver(flow.remote.address)) return std::unexpected(udp::Error::bad_address);
   if (from && is_local(*from)) flow.local.address = *from;
   if (flow.local.address.family() != family) {
     if (!entry.claim.both) return std::unexpected(udp::Error::no_route);

@@ -235,14 +235,14 @@ bool Host::port_taken(const Flow& flow, std::uint32_t hash) const {
 std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
                                                    const Claim& claim) {
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
+  const bool for_bind = remote.address.is_unspecified();
   const std::uint32_t start = dialled_.of({{local.address, 0}, remote}) + port_counter_;
   for (std::uint32_t i = 0; i < range; ++i) {
     const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
     const Flow flow{{local.address, port}, remote};
     const std::uint32_t hash = this->hash(flow);
     if (port_taken(flow, hash)) continue;
-    if (remote.port == 0 && used_.at(port).keeps(claim)) continue;  // to be bound: for itself
-    if (remote.port != 0 && is_anothers(flow)) continue;
+    if (for_bind ? used_.at(port).keeps(claim) : is_anothers(flow)) continue;
     port_counter_ = static_cast<std::uint16_t>(port_counter_ + i + 1);
     return FreePort{port, hash};
   }
@@ -270,9 +270,7 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
                                              const Claim& claim) {
   const wire::IpAddress& to = remote.address;
   const bool many = to.is_multicast() || is_broadcast(to);
-  if (many || to.is_unspecified() || remote.port == 0) {
-    return std::unexpected(Refusal::bad_address);
-  }
+  if (many || to.is_unspecified()) return std::unexpected(Refusal::bad_address);
   if (connections_.size() >= config_.most_connections) {
     ++counters_.too_many;
     return std::unexpected(Refusal::too_many);
@@ -468,6 +466,13 @@ void Host::reset_an_orphan(TimePoint now) {
   ++counters_.orphans_reset;
   apply(*oldest, entry.connection.abort(now), now);
   connections_.forget_ids(*oldest);
+}
+
+void Host::flush(FlowId id, bool corked) {
+  ConnectionEntry* entry = get(id);
+  if (entry == nullptr) return;
+  entry->connection.flush(corked);
+  mark(*entry, id.index);
 }
 
 void Host::set_settings(FlowId id, SettingsPtr settings, TimePoint now) {

@@ -9,7 +9,7 @@ enum class Refusal : std::uint8_t {
   address_in_use,         ///< another listener or endpoint, or the very same flow (TIME_WAIT too)
   address_not_available,  ///< not ours, or no ephemeral port is free
   unreachable,            ///< no address of ours has the remote one's family
-  bad_address,            ///< port 0, a broadcast or multicast address (MUST-57, MUST-46)
+  bad_address,            ///< a broadcast or multicast address (MUST-57, MUST-46)
   too_many,
 };
 

@@ -91,6 +91,7 @@ bool UdpEndpoints::connect(UdpId id, const Endpoint& local, const Endpoint& remo
   UdpEntry& entry = entries_[id.index];
   open_.remove(entry.bound.port, id.index);
   connected_.insert(hash_of(flow, key_), udp_handle(id.index));
+  to_port_0_ += remote.port == 0 ? 1 : 0;
   entry.endpoint.connect(local, remote);
   const auto [at, claim] = place_of(entry);
   bound_.move(entry.bound, entry.claim, at, claim);
@@ -102,6 +103,7 @@ void UdpEndpoints::disconnect(UdpId id) {
   if (entry == nullptr || !entry->endpoint.connected()) return;
   const Flow flow{entry->endpoint.local(), entry->endpoint.remote()};
   connected_.erase(hash_of(flow, key_), udp_handle(id.index));
+  to_port_0_ -= flow.remote.port == 0 ? 1 : 0;
   open_.add(entry->bound.port, id.index);
   const auto [at, claim] = place_of(*entry);
   bound_.move(at, claim, entry->bound, entry->claim);
@@ -118,6 +120,9 @@ Handle UdpEndpoints::connected(const Flow& flow) const {
 
 std::optional<std::uint32_t> UdpEndpoints::taker(const Flow& flow) const {
   if (const auto one = connected(flow)) return one.index();
+  if (to_port_0_ > 0) {
+    if (const auto one = connected({flow.local, {flow.remote.address, 0}})) return one.index();
+  }
   std::optional<std::uint32_t> at_address;
   std::optional<std::uint32_t> at_any;
   for (const std::uint32_t i : open_.at(flow.local.port)) {

@@ -50,7 +50,8 @@ class UdpEndpoints {
   /// What was left becomes another's.
   void take_over(UdpId id, UdpId left);
   void set_sharing(UdpId id, bool address, bool port);
-  /// False where another endpoint is connected so already.
+  /// Where `remote` is port 0 it hears all ports. False where another endpoint is connected so
+  /// already.
   bool connect(UdpId id, const Endpoint& local, const Endpoint& remote);
   void disconnect(UdpId id);
 
@@ -61,8 +62,9 @@ class UdpEndpoints {
   [[nodiscard]] UdpId id_of(std::uint32_t index) const {
     return {index, entries_.generation(index)};
   }
-  /// Who takes a datagram: one that is connected so; else one at just this address; else one at all
-  /// of ours. Of several that share, the one that was opened last.
+  /// Who takes a datagram: one that is connected so; else one that is to port 0 there; else one at
+  /// just this address; else one at all of ours. Of several that share, the one that was opened
+  /// last.
   [[nodiscard]] std::optional<std::uint32_t> taker(const Flow& flow) const;
   template <typename Visit>
   void each(Visit visit) const {
@@ -90,9 +92,10 @@ class UdpEndpoints {
 
   HashKey key_;
   Slab<UdpEntry> entries_;
-  BoundPorts bound_;     ///< of all
-  PortIndex open_;       ///< of those that are not connected
-  FlowTable connected_;  ///< the others
+  BoundPorts bound_;           ///< of all
+  PortIndex open_;             ///< of those that are not connected
+  FlowTable connected_;        ///< the others
+  std::size_t to_port_0_ = 0;  ///< ... of them
 };
 
 }  // namespace lastack::host

@@ -44,7 +44,7 @@ class Sorter {
 
   std::vector<TracedConnection> run() {
     for (std::size_t i = 0; i < events_.size(); ++i) {
-      if (events_[i].flow.remote.port != 0) place(i);  // a listener is no connection
+      if (events_[i].flow.remote != host::Endpoint{}) place(i);  // a listener is no connection
     }
     return std::move(found_);
   }

@@ -211,6 +211,7 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
     set_address(s, host_->find(*flow)->flow.local.address);
   }
   own(flow_owners_, flow->index, descriptors_[static_cast<std::size_t>(fd)]);
+  if (s.shut_read) host_->discard_receive(*flow, now);  // said before: what will come is discarded
   return std::unexpected(Errno::einprogress);
 }
 
@@ -289,7 +290,8 @@ Result<host::Endpoint> Sockets::peer_name(Fd fd) const {
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   if (s->kind == OpenSocket::Kind::datagram) {
     const host::UdpEntry* e = host_->udp(s->udp());
-    if (e == nullptr || !e->endpoint.connected()) return std::unexpected(Errno::enotconn);
+    const bool named = e != nullptr && e->endpoint.remote().port != 0;  // port 0 is no peer's
+    if (!named) return std::unexpected(Errno::enotconn);
     return e->endpoint.remote();
   }
   const tcp::State state = state_of(*s);

@@ -184,6 +184,12 @@ constexpr auto kReusePortSet = [](Context& c, std::int64_t value) {
 constexpr auto kNoDelayGet = [](Context& c) -> std::int64_t { return !c.settings.nagle; };
 constexpr auto kNoDelaySet = [](Context& c, std::int64_t value) {
   c.settings.nagle = value == 0;
+  if (value != 0) c.flush(true);  // tcp(7): it goes, even where it is corked
+  return Errno::none;
+};
+constexpr auto kCorkSet = [](Context& c, std::int64_t value) {
+  c.settings.cork = value != 0;
+  if (value == 0) c.flush(false);
   return Errno::none;
 };
 /// 0 is no mark: to Linux the system's value, which is none. It keeps an unsigned number.
@@ -234,7 +240,7 @@ constexpr std::array kOptions{
 
     Option{"TCP_NODELAY", kSolTcp, kTcpNoDelay, Type::flag, For::stream, kLeastInt, kMostInt, Outside::error, kNoDelayGet, kNoDelaySet},
     Option{"TCP_MAXSEG", kSolTcp, kTcpMaxSeg, Type::number, For::stream, 0, 32767, Outside::error, get_max_segment, set_max_segment},
-    Option{"TCP_CORK", kSolTcp, kTcpCork, Type::flag, For::stream, kLeastInt, kMostInt, Outside::error, settings_get<&S::cork>, settings_set<&S::cork>},
+    Option{"TCP_CORK", kSolTcp, kTcpCork, Type::flag, For::stream, kLeastInt, kMostInt, Outside::error, settings_get<&S::cork>, kCorkSet},
     Option{"TCP_KEEPIDLE", kSolTcp, kTcpKeepIdle, Type::number, For::stream, 1, 32767, Outside::error, span_get<&S::keepalive_idle, kSecond>, span_set<&S::keepalive_idle, kSecond>},
     Option{"TCP_KEEPINTVL", kSolTcp, kTcpKeepIntvl, Type::number, For::stream, 1, 32767, Outside::error, span_get<&S::keepalive_interval, kSecond>, span_set<&S::keepalive_interval, kSecond>},
     Option{"TCP_KEEPCNT", kSolTcp, kTcpKeepCnt, Type::number, For::stream, 1, 127, Outside::error, settings_get<&S::keepalive_probes>, settings_set<&S::keepalive_probes>},

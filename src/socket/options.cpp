@@ -99,6 +99,10 @@ void OptionContext::wake_reader() {
 
 void OptionContext::wake_writer() { s.no_room = writers = true; }
 
+void OptionContext::flush(bool corked) {
+  if (s.has_flow()) sockets.host_->flush(s.flow(), corked);
+}
+
 void OptionContext::share(bool address, bool port) {
   const host::Endpoint local = s.choices ? s.choices->local : host::Endpoint{};
   const host::Claim before = Sockets::claim_to(s, local.address);

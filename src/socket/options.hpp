@@ -30,6 +30,7 @@ struct OptionContext {
   std::int64_t take_error();
   void give_port_back() { sockets.give_port_back(s); }
   void send_begun() { sockets.send_begun(s, now); }
+  void flush(bool corked);
   void wake_reader();
   void wake_writer();
   void share(bool address, bool port);

@@ -151,11 +151,12 @@ LASTACK_FLAT Result<std::size_t> Sockets::send(Fd fd, std::span<const std::byte>
                                                TimePoint now, int flags) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
-  const bool usual = flags == 0 && s->has_flow() && !s->shut_write && s->error == Errno::none;
+  const bool usual =
+      flags == 0 && s->has_flow() && !s->shut_write && s->error == Errno::none && !octets.empty();
   const auto n = usual ? host_->send_plain(s->flow(), octets, now) : std::nullopt;
   if (!n) return sendmsg(fd, PartsIn(&octets, 1), now, flags);
   if (*n < octets.size()) s->no_room = true;
-  if (*n == 0 && !octets.empty()) return std::unexpected(Errno::eagain);
+  if (*n == 0) return std::unexpected(Errno::eagain);
   return *n;
 }
 

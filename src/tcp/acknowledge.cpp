@@ -17,6 +17,7 @@ void Connection::take_ack(const Arrival& a, Effects& fx) {
     tcb_.timers.unanswered = 0;
     tcb_.progress = a.now;
   }
+  tcb_.more_follows = false;  // as in Linux: the peer has said something
   take_sack(a);
   if (a.ack > tcb_.snd.una) {
     acknowledged(a, fx);

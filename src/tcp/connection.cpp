@@ -41,10 +41,10 @@ bool operator==(const Tcb& a, const Tcb& b) {
                     t.heard, t.sent, t.progress);
   };
   const auto bits = [](const Tcb& t) {
-    return std::array<bool, 14>{t.fin_queued,     t.close_waits,      t.orphan, t.discarding,
+    return std::array<bool, 15>{t.fin_queued,     t.close_waits,      t.orphan, t.discarding,
                                 t.window_scaling, t.timestamps,       t.sack,   t.ack_now,
                                 t.window_update,  t.retransmit_first, t.probe,  t.keepalive,
-                                t.syn_lost,       t.more_follows};
+                                t.syn_lost,       t.more_follows,     t.flush};
   };
   const Settings& sa = a.settings ? *a.settings : kDefaults;
   const Settings& sb = b.settings ? *b.settings : kDefaults;
@@ -106,6 +106,7 @@ std::expected<Effects, Error> Connection::send(std::uint32_t octets, TimePoint n
   if (tcb_.snd.una == tcb_.snd.end) tcb_.progress = now;
   tcb_.snd.end += octets;
   tcb_.more_follows = more;
+  tcb_.flush = false;
   if (urgent) tcb_.urgent.ensure().send = tcb_.snd.end;
   return Effects{};
 }
@@ -247,7 +248,12 @@ void Connection::set_settings(SettingsPtr settings, TimePoint now) {
   const Settings before = this->settings();
   tcb_.settings = std::move(settings);
   if (!before.keepalive && this->settings().keepalive) tcb_.heard = now;
-  offer_window(now);
+  if (before.receive_buffer != this->settings().receive_buffer) offer_window(now);
+}
+
+void Connection::flush(bool corked) {
+  tcb_.more_follows = false;
+  tcb_.flush |= corked;
 }
 
 LASTACK_FLAT Effects Connection::segment_arrives(const wire::TcpHeader& header,

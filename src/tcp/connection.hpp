@@ -114,6 +114,9 @@ class Connection {
   [[nodiscard]] Expiry expiry() const;
   /// Other settings from now on, as setsockopt() brings about.
   void set_settings(SettingsPtr settings, TimePoint now);
+  /// What was handed over so far waits for no more: not for what send() has said will follow and,
+  /// where `corked`, neither for Nagle nor for the end of Settings::cork.
+  void flush(bool corked);
 
   friend bool operator==(const Connection&, const Connection&) = default;
 

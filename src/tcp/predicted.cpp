@@ -85,6 +85,7 @@ void Connection::take_predicted(const wire::TcpHeader& header, std::uint32_t pay
                   .fin_at = text.end};
   tcb_.heard = now;
   tcb_.timers.keepalives = 0;
+  tcb_.more_follows = false;
   if (tcb_.timestamps && !after(header.seq, rcv.last_ack_sent)) {
     tcb_.ts.take(header.options.ts_val, now);
   }
@@ -116,7 +117,8 @@ bool Connection::prediction_holds(const wire::TcpHeader& header, std::uint32_t p
 bool Connection::sends_as_predicted(TimePoint now, std::uint32_t most) const {
   const auto& snd = tcb_.snd;
   const bool transfers = tcb_.state == State::established || traits(tcb_.state).synchronized;
-  if (!transfers || !is_plain_transfer() || tcb_.probe || tcb_.keepalive) return false;
+  if (!transfers || !is_plain_transfer() || tcb_.probe || tcb_.keepalive || tcb_.flush)
+    return false;
   const Offset pending = snd.end - snd.nxt;
   if (tcb_.fin_queued && pending >= 0) return pending == 0 && snd.una + snd.wnd > snd.end;
   if (pending <= 0) return tcb_.ack_now;

@@ -109,6 +109,7 @@ struct Tcb {
   bool window_update : 1 = false;     ///< an ACK is owed because the window has opened
   bool close_waits : 1 = false;       ///< CLOSE in SYN_RCVD with data pending (§3.10.4)
   bool syn_lost : 1 = false;          ///< our SYN had to be sent again
+  bool flush : 1 = false;             ///< what was handed over so far goes, corked or not
 
   [[no_unique_address]] ReceiveVariables rcv;
   Seq irs;

@@ -124,9 +124,9 @@ std::uint32_t Connection::worth_sending(std::uint32_t most) const {
   const bool all = octets == pending || (again && snd.nxt + octets >= snd.max);
   const bool idle = snd.nxt == snd.una && whole == 0;
   const bool urgent = urgent_beyond(snd.una);  // until all of it was acknowledged
-  const bool no_delay = again || tcb_.fin_queued || !settings().nagle || urgent;
-  const bool corked =
-      (settings().cork || tcb_.more_follows) && !tcb_.fin_queued && !again && !urgent;
+  const bool at_once = again || tcb_.fin_queued || urgent || tcb_.flush;
+  const bool no_delay = at_once || !settings().nagle;
+  const bool corked = (settings().cork || tcb_.more_follows) && !at_once;
   const bool quiet = whole == 0 && !short_is_out(static_cast<std::uint32_t>(mss));
   if (tcb_.probe || (all && (no_delay || quiet) && !corked))
     return static_cast<std::uint32_t>(octets);

@@ -24,7 +24,7 @@ enum class Error : std::uint8_t {
   too_big,         ///< ICMP: the path takes less; the next one is cut to what it takes
   too_long,        ///< more octets than a datagram can have
   no_destination,  ///< no receiver was named, and the endpoint is not connected
-  bad_address,     ///< port 0, a broadcast or multicast address
+  bad_address,     ///< a broadcast or multicast address
   no_route,        ///< no address of ours has the receiver's family, or can be sent from
   not_open,        ///< the endpoint was closed
 };

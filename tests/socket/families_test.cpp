@@ -149,6 +149,59 @@ TEST_F(FamiliesTest, DatagramsAsLinuxHasThem) {
   EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::epipe);
 }
 
+/// Port 0 is nobody's: TCP is refused by the host that is asked.
+TEST_F(FamiliesTest, AConnectionToPort0IsRefused) {
+  for (const auto& to : {v4(2).address, v6("fd00::2").address}) {
+    const Fd fd = *a().socket(to.is_v4() ? kAfInet : kAfInet6, kSockStream);
+    EXPECT_EQ(connected(fd, {to, 0}), Errno::econnrefused);
+    EXPECT_EQ(world.host(kA).flows(), 0U);
+  }
+}
+
+/// As resolvers ask for the address that they would talk from. Connected so a socket has no peer,
+/// and hears each port of its host; what it sends there comes back refused.
+TEST_F(FamiliesTest, DatagramsConnectedToPort0HearAllOfTheHost) {
+  const std::array octets{std::byte{1}};
+  const std::span<const std::byte> part(octets);
+  std::array<std::byte, 8> into{};
+  for (const auto& [domain, host] : {std::pair{kAfInet, v4(2)}, {kAfInet6, v6("fd00::2")}}) {
+    const Fd fd = *a().socket(domain, kSockDgram);
+    ASSERT_TRUE(a().connect(fd, {host.address, 0}, now()));
+    EXPECT_EQ(a().peer_name(fd).error(), Errno::enotconn);
+    const host::Endpoint here = *a().local_name(fd);
+    EXPECT_FALSE(here.address.is_unspecified());
+
+    const std::array from{*b().socket(domain, kSockDgram), *b().socket(domain, kSockDgram)};
+    for (const Fd one : from) {
+      ASSERT_TRUE(b().sendmsg(one, PartsIn(&part, 1), now(), 0, here));
+      world.settle();
+      EXPECT_EQ(a().recv(fd, into, now()), 1U);
+    }
+    EXPECT_EQ(a().sendmsg(fd, PartsIn(&part, 1), now(), 0, host::Endpoint{host.address, 0}).error(),
+              Errno::einval);
+    ASSERT_TRUE(a().send(fd, octets, now()));
+    world.settle();
+    EXPECT_EQ(a().recv(fd, into, now()).error(), Errno::econnrefused);
+    ASSERT_TRUE(a().connect(fd, {host.address, b().local_name(from[0])->port}, now()));
+    for (const Fd one : from) {
+      ASSERT_TRUE(b().sendmsg(one, PartsIn(&part, 1), now(), 0, here));
+      world.settle();
+      EXPECT_EQ(a().recv(fd, into, now()).has_value(), one == from[0]);
+    }
+    ASSERT_TRUE(a().shutdown(fd, kShutRd, now()));
+    ASSERT_TRUE(a().close(fd, now()));
+  }
+}
+
+/// Linux hands it on to IPv4 with its receiver named, and a name has a port.
+TEST_F(FamiliesTest, NothingGoesToPort0OfAMappedAddress) {
+  const std::array octets{std::byte{1}};
+  const Fd fd = *a().socket(kAfInet6, kSockDgram);
+  ASSERT_TRUE(a().connect(fd, {v4(2).address, 0}, now()));
+  EXPECT_EQ(a().send(fd, octets, now()).error(), Errno::einval);
+  EXPECT_EQ(a().send(fd, octets, now(), kMsgMore).error(), Errno::einval);
+}
+
 /// The last part of a datagram finds no room: it can be said again, and the others are still there.
 TEST_F(FamiliesTest, ADatagramInPartsWaitsForRoom) {
   const Fd server = *b().socket(kAfInet, kSockDgram);

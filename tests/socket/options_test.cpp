@@ -155,6 +155,43 @@ TEST_P(Options, CorkAndMoreHoldWhatIsNotFull) {
   EXPECT_EQ(drain(kB, server, 20), 10U);
 }
 
+/// tcp(7): TCP_NODELAY sends what is there, even where it is corked; the end of TCP_CORK ends
+/// MSG_MORE. A call without octets is none that MSG_MORE waits for.
+TEST_P(Options, NoDelayAndTheEndOfCorkSendWhatIsHeldBack) {
+  connect();
+  for (const int option : {kTcpNoDelay, kTcpCork}) {
+    ASSERT_TRUE(a().send(client, octets(10), now(), kMsgMore));
+    ASSERT_EQ(a().send(client, octets(0), now()), 0U);
+    world->run(100ms);
+    EXPECT_EQ(drain(kB, server), 0U);
+    ASSERT_EQ(set(client, kSolTcp, option, option == kTcpNoDelay ? 1 : 0), Errno::none);
+    settle();
+    EXPECT_EQ(drain(kB, server), 10U);
+  }
+  ASSERT_EQ(set(client, kSolTcp, kTcpCork, 1), Errno::none);
+  ASSERT_TRUE(a().send(client, octets(10), now()));
+  world->run(100ms);
+  EXPECT_EQ(drain(kB, server), 0U);
+  ASSERT_EQ(set(client, kSolTcp, kTcpNoDelay, 1), Errno::none);
+  settle();
+  EXPECT_EQ(drain(kB, server), 10U);
+}
+
+/// However large the buffer is beside the window that the handshake could offer.
+TEST_P(Options, NoneButTheBuffersSizeTellsOfTheWindow) {
+  connect();
+  const int before = sent[kB].all;
+  const auto sets = [&](int level, int name, int value) {
+    ASSERT_TRUE(b().set_option(server, level, name, value, now()));
+    settle();
+  };
+  sets(kSolTcp, kTcpCork, 1);
+  sets(kSolTcp, kTcpNoDelay, 1);
+  EXPECT_EQ(sent[kB].all, before);
+  sets(kSolSocket, kSoRcvBuf, 1'000'000);
+  EXPECT_EQ(sent[kB].all, before + 1);
+}
+
 TEST_P(Options, TcpInfoIsOfTheConnection) {
   connect();
   ASSERT_TRUE(a().send(client, octets(1000), now()));

@@ -151,5 +151,55 @@ TEST_P(Shutdown, RdwrIsRdThenWrInEachState) {
   }
 }
 
+/// Said before connect() or listen(), SHUT_RD counts for the connection: by default what comes is
+/// discarded, as Linux does it stays readable, and resets once SHUT_WR was said, too.
+TEST_P(Shutdown, RdSaidBeforeThereIsAConnectionCounts) {
+  for (const bool as_linux : {false, true}) {
+    for (const bool listens : {false, true}) {
+      tcp::Settings settings;
+      settings.close_as_linux(as_linux);
+      begin(settings);
+      client = *a().socket();
+      const Fd early = listens ? *b().socket() : client;
+      Sockets& its = listens ? b() : a();
+      EXPECT_EQ(its.shutdown(early, kShutRd, now()).error(), Errno::enotconn);
+      const std::uint16_t port = listens ? 81 : 80;
+      const host::Endpoint at{world->address(kB), port};
+      if (listens) {
+        ASSERT_TRUE(b().bind(early, at) && b().listen(early, 5, now()));
+      }
+      (void)a().connect(client, at, now());
+      settle();
+      server = *b().accept(listens ? early : listener);
+      const Fd reads = listens ? server : client;
+      Sockets& others = listens ? a() : b();
+      const Fd writes = listens ? client : server;
+
+      ASSERT_TRUE(others.send(writes, octets(5), now()));
+      settle();
+      EXPECT_EQ(its.recv(reads, ten_, now()), as_linux ? 5U : 0U);
+      ASSERT_TRUE(its.shutdown(reads, kShutWr, now()));
+      settle();
+      ASSERT_TRUE(others.send(writes, octets(5), now()));
+      settle();
+      EXPECT_EQ(*its.state(reads), as_linux ? State::closed : State::fin_wait_2);
+    }
+  }
+}
+
+/// What SHUT_RD was said of is over: the next connection reads.
+TEST_P(Shutdown, RdIsForgottenWithItsConnection) {
+  begin({});
+  connect();
+  ASSERT_TRUE(a().shutdown(client, kShutRd, now()));
+  ASSERT_TRUE(a().disconnect(client, now()));
+  (void)a().connect(client, remote(), now());
+  settle();
+  server = *b().accept(listener);
+  ASSERT_TRUE(b().send(server, octets(5), now()));
+  settle();
+  EXPECT_EQ(a().recv(client, ten_, now()), 5U);
+}
+
 }  // namespace
 }  // namespace lastack::socket

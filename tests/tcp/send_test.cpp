@@ -55,6 +55,51 @@ TEST(Send, MoreToFollowHoldsASmallSegmentOnce) {
   s.expect(kAck, 0, 20, 0);
 }
 
+/// As in Linux: once the peer has said something, whatever it was.
+TEST(Send, MoreToFollowIsNotWaitedForWhenThePeerSpeaks) {
+  for (const bool acknowledges : {false, true}) {
+    for (const std::uint32_t payload : {0U, 5U}) {
+      Script s;
+      s.establish().send(1460).drain();
+      ASSERT_TRUE(s.c.send(10, s.now, false, true));
+      s.expect_silence();
+      s.arrive({.len = payload, .ack = acknowledges ? 1460 : 0});
+      s.expect(kAck, 1460, 10, payload);
+    }
+  }
+}
+
+TEST(Send, AFlushEndsTheWaitForMore) {
+  for (const bool corked : {false, true}) {
+    Settings settings = Script::plain();
+    settings.cork = corked;
+    Script s(settings);
+    s.establish();
+    ASSERT_TRUE(s.c.send(10, s.now, false, true));
+    s.expect_silence();
+    s.c.flush(false);
+    if (corked) {
+      s.expect_silence();
+      s.c.flush(true);
+    }
+    s.expect(kAck, 0, 10, 0);
+  }
+}
+
+/// Of what was handed over before, and that alone; Nagle's algorithm has nothing to say either.
+TEST(Send, AFlushIsOfWhatIsThere) {
+  Settings settings = Script::plain();
+  settings.cork = true;
+  Script s(settings);
+  s.establish().send(10);
+  s.c.flush(true);
+  s.expect(kAck, 0, 10, 0);
+  s.send(10);
+  s.expect_silence();
+  s.c.flush(true);
+  s.expect(kAck, 10, 10, 0);
+}
+
 TEST(Send, AFinTakesTheLastOctetsAlong) {
   Script s;
   s.establish().send(10);

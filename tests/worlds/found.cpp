@@ -134,6 +134,123 @@ void crossed_and_listens(std::vector<Section>& all, bool v6) {
   all.push_back({"SYNs that cross, and one that listens instead", Row::none, crossed.take()});
 }
 
+/// SHUT_RD was said while there was no connection, and counts for the one that is made then; not
+/// for one that is made after the attempt, the listening or the connection that it ended.
+void shut_before(std::vector<Section>& all, bool v6) {
+  const auto tells = [&](const std::string& name, Row row, Teller& tell) {
+    all.push_back({name, row, tell.take()});
+  };
+  for (const bool both : {false, true}) {
+    const Row row = both ? Row::shut_rdwr : Row::shut_rd;
+    const std::string and_then = both ? ", SHUT_WR, octets" : ", octets";
+    Teller connects(v6);
+    connects.stream(0, kClient).shut(kClient, 0).stream(1, kListener).bind(kListener, 1);
+    connects.listen(kListener).connect(kClient).accept(kListener, kServer);
+    if (both) connects.shut(kClient, 1);
+    connects.send(kServer).recv(kClient).error(kClient).send(kServer).recv(kClient);
+    tells("SHUT_RD before connect()" + and_then, row, connects);
+    Teller listens(v6);
+    listens.stream(1, kListener).bind(kListener, 1).shut(kListener, 0).listen(kListener);
+    listens.stream(0, kClient).connect(kClient).accept(kListener, kServer);
+    if (both) listens.shut(kServer, 1);
+    listens.send(kClient).recv(kServer).error(kServer).send(kClient).recv(kServer);
+    tells("SHUT_RD before listen()" + and_then, row, listens);
+    for (const bool before : {false, true}) {
+      Teller crossed(v6);
+      crossed.stream(0, kClient).bind(kClient, 1).stream(1, kServer).bind(kServer, 1);
+      if (before) crossed.shut(kServer, 0);
+      crossed.hold().connect(kClient).connect(kServer).pass(1);
+      if (!before) crossed.shut(kServer, 0);
+      if (both) crossed.shut(kServer, 1);
+      crossed.release().send(kClient).recv(kServer).send(kClient).recv(kServer).error(kServer);
+      tells((before ? "SHUT_RD before SYNs cross" : "SHUT_RD in SYN_RCVD") + and_then, row,
+            crossed);
+    }
+  }
+}
+
+/// What ends with SHUT_RD, or after it, is over: the next connection has heard of nothing.
+void shut_and_undone(std::vector<Section>& all, bool v6) {
+  enum class From : std::uint8_t { connection, refused, syn_sent, listen };
+  for (const auto& [from, name] : {std::pair{From::connection, "SHUT_RD, AF_UNSPEC"},
+                                   {From::refused, "SHUT_RD, a refusal"},
+                                   {From::syn_sent, "SHUT_RD in SYN_SENT"},
+                                   {From::listen, "SHUT_RD in LISTEN"}}) {
+    Teller again(v6);
+    again.stream(0, kClient).stream(1, kListener).bind(kListener, 1).listen(kListener);
+    if (from == From::connection) {
+      again.connect(kClient).shut(kClient, 0).op(Op::disconnect, kClient);
+      again.accept(kListener, 4);
+    }
+    if (from == From::refused) {
+      again.shut(kClient, 0).connect(kClient, 3).connect(kClient, 3).error(kClient);
+    }
+    if (from == From::syn_sent) again.hold().connect(kClient, 3).shut(kClient, 0).release();
+    if (from == From::listen) again.listen(kClient).shut(kClient, 0);
+    again.connect(kClient).accept(kListener, kServer).send(kServer).recv(kClient);
+    again.shut(kClient, 1).send(kServer).recv(kClient).error(kClient);
+    all.push_back({std::string(name) + ", connect()", Row::none, again.take()});
+  }
+}
+
+/// What MSG_MORE holds back goes with the next call, or once the peer says anything. Of octets
+/// alone nothing is said here: with them Linux does what its memory allows.
+void held_back(std::vector<Section>& all, bool v6) {
+  constexpr int kMore = 0x8000;
+  constexpr int kNoDelay = option("TCP_NODELAY");
+  constexpr int kCork = option("TCP_CORK");
+  const auto tells = [&](const std::string& name, Teller& tell) {
+    all.push_back({name, Row::none, tell.take()});
+  };
+  Teller calls(v6);
+  calls.connected().send(kClient, 5, kMore).send(kClient, 0, kMore).send(kClient, 0);
+  calls.send(kClient, 5).send(kClient, 3000, kMore).recv(kServer, 5000).send(kClient, 5, kMore);
+  calls.send(kClient, 1, kMore | kOutOfBand).send(kClient, 5, kMore).shut(kClient, 1);
+  tells("MSG_MORE and calls", calls);
+  Teller options(v6);
+  options.connected().send(kClient, 5, kMore).set(kClient, kNoDelay, 0).set(kClient, kCork, 1);
+  options.set(kClient, kCork, 0).send(kClient, 5, kMore).set(kClient, kCork, 0);
+  options.send(kClient, 5, kMore).set(kClient, kNoDelay, 1).send(kClient, 5, kMore);
+  options.set(kClient, kNoDelay, 1).set(kClient, kCork, 1).send(kClient, 5).send(kClient, 5, kMore);
+  options.set(kClient, kNoDelay, 1).send(kClient, 5).set(kClient, kCork, 0);
+  tells("MSG_MORE and options", options);
+  Teller news(v6);
+  news.connected().hold().send(kClient, 5).send(kClient, 5, kMore).release();
+  news.send(kClient, 5, kMore)
+      .send(kServer, 1, kOutOfBand)
+      .recv(kServer, 100)
+      .send(kClient, 5, kMore)
+      .recv(kServer, 100);
+  news.shut(kServer, 1).send(kClient, 5, kMore).close(kClient);
+  tells("MSG_MORE and what the peer says", news);
+  Teller reset(v6);
+  reset.connected().send(kClient, 5, kMore).close(kServer).send(kClient, 5, kMore).error(kClient);
+  tells("MSG_MORE and a peer that closes", reset);
+}
+
+/// Nobody is at port 0.
+void port_0(std::vector<Section>& all, bool v6) {
+  Teller stream(v6);
+  stream.stream(0, 1).connect(1, 0).names(1).error(1).connect(1, 0).connect(1, 0).send(1);
+  stream.hold().connect(1, 0).connect(1, 0).names(1).shut(1, 1).release().error(1).bind(1, 1);
+  stream.names(1).connect(1, 0).recv(1).close(1);
+  all.push_back({"connect() to port 0", Row::none, stream.take()});
+  Teller udp(v6);
+  udp.datagrams(0, 1).connect(1, 0).names(1).send(1).recv(1).send_to(1, 5, 0).shut(1, 1).send(1);
+  udp.datagrams(0, 2).bind(2, 2).connect(2, 0).datagrams(1, 3).bind(3, 1).datagrams(1, 4);
+  udp.bind(4, 2).send_to(3, 5, 2).send_to(4, 5, 2).recv(2).recv(2).connect(2, 1).send_to(3, 5, 2);
+  udp.send_to(4, 5, 2).recv(2).recv(2).connect(2, 0).send(2, 5, 0x8000).send(2, 5).error(2);
+  udp.op(Op::disconnect, 2).send_to(4, 5, 2).recv(2).send(2);
+  all.push_back({"datagrams, connect() to port 0", Row::none, udp.take()});
+  Teller beside(v6);
+  for (const int slot : {1, 2, 3}) {
+    beside.datagrams(0, slot).set(slot, option("SO_REUSEADDR"), 1).bind(slot, 1);
+  }
+  beside.connect(2, 0).connect(3, 2).datagrams(1, 4).bind(4, 2).datagrams(1, 5).bind(5, 3);
+  beside.send_to(4, 5, 1).send_to(5, 5, 1).close(3).send_to(4, 5, 1).close(2).send_to(4, 5, 1);
+  all.push_back({"datagrams to three that share a port", Row::none, beside.take()});
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -141,6 +258,10 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   sharing(all, v6);
   half_open(all, v6);
   crossed_and_listens(all, v6);
+  shut_before(all, v6);
+  held_back(all, v6);
+  shut_and_undone(all, v6);
+  port_0(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }

@@ -140,6 +140,7 @@ class Generator {
   }
 
   Step next();
+  Step in_parts(int slot);
   Step opening(int what);
   Step option();
 
@@ -195,7 +196,10 @@ Step Generator::opening(int what) {
       if (kind(slot) == Kind::fresh) kind(slot) = Kind::connection;
       if (below(8) == 0) return {.op = Op::disconnect, .slot = slot};
       if (crossed_) return {.op = Op::names, .slot = slot};
-      return {.op = Op::connect, .slot = slot, .a = 1 + below(kPlaces - 1), .b = connects_to(slot)};
+      return {.op = Op::connect,
+              .slot = slot,
+              .a = below(16) == 0 ? 0 : 1 + below(kPlaces - 1),
+              .b = connects_to(slot)};
     default: {
       const int listener = pick(Kind::listener);
       const int from = listener == kDontKnow ? slot : listener;
@@ -217,6 +221,29 @@ Step Generator::option() {
                      kOptionChoices[static_cast<std::size_t>(which)].level == 6;
   const int value = one_of(std::array{0, 1, 1, 5, 60, -1, 300});
   return {.op = Op::set, .slot = slot, .a = which, .b = in_ms ? value * 1000 : value};
+}
+
+/// MSG_MORE, what does not bring octets to who holds some back, and the rest. What octets do is not
+/// said: Linux sends what it holds back where they take more memory than it has set aside.
+Step Generator::in_parts(int slot) {
+  for (int i = 1 + below(2); i > 0; --i) {
+    const int octets = one_of(std::array{0, 1, 5, 1000, 3000});
+    script_.push_back({.op = Op::send, .slot = slot, .a = octets, .b = kMore});
+  }
+  for (int i = below(4); i > 0; --i) {
+    const int other = pick_any();
+    switch (below(6)) {
+      case 0: script_.push_back({.op = Op::shutdown, .slot = other, .a = below(3)}); break;
+      case 1: script_.push_back({.op = Op::recv, .slot = other, .a = 5000}); break;
+      case 2: script_.push_back({.op = Op::error, .slot = other}); break;
+      case 3: script_.push_back({.op = Op::send, .slot = slot, .a = 1, .b = 0x1}); break;
+      case 4:
+        if (other != slot) script_.push_back({.op = Op::close, .slot = other});
+        break;
+      default: script_.push_back(option()); break;
+    }
+  }
+  return {.op = Op::send, .slot = slot, .a = 5};
 }
 
 Step Generator::next() {
@@ -244,6 +271,7 @@ Step Generator::next() {
       if (kind(slot) == Kind::datagrams && below(3) == 0) {
         return {.op = Op::send, .slot = slot, .a = one_of(std::array{0, 5, 3000}), .b = kMore};
       }
+      if (kind(slot) == Kind::connection && !held_ && below(3) == 0) return in_parts(slot);
       return {.op = Op::send,
               .slot = slot,
               .a = one_of(std::array{0, 1, 5, 40, 100, 1000, 3000}),

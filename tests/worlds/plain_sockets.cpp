@@ -210,7 +210,8 @@ int SocketDiag::state_of(const End& local, const End& remote) const {
   if (header.nlmsg_type == NLMSG_ERROR) return kTcpClosed;
   inet_diag_msg found{};
   std::memcpy(&found, answer.data() + NLMSG_HDRLEN, sizeof(found));
-  const bool is_it = found.id.idiag_dport == htons(remote.port);
+  // It tells of a listener at that port where there is no connection.
+  const bool is_it = found.id.idiag_dport == htons(remote.port) && found.idiag_state != kTcpListen;
   return is_it ? found.idiag_state : kTcpClosed;
 }
 
