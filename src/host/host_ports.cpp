@@ -17,13 +17,13 @@ std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const 
   const std::uint32_t start = dialled_.of({{local.address, 0}, remote}) + port_counter_;
   std::optional<FreePort> found;
   std::uint32_t at = 0;
-  for (std::uint32_t i = 0; i < range && !(found && i >= kEnough); ++i) {
+  for (std::uint32_t i = 0; i < range && (!found || i < kEnough); ++i) {
     const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
     if (!listening_.at(port).empty() || bound_.any_at(port)) continue;
     const Flow flow{{local.address, port}, remote};
     const std::uint32_t hash = this->hash(flow);
     const Handle there = lookup(flow, hash);
-    if (there && (found || !now || !gives_way(there, *now))) continue;
+    if (there && (found || !now || !gives_way(there, now))) continue;
     if (remote.port == 0 && used_.at(port).keeps(claim)) continue;  // to be bound: for itself
     if (remote.port != 0 && is_anothers(flow)) continue;
     found = FreePort{port, hash, there ? std::optional(there.index()) : std::nullopt};

@@ -84,8 +84,8 @@ INSTANTIATE_TEST_SUITE_P(Family, PortsAgain, testing::Bool(),
                          [](const auto& info) { return info.param ? "v6" : "v4"; });
 
 TEST_P(PortsAgain, ASecondAfterTheLastTimestampWasSent) {
-  std::vector<std::uint16_t> ports;
-  for (int i = 0; i < kPorts; ++i) ports.push_back(whole_connection());
+  std::vector<std::uint16_t> ports(kPorts);
+  for (std::uint16_t& port : ports) port = whole_connection();
   EXPECT_EQ(std::set(ports.begin(), ports.end()).size(), kPorts);
   const Fd fd = *client().socket();
   EXPECT_EQ(connect(fd), Errno::eaddrnotavail);
