@@ -158,7 +158,7 @@ void add_tcp_more(const Counters& c, NamedCounters& to) {
              {"TcpExtOutOfWindowIcmps", dropped(c, Drop::icmp_out_of_window)},
              {"TcpExtDelayedACKs", c.tcp.delayed_acks},
              {"TcpExtTW", event(Event::time_wait_over)},
-             {"TcpExtTWRecycled", event(Event::reuse)},
+             {"TcpExtTWRecycled", c.tcp.time_wait_taken_over},
              {"TcpExtPAWSEstab", dropped(c, Drop::paws)},
              {"TcpExtBeyondWindow", dropped(c, Drop::outside_window)},
              {"TcpExtListenOverflows", c.accept_queue_full},
@@ -196,6 +196,7 @@ bool named_by_the_kernel(tcp::Drop drop) {
 }
 
 void add_own(const Counters& c, NamedCounters& to) {
+  const auto reused = taken(c, [](const tcp::Row& r) { return r.event == Event::reuse; });
   to.insert(to.end(), {{"LastackPacketsIn", c.packets_in},
                        {"LastackPacketsOut", c.packets_out},
                        {"LastackTcpOctetsIn", c.octets_in},
@@ -210,6 +211,7 @@ void add_own(const Counters& c, NamedCounters& to) {
                        {"LastackIpReasmTimedOut", c.reassembly_timed_out},
                        {"LastackUdpNoPort", c.no_port},
                        {"LastackTcpSynQueueFull", c.syn_queue_full},
+                       {"LastackTcpTimeWaitSyns", reused - c.tcp.time_wait_taken_over},
                        {"LastackTooMany", c.too_many},
                        {"LastackRepliesDropped", c.replies_dropped},
                        {"LastackEventsLost", c.events_lost},

@@ -87,6 +87,8 @@ struct TcpCounters {
   std::uint64_t keepalives = 0;
   std::uint64_t abort_on_close = 0;    ///< closed with octets unread
   std::uint64_t abort_on_timeout = 0;  ///< given up, since nobody answered
+  /// TIME_WAITs that made room for a connect() with the same ends (RFC 6191).
+  std::uint64_t time_wait_taken_over = 0;
 };
 
 /// Only ever grow. Every packet that goes no further is counted once, under its reason; the groups

@@ -339,14 +339,20 @@ class Host {
   [[nodiscard]] std::optional<std::uint32_t> listener_for(const Flow& flow) const;
   [[nodiscard]] bool listens_at(const Endpoint& local, const Claim& claim) const;
   [[nodiscard]] bool keeps(const Endpoint& local, const Claim& claim) const;
-  [[nodiscard]] bool port_taken(const Flow& flow, std::uint32_t hash) const;
-  struct FreePort;
-  std::optional<FreePort> ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                         const Claim& claim = {});
   [[nodiscard]] std::optional<wire::IpAddress> source_for(const wire::IpAddress& remote) const;
   tcp::Open how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now);
   void reset_children(std::uint32_t listener, TimePoint now);
   void reset_an_orphan(TimePoint now);
+
+  // host_ports.cpp
+  struct FreePort;
+  std::optional<FreePort> ephemeral_port(const Endpoint& local, const Endpoint& remote,
+                                         const Claim& claim,
+                                         std::optional<TimePoint> now = std::nullopt);
+  std::expected<FreePort, Refusal> place_for(const Flow& flow, const SettingsPtr& settings,
+                                             TimePoint now);
+  [[nodiscard]] bool gives_way(Handle there, std::optional<TimePoint> chosen = std::nullopt) const;
+  void take_over(std::uint32_t time_wait, tcp::Open& how, TimePoint now);
 
   // host_output.cpp
   bool transmit_next(PacketOut& out, TimePoint now);

@@ -3,15 +3,11 @@
 #include <utility>
 
 #include "base/flat.hpp"
+#include "host/free_port.hpp"
 #include "host/host.hpp"
 #include "tcp/mutant.hpp"
 
 namespace lastack::host {
-
-struct Host::FreePort {
-  std::uint16_t port = 0;
-  std::uint32_t hash = 0;  ///< of the flow that it makes
-};
 
 namespace {
 
@@ -226,29 +222,6 @@ std::optional<wire::IpAddress> Host::source_for(const wire::IpAddress& remote) c
   return ip::choose_source(addresses_, remote, remote);
 }
 
-bool Host::port_taken(const Flow& flow, std::uint32_t hash) const {
-  const std::uint16_t port = flow.local.port;
-  return !listening_.at(port).empty() || bound_.any_at(port) || lookup(flow, hash);
-}
-
-/// RFC 6056 §3.3.3: a hash of the flow says where to start, a counter where to go on.
-std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                                   const Claim& claim) {
-  const std::uint32_t range = config_.last_port - config_.first_port + 1U;
-  const bool for_bind = remote.address.is_unspecified();
-  const std::uint32_t start = dialled_.of({{local.address, 0}, remote}) + port_counter_;
-  for (std::uint32_t i = 0; i < range; ++i) {
-    const auto port = static_cast<std::uint16_t>(config_.first_port + (start + i) % range);
-    const Flow flow{{local.address, port}, remote};
-    const std::uint32_t hash = this->hash(flow);
-    if (port_taken(flow, hash)) continue;
-    if (for_bind ? used_.at(port).keeps(claim) : is_anothers(flow)) continue;
-    port_counter_ = static_cast<std::uint16_t>(port_counter_ + i + 1);
-    return FreePort{port, hash};
-  }
-  return std::nullopt;
-}
-
 /// RFC 6528 §3: a clock of 4 microseconds and a keyed hash of the flow.
 tcp::Open Host::how_to_open(const Flow& flow, SettingsPtr settings, TimePoint now) {
   const Family family = flow.local.address.family();
@@ -285,22 +258,15 @@ std::expected<FlowId, Refusal> Host::connect(std::optional<Endpoint> local, cons
   } else if (local->address.family() != remote.address.family()) {
     return std::unexpected(Refusal::unreachable);
   }
-  std::uint32_t hash = 0;
-  if (flow.local.port == 0) {
-    const auto free = ephemeral_port(flow.local, remote);
-    if (!free) return std::unexpected(Refusal::address_not_available);
-    flow.local.port = free->port;
-    hash = free->hash;
-  } else if (is_anothers(flow)) {
-    return std::unexpected(Refusal::address_not_available);
-  } else {
-    hash = this->hash(flow);
-    if (living(flow, hash)) return std::unexpected(Refusal::address_in_use);
-  }
+  const auto place = place_for(flow, settings, now);
+  if (!place) return std::unexpected(place.error());
+  flow.local.port = place->port;
+  tcp::Open how = how_to_open(flow, std::move(settings), now);
+  if (place->waits) take_over(*place->waits, how, now);
   const std::uint32_t index = make_connection(flow, claim, [] { return tcp::Connection(); });
-  enter_table(index, hash);
+  enter_table(index, place->hash);
   ConnectionEntry& entry = connections_[index];
-  const auto fx = entry.connection.open(how_to_open(flow, std::move(settings), now), now);
+  const auto fx = entry.connection.open(how, now);
   entry.held = true;
   trace_call(flow, TraceEvent::Call::connect, 0, now);
   apply(entry, index, *fx, now);

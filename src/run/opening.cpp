@@ -112,7 +112,10 @@ Supervisor::Answer Supervisor::bind(const Asked& asked) {
       address_argument(asked.caller, asked.call.arguments[1], asked.call.arguments[2]);
   if (!local) return local.error();
   if (!notifier_->waits(asked.call)) return std::nullopt;
-  return answer_of(sockets_->bind(asked.guest.fd, *local));
+  auto done = sockets_->bind(asked.guest.fd, *local);
+  const bool taken = !done && done.error() == Errno::eaddrinuse;
+  if (taken && let_go_of(local->port, asked.now)) done = sockets_->bind(asked.guest.fd, *local);
+  return answer_of(done);
 }
 
 Supervisor::Answer Supervisor::listen(const Asked& asked) {
@@ -120,7 +123,13 @@ Supervisor::Answer Supervisor::listen(const Asked& asked) {
   const int backlog = asked.call.integer(1);
   const auto most = static_cast<std::uint32_t>(backlog < 0 ? SOMAXCONN : backlog);
   Guest& guest = asked.guest;
-  const auto done = sockets_->listen(guest.fd, most, asked.now);
+  auto done = sockets_->listen(guest.fd, most, asked.now);
+  if (!done && done.error() == Errno::eaddrinuse) {
+    const auto local = sockets_->local_name(guest.fd);
+    if (local && let_go_of(local->port, asked.now)) {
+      done = sockets_->listen(guest.fd, most, asked.now);
+    }
+  }
   if (!done || std::exchange(guest.listening, true)) return answer_of(done);
   const bool spent =
       !guest.stand_in.open() || guest.stand_in.reading_ended() || guest.stand_in.writing_ended();

@@ -291,6 +291,30 @@ void Supervisor::reset(Guest& guest) {
   most_reset_ = std::max(kMostReset, 2 * held.size());
 }
 
+/// Whether one that was reset and that nobody has any more had this port: it is closed now.
+bool Supervisor::let_go_of(std::uint16_t port, TimePoint now) {
+  std::unordered_set<std::uint64_t> asked;
+  for (const std::uint64_t inode : reset_) {
+    Guest* guest = find(inode);
+    if (guest == nullptr || guest->stand_in.open()) continue;
+    const auto local = sockets_->local_name(guest->fd);
+    if (local && local->port == port && !borrow_again(*guest)) asked.insert(inode);
+  }
+  if (asked.empty()) return false;
+  const Holders held = holders_of([&](std::uint64_t inode) { return asked.contains(inode); });
+  bool any = false;
+  for (const std::uint64_t inode : asked) {
+    Guest& guest = *find(inode);
+    if (const auto found = held.find(inode); found != held.end()) {
+      guest.holder = found->second.front();
+    } else {
+      close(guest, now);
+      any = true;
+    }
+  }
+  return any;
+}
+
 std::vector<Shown> Supervisor::shown() const {
   std::vector<Shown> all;
   const Holders holders =
@@ -307,19 +331,21 @@ std::vector<Shown> Supervisor::shown() const {
   return all;
 }
 
+/// The far end, from who had it when it was last seen.
+OwnedFd Supervisor::borrow_again(const Guest& guest) {
+  OwnedFd far = callers_.borrow(guest.holder.process, guest.holder.descriptor);
+  return far && inode_of(far.get()) == guest.stand_in.inode() ? std::move(far) : OwnedFd();
+}
+
 /// The far end, from whoever has it; none where nobody is seen that does.
 OwnedFd Supervisor::borrow(Guest& guest) {
-  const auto try_it = [&] {
-    OwnedFd far = callers_.borrow(guest.holder.process, guest.holder.descriptor);
-    return far && inode_of(far.get()) == guest.stand_in.inode() ? std::move(far) : OwnedFd();
-  };
-  OwnedFd far = try_it();
+  OwnedFd far = borrow_again(guest);
   if (far) return far;
   const std::uint64_t inode = guest.stand_in.inode();
   const Holders holders = holders_of([inode](std::uint64_t other) { return other == inode; });
   if (holders.empty()) return OwnedFd();
   guest.holder = holders.at(inode).front();
-  return try_it();
+  return borrow_again(guest);
 }
 
 }  // namespace lastack::run

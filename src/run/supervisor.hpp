@@ -100,6 +100,8 @@ class Supervisor {
   void answer_waiting(Guest& guest, TimePoint now,
                       Answer (Supervisor::*answer)(Guest&, WaitingCall&, TimePoint));
   void reset(Guest& guest);
+  [[nodiscard]] bool let_go_of(std::uint16_t port, TimePoint now);
+  [[nodiscard]] OwnedFd borrow_again(const Guest& guest);
   [[nodiscard]] OwnedFd borrow(Guest& guest);
 
   // carry.cpp

@@ -19,6 +19,9 @@ TwoHosts::TwoHosts(TwoHostsConfig config) : config_(std::move(config)) {
     side.address = config_.v6 ? v6.address : v4.address;
     host::Config host;
     host.addresses = {config_.v6 ? v6 : v4};
+    if (config_.ports > 0) {
+      host.last_port = static_cast<std::uint16_t>(host.first_port + config_.ports - 1);
+    }
     if (config_.both) host.addresses.push_back(config_.v6 ? v4 : v6);
     host.mtu = config_.mtu;
     host.super_segment = config_.super_segment;

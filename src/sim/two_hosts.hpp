@@ -24,6 +24,7 @@ struct TwoHostsConfig {
   std::uint32_t super_segment = 0;
   std::size_t trace = 0;  ///< events that each host keeps
   std::uint64_t seed = 1;
+  std::uint16_t ports = 0;  ///< ephemeral ones of each; 0: as many as usual
   /// Packets that the wire loses, counted from 1 over both directions.
   std::set<std::uint64_t> drop{};
 };

@@ -20,6 +20,7 @@ TimeWait::TimeWait(const Connection& connection) {
   scale_ = t.rcv.scale;
   timestamps_ = t.timestamps;
   ack_now_ = t.ack_now;
+  sent_ = ts_.value(deadline_ - 2 * connection.settings().msl);
 }
 
 Effects TimeWait::segment_arrives(const wire::TcpHeader& header, std::uint32_t payload,
@@ -114,6 +115,17 @@ Effects TimeWait::timer_expired(TimePoint now) {
   return fx;
 }
 
+Effects TimeWait::give_way(Open& how) {
+  // As far beyond as Linux goes: no window without scaling reaches there.
+  const Seq beyond = snd_nxt_ + 65535 + 2;
+  if (before(how.iss, beyond)) how.iss = beyond;
+  how.ts_offset = ts_.offset;
+  Effects fx;
+  state_ = take(state_, Event::reuse, fx);
+  deadline_ = kNever;
+  return fx;
+}
+
 std::optional<Outgoing> TimeWait::transmit(TimePoint now) {
   if (!ack_now_ || state_ != State::time_wait) return std::nullopt;
   ack_now_ = false;
@@ -126,7 +138,7 @@ std::optional<Outgoing> TimeWait::transmit(TimePoint now) {
       std::min<std::uint64_t>((std::uint64_t{window_} + (1U << scale_) - 1) >> scale_, 0xffff));
   if (timestamps_) {
     out.header.options.present = wire::TcpOptions::kTimestamps;
-    out.header.options.ts_val = ts_.value(now);
+    out.header.options.ts_val = sent_ = ts_.value(now);
     out.header.options.ts_ecr = ts_.recent;
   }
   return out;

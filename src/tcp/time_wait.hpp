@@ -27,6 +27,12 @@ class TimeWait {
                           const Settings& settings, TimePoint now, bool listened = true);
   Effects timer_expired(TimePoint now);
   std::optional<Outgoing> transmit(TimePoint now);
+  /// OPEN of a new connection with the same ends ends it: it begins beyond what this one has sent
+  /// (RFC 6191 §2, RFC 1122 §4.2.2.13). Only with timestamps, which go on.
+  Effects give_way(Open& how);
+  [[nodiscard]] bool has_timestamps() const { return timestamps_; }
+  /// Whether more than a second has passed since the last timestamp was sent: a SYN's is newer.
+  [[nodiscard]] bool rested(TimePoint now) const { return older(sent_ + 1000, ts_.value(now)); }
   [[nodiscard]] TimePoint next_deadline() const { return deadline_; }
   [[nodiscard]] State state() const { return state_; }
   /// Our next sequence number: a connection that takes over starts beyond it (RFC 6191 §2).
@@ -50,6 +56,7 @@ class TimeWait {
   Seq rcv_nxt_;
   std::uint32_t window_ = 0;  ///< octets we last offered
   std::uint32_t max_wnd_ = 0;
+  std::uint32_t sent_ = 0;  ///< the last TSval
   ChallengeBudget challenges_;
   std::uint8_t scale_ = 0;
   State state_ = State::time_wait;

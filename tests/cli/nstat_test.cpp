@@ -82,7 +82,16 @@ TEST(NstatNames, WhatTheTransitionsMean) {
   EXPECT_EQ(value_of(once(State::close_wait, Event::abort), "TcpEstabResets"), 1U);
   EXPECT_EQ(value_of(once(State::last_ack, Event::rst), "TcpEstabResets"), 0U);
   EXPECT_EQ(value_of(once(State::time_wait, Event::time_wait_over), "TcpExtTW"), 1U);
-  EXPECT_EQ(value_of(once(State::time_wait, Event::reuse), "TcpExtTWRecycled"), 1U);
+}
+
+/// As the kernel has it, TWRecycled are those that made room for a connect().
+TEST(NstatNames, WhatEndsATimeWaitIsCountedByItsSide) {
+  Counters c{};
+  const auto row = std::ranges::find(tcp::kTable, tcp::Event::reuse, &tcp::Row::event);
+  c.transitions[static_cast<std::size_t>(row - tcp::kTable.begin())] = 5;
+  c.tcp.time_wait_taken_over = 3;
+  EXPECT_EQ(value_of(c, "TcpExtTWRecycled"), 3U);
+  EXPECT_EQ(value_of(c, "LastackTcpTimeWaitSyns"), 2U);
 }
 
 TEST(NstatNames, ASynThatNoCookieAnsweredWasDropped) {

@@ -251,6 +251,27 @@ void port_0(std::vector<Section>& all, bool v6) {
   all.push_back({"datagrams to three that share a port", Row::none, beside.take()});
 }
 
+/// A port is free once nobody has the socket any more, also where its connection came to nothing.
+void bound_and_over(std::vector<Section>& all, bool v6) {
+  for (const bool refused : {false, true}) {
+    for (const bool dup : {false, true}) {
+      Teller over(v6);
+      over.stream(0, kClient).bind(kClient, 2);
+      if (refused) {
+        over.connect(kClient, 1);
+      } else {
+        over.stream(1, kListener).bind(kListener, 1).listen(kListener).connect(kClient);
+        over.accept(kListener, kServer).send(kClient).close(kServer);
+      }
+      if (dup) over.dup(kClient, kOrphan).close(kClient).stream(0, 4).bind(4, 2).close(4);
+      over.close(dup ? kOrphan : kClient).stream(0, 4).bind(4, 2).listen(4);
+      all.push_back({std::string("a port after a connection that was ") +
+                         (refused ? "refused" : "reset") + (dup ? ", held twice" : ""),
+                     Row::none, over.take()});
+    }
+  }
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -258,6 +279,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   sharing(all, v6);
   half_open(all, v6);
   crossed_and_listens(all, v6);
+  bound_and_over(all, v6);
   shut_before(all, v6);
   held_back(all, v6);
   shut_and_undone(all, v6);
