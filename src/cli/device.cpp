@@ -118,15 +118,31 @@ ip::LinkSettings link_of(const DeviceOptions& options, Random random) {
   return link;
 }
 
-/// The kernel's addresses on the device: each peer in the network of ours of its family.
+/// The smallest network of ours that `address` lies in.
+std::optional<wire::Prefix> network_of(const wire::IpAddress& address, const host::Config& config) {
+  std::optional<wire::Prefix> smallest;
+  for (const wire::Prefix& ours : config.addresses) {
+    if (ours.contains(address) && (!smallest || ours.length > smallest->length)) smallest = ours;
+  }
+  return smallest;
+}
+
+/// The kernel's addresses on the device, each with the length of the network that we share.
 std::vector<wire::Prefix> peers_of(const DeviceOptions& options, const host::Config& config) {
   std::vector<wire::Prefix> peers;
   for (const std::string& text : options.peer) {
     const auto address = wire::IpAddress::parse(text);
     if (!address) throw Failure{fmt::format("'{}' is no address", text), kUsage};
-    for (const wire::Prefix& ours : config.addresses) {
-      if (ours.address.family() == address->family()) peers.push_back({*address, ours.length});
+    const auto network = network_of(*address, config);
+    if (!network) {
+      throw Failure{fmt::format("no --ip shares a network with --peer {}\n"
+                                "  as in  {}",
+                                text,
+                                address->is_v4() ? "--ip 10.9.0.2/24 --peer 10.9.0.1"
+                                                 : "--ip fd09::2/64 --peer fd09::1"),
+                    kUsage};
     }
+    peers.push_back({*address, network->length});
   }
   return peers;
 }

@@ -278,10 +278,21 @@ def tun(at):
 
 
 def tun_by_root(at):
-    done = subprocess.run([at.command, "run", "--net", "tun", "--", PYTHON, "-c", COMMON + textwrap.dedent("""
+    done = subprocess.run([at.command, "run", "--net", "tun", "--host", "other=10.9.0.7", "--", PYTHON, "-c", COMMON +
+                           textwrap.dedent("""
+        import subprocess
         print(name(to, "10.9.0.1", 9), name(to, "fd00:9::1", 9))
+        print(subprocess.run(["ip", "-br", "addr", "show", "la0"], capture_output=True, text=True).stdout)
         """)], capture_output=True, text=True, timeout=60)
-    check("root needs to prepare nothing", done.stdout == "ECONNREFUSED ECONNREFUSED\n", done.stdout, done.stderr)
+    check("root needs to prepare nothing", done.stdout.startswith("ECONNREFUSED ECONNREFUSED\n"), done.stdout,
+          done.stderr)
+    check("the kernel's side gets the network that the run's address is in, and no other",
+          {"10.9.0.1/24", "fd00:9::1/64"} < set(done.stdout.split()), done.stdout, done.stderr)
+    done = subprocess.run([at.command, "run", "--net", "tun", "--ip", "10.9.0.2/24", "--peer", "10.8.0.1", "true"],
+                          capture_output=True, text=True, timeout=60)
+    check("a --peer in no network of the run's is wrong usage", done.returncode == 2 and
+          "no --ip shares a network with --peer 10.8.0.1\n  as in  --ip 10.9.0.2/24 --peer" in done.stderr,
+          done.stdout, done.stderr)
 
 
 # --- runs that join each other
