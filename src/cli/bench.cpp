@@ -208,7 +208,7 @@ Run idle(const BenchOptions& options) {
   }
   world.pass(std::chrono::seconds(1));
   const auto grown = static_cast<double>(::mallinfo2().uordblks - before);
-  const std::size_t counted = sizeof(host::ConnectionEntry) + 4 + 72 / 3 +
+  const std::size_t counted = sizeof(host::ConnectionEntry) + 4 + (64 + 2) / 3 +
                               sizeof(host::TimingWheel::Node) + sizeof(socket::OpenSocket) +
                               2 * sizeof(std::uint32_t);
   return {"heap_octets_per_end",

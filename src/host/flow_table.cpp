@@ -37,15 +37,15 @@ void FlowTable::insert(std::uint32_t hash, Handle handle) {
 }
 
 void FlowTable::put(std::uint32_t hash, Handle handle) {
-  std::size_t i = hash & mask();
+  std::size_t i = home_of(hash);
   while (tags_[i] != kFree) i = (i + 1) & mask();
   tags_[i] = tag_of(hash);
   handles_[i] = handle;
-  hashes_[i] = hash;
+  lower_[i] = Lower(hash);
 }
 
 std::size_t FlowTable::slot_of(std::uint32_t hash, Handle handle) const {
-  std::size_t i = hash & mask();
+  std::size_t i = home_of(hash);
   while (handles_[i] != handle) i = (i + 1) & mask();
   return i;
 }
@@ -58,11 +58,11 @@ void FlowTable::erase(std::uint32_t hash, Handle handle) {
   std::size_t hole = slot_of(hash, handle);
   for (std::size_t i = (hole + 1) & mask(); tags_[i] != kFree; i = (i + 1) & mask()) {
     // It may move into the hole unless its own place lies behind that.
-    const std::size_t home = hashes_[i] & mask();
+    const std::size_t home = home_of(hash_at(i));
     if (((i - home) & mask()) < ((i - hole) & mask())) continue;
     tags_[hole] = tags_[i];
     handles_[hole] = handles_[i];
-    hashes_[hole] = hashes_[i];
+    lower_[hole] = lower_[i];
     hole = i;
   }
   tags_[hole] = kFree;
@@ -72,12 +72,15 @@ void FlowTable::erase(std::uint32_t hash, Handle handle) {
 
 void FlowTable::grow() {
   const std::size_t slots = tags_.empty() ? 16 : 2 * tags_.size();
-  const std::vector<Handle> handles = std::exchange(handles_, std::vector<Handle>(slots));
-  const auto hashes = std::exchange(hashes_, std::vector<std::uint32_t>(slots));
-  tags_.assign(slots, kFree);
-  for (std::size_t i = 0; i < handles.size(); ++i) {
-    if (handles[i]) put(hashes[i], handles[i]);
+  FlowTable larger;
+  larger.tags_.assign(slots, kFree);
+  larger.handles_.resize(slots);
+  larger.lower_.resize(slots);
+  for (std::size_t i = 0; i < tags_.size(); ++i) {
+    if (tags_[i] != kFree) larger.put(hash_at(i), handles_[i]);
   }
+  larger.size_ = size_;
+  *this = std::move(larger);
 }
 
 }  // namespace lastack::host

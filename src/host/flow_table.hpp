@@ -1,6 +1,7 @@
 // From a flow to what the host keeps about it: open addressing under a keyed hash.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -59,18 +60,19 @@ class RememberedHash {
   std::uint32_t hash_;
 };
 
-/// A slot is a handle, its hash and a tag of that, 9 octets, at most three quarters of them taken.
-/// The flows themselves stand in the entries: `same(handle)` says whether one is the flow that is
-/// looked for. Probing is linear, and taking one out moves the ones behind it up, so that no
-/// tombstones pile up. Who looks for a flow reads tags and one handle, which lie by themselves:
-/// where there are many flows, a line of the caches holds more of what is asked for.
+/// A slot is a handle and 31 bits of its hash, of which the upper 7 are its tag: 8 octets, at most
+/// three quarters of them taken. The flows themselves stand in the entries: `same(handle)` says
+/// whether one is the flow that is looked for. Probing is linear, and taking one out moves the ones
+/// behind it up, so that no tombstones pile up. Who looks for a flow reads tags and one handle,
+/// which lie by themselves: where there are many flows, a line of the caches holds more of what is
+/// asked for.
 class FlowTable {
  public:
   template <typename Same>
   [[nodiscard]] Handle find(std::uint32_t hash, Same same) const {
     if (tags_.empty()) return {};
     const std::uint8_t tag = tag_of(hash);
-    for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
+    for (std::size_t i = home_of(hash);; i = (i + 1) & mask()) {
       if (tags_[i] == tag && same(handles_[i])) return handles_[i];
       if (tags_[i] == kFree) return {};
     }
@@ -84,12 +86,36 @@ class FlowTable {
 
  private:
   static constexpr std::uint8_t kFree = 0;
+  static constexpr std::uint8_t kTaken = 0x80;  ///< in a tag
+  static constexpr unsigned kTagAt = 24;        ///< of a hash: what lies below is kept beside it
+  static constexpr std::uint32_t kKept = UINT32_MAX >> 1U;  ///< of a hash
+
+  /// The bits of a hash below its tag.
+  class Lower {
+   public:
+    Lower() = default;
+    explicit Lower(std::uint32_t hash)
+        : octets_{static_cast<std::uint8_t>(hash), static_cast<std::uint8_t>(hash >> 8U),
+                  static_cast<std::uint8_t>(hash >> 16U)} {}
+    [[nodiscard]] std::uint32_t bits() const {
+      return octets_[0] | std::uint32_t{octets_[1]} << 8U | std::uint32_t{octets_[2]} << 16U;
+    }
+
+   private:
+    std::array<std::uint8_t, 3> octets_{};
+  };
+  static_assert(sizeof(std::uint8_t) + sizeof(Handle) + sizeof(Lower) == 8);
 
   /// Of the upper bits: the lower ones say where to look.
   [[nodiscard]] static std::uint8_t tag_of(std::uint32_t hash) {
-    return static_cast<std::uint8_t>(hash >> 25U | 0x80U);
+    return static_cast<std::uint8_t>(hash >> kTagAt | kTaken);
+  }
+  /// All that is kept of the hash in a slot that is taken: its home in a table of any size.
+  [[nodiscard]] std::uint32_t hash_at(std::size_t slot) const {
+    return (std::uint32_t{tags_[slot]} << kTagAt & kKept) | lower_[slot].bits();
   }
   [[nodiscard]] std::size_t mask() const { return tags_.size() - 1; }
+  [[nodiscard]] std::size_t home_of(std::uint32_t hash) const { return hash & kKept & mask(); }
   void put(std::uint32_t hash, Handle handle);
   [[nodiscard]] std::size_t slot_of(std::uint32_t hash, Handle handle) const;
   void grow();
@@ -97,7 +123,7 @@ class FlowTable {
   // Of each slot:
   std::vector<std::uint8_t> tags_;
   std::vector<Handle> handles_;
-  std::vector<std::uint32_t> hashes_;
+  std::vector<Lower> lower_;
   std::size_t size_ = 0;
 };
 

@@ -81,5 +81,43 @@ TEST(FlowTable, FindsNothingWhereNothingIs) {
   EXPECT_FALSE(table.find(1, [](Handle) { return true; }));
 }
 
+TEST(FlowTable, WhatIsNotKeptOfAHashTellsNothingApart) {
+  FlowTable table;
+  const Handle low{Handle::Kind::connection, 0};
+  const Handle high{Handle::Kind::connection, 1};
+  table.insert(5, low);
+  table.insert(5U | 1U << 31U, high);
+  EXPECT_EQ(table.find(5, [&](Handle h) { return h == low; }), low);
+  EXPECT_EQ(table.find(5U | 1U << 31U, [&](Handle h) { return h == high; }), high);
+  table.erase(5, low);
+  EXPECT_FALSE(table.find(5, [&](Handle h) { return h == low; }));
+  EXPECT_EQ(table.find(5U | 1U << 31U, [&](Handle h) { return h == high; }), high);
+}
+
+/// Tables of more than 2^24 slots look at bits of the tag for a home: those that meet in a smaller
+/// one part there, and are moved up as they should.
+TEST(FlowTable, HasMoreSlotsThanTheBitsBesideTheTagCount) {
+  constexpr std::uint32_t kTag = 1U << 24U;
+  constexpr std::uint32_t kPairs = kTag / 8 * 3 + 1;  // more than three quarters of 2^24
+  const auto hash_of = [](std::uint32_t i) { return 2 * (i / 2) + (i % 2 != 0 ? kTag : 0); };
+  const auto found = [&](const FlowTable& table, std::uint32_t i) {
+    const Handle handle{Handle::Kind::connection, i};
+    return table.find(hash_of(i), [handle](Handle h) { return h == handle; }) == handle;
+  };
+  FlowTable table;
+  for (std::uint32_t i = 0; i < 2 * kPairs; ++i) {
+    table.insert(hash_of(i), {Handle::Kind::connection, i});
+  }
+  ASSERT_EQ(table.size(), 2U * kPairs);
+  for (std::uint32_t i = 0; i < 2 * kPairs; i += 997) EXPECT_TRUE(found(table, i)) << i;
+  const Handle beside{Handle::Kind::connection, 2 * kPairs};
+  table.insert(hash_of(1), beside);  // in the slot behind that
+  table.erase(hash_of(1), {Handle::Kind::connection, 1});
+  EXPECT_EQ(table.find(hash_of(1), [&](Handle h) { return h == beside; }), beside);
+  EXPECT_FALSE(found(table, 1));
+  EXPECT_TRUE(found(table, 0));
+  EXPECT_TRUE(found(table, 3));
+}
+
 }  // namespace
 }  // namespace lastack::host
