@@ -73,6 +73,7 @@ class Reader:
         self.unread = {}  # of those that shut reading: what lay there then and was not read since
         self.lay = None
         self.urgent = 0
+        self.low_at = {}  # SO_RCVLOWAT, where it was set
         self.ended = set()  # of whose connection, or listening, something has ended
         self.again = set()  # and who began something then
         self.shut = set()  # who has shut something, and begun nothing since
@@ -89,12 +90,15 @@ class Reader:
             self.open[slot] = self.opened
             if words[0] == "accept":
                 self.connected.add(self.opened)
+                self.low_at[self.opened] = self.low_at.get(self.open.get(number), 1)
             self.hand(slot, self.holder.get(number) if words[0] == "accept" else
                       words[words.index("by") + 1] if "by" in words else "0")
         if words[0] == "dup" and answer == "ok":
             self.open[int(words[3])] = self.open[number]
             self.hand(int(words[3]), words[6] if len(words) > 6 else self.holder.get(number))
         socket = self.open.get(number)
+        if words[0] == "set" and words[2] == "SO_RCVLOWAT" and answer == "0":
+            self.low_at[socket] = int(words[3])
         if words[0] == "connect" and answer == "EINPROGRESS":
             self.connected.add(socket)
         if words[0] == "connect" and answer.startswith("ECONN"):
@@ -117,9 +121,11 @@ class Reader:
     def count(self, words, slot, answer, our_answer):
         """Octets: those that were sent, and those that lay there when reading was shut."""
         socket = self.open.get(slot)
+        self.refused = words[0] == "send" and our_answer.isdigit() and not answer[0].isdigit()
         if words[0] in ("send", "send_to") and answer.isdigit():
             self.all_sent += int(answer)
-            self.urgent += words[0] == "send" and int(words[3]) & OUT_OF_BAND != 0
+            stream = self.before.get(slot, {}).get("state") != "UDP"
+            self.urgent += stream and words[0] == "send" and int(words[3]) & OUT_OF_BAND != 0
         if words[0] == "shutdown" and words[2] in "02" and answer in ("0", "ENOTCONN"):
             lay = self.before.get(slot, {}).get("in", "0")
             self.unread.setdefault(socket, int(lay) if lay.isdigit() else 0)
@@ -140,9 +146,9 @@ class Reader:
         if theirs["state"] != ours["state"]:
             yield f"state in {state}: here {ours['state']}"
         lacks, has = bits(theirs["poll"]) - bits(ours["poll"]), bits(ours["poll"]) - bits(theirs["poll"])
-        words = [f"lacks {'|'.join(sorted(lacks))}"] * bool(lacks) + [f"has {'|'.join(sorted(has))}"] * bool(has)
-        if words:
-            yield f"poll in {state}: {', '.join(words)}"
+        for how, what in (("lacks", lacks), ("has", has)):
+            if what:
+                yield f"poll in {state}: {how} {'|'.join(sorted(what))}"
         for what in ("in", "out"):
             if theirs.get(what) != ours.get(what):
                 yield f"{what} in {state}: {theirs.get(what)} here {ours.get(what)}"
@@ -155,12 +161,17 @@ class Reader:
             untold = (bits(theirs["edge"]) & news & bits(ours["poll"])) - bits(ours["edge"]) - had
             yield f"edge in {state}: lacks {'|'.join(sorted(untold))}" if untold else f"edge in {state}: again"
 
+    def is_below(self, socket, inside):
+        """Whether fewer octets lie there than SO_RCVLOWAT asks for; all that there can be, where it is negative."""
+        low_at = self.low_at.get(socket, 1)
+        return inside.isdigit() and not 0 <= low_at <= int(inside)
+
     def facts(self, slot, step, said):
         """What the table's expressions may ask: the octets of the call and its flags, poll() as the kernel has it now
         and had it before, octets left of those that were there when reading was shut (None where it was not), after the
         call and before it, all that was sent in this script, how often with an urgent octet, what FIONREAD says in the
-        kernel, whether something was shut and nothing begun since, whether the socket began again after an end, and
-        whether several processes have had it."""
+        kernel, whether that is less than SO_RCVLOWAT, whether it refused to send what was sent here, whether something was shut and nothing begun since, whether the
+        socket began again after an end, and whether several processes have had it."""
         words = step.split()
         moves = words[0] in ("send", "recv")
         socket = self.open.get(slot)
@@ -168,7 +179,8 @@ class Reader:
                 "poll": bits(said.get("poll", "-")), "had": bits(self.before.get(slot, {}).get("poll", "-")),
                 "unread": self.unread.get(socket), "lay": self.lay, "sent": self.all_sent, "urgent": self.urgent,
                 "shut": socket in self.shut, "again": socket in self.again,
-                "shared": len(self.holders[socket]) > 1, "inside": said.get("in")}
+                "refused": self.refused, "shared": len(self.holders[socket]) > 1, "inside": said.get("in"),
+                "below": self.is_below(socket, said.get("in", "-"))}
 
     def differences(self, mine, theirs):
         """Of one step: (open socket or connection, words, facts)."""
