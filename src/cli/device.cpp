@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cli/command.hpp"
+#include "cli/device_failure.hpp"
 #include "host/trace.hpp"
 #include "link/impairment_text.hpp"
 #include "link/tap.hpp"
@@ -20,34 +21,6 @@
 
 namespace lastack::cli {
 namespace {
-
-/// A bad wire treats packets one by one, so none may be several in one, or unfinished.
-bool offloads(const DeviceOptions& options) { return !options.no_offload && options.wire.empty(); }
-
-Failure device_failure(const link::TunError& error, const DeviceOptions& options) {
-  const bool tap = !options.tap.empty();
-  std::string text = fmt::format("can't {}: {}", error.what, std::strerror(error.error));
-  if (error.error == EACCES) {  // of the node, not of a device
-    text += "\n  as root:  chmod 666 /dev/net/tun";
-  } else if (error.error == EPERM) {
-    text += fmt::format("\n  as root, once:  ip tuntap add dev {} mode {} user {}",
-                        tap ? options.tap : options.tun, tap ? "tap" : "tun", user_name());
-  } else if (error.error == EBUSY) {
-    text += "\n  another program has it open; choose another name";
-  } else if (error.error == EINVAL) {
-    text += fmt::format(
-        "\n  several queues take a device that was made for them, as root:\n"
-        "    ip tuntap add dev {} mode tun multi_queue user {}",
-        options.tun, user_name());
-  } else if (error.error == ENOENT) {
-    text += "\n  as root:  modprobe tun";
-  } else if (error.error == EOPNOTSUPP) {
-    text += offloads(options)
-                ? "\n  another program has it open without them: give --no-offload"
-                : "\n  another program has it open with them: leave --no-offload and --wire out";
-  }
-  return {text, kFailed};
-}
 
 Duration in_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e6)); }
 
@@ -243,6 +216,8 @@ void add_patience_options(CLI::App& command, DeviceOptions& options) {
 }
 
 }  // namespace
+
+bool offloads(const DeviceOptions& options) { return !options.no_offload && options.wire.empty(); }
 
 Random system_random() {
   std::array<std::uint64_t, 4> seed{};

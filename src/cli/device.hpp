@@ -47,6 +47,9 @@ void add_peer_option(CLI::App& command, DeviceOptions& options);
 /// Those of them that have to do with no device, nor with its addresses.
 void add_host_options(CLI::App& command, DeviceOptions& options);
 
+/// A bad wire treats packets one by one, so none may be several in one, or unfinished.
+[[nodiscard]] bool offloads(const DeviceOptions& options);
+
 /// What follows throws Failure where an option makes no sense, or where the system says no.
 [[nodiscard]] host::Config config_of(const DeviceOptions& options);
 /// With the kernel's addresses, where any were given.

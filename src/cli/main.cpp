@@ -82,12 +82,49 @@ std::string config_fault(std::string text) {
       text.substr(kUnknown.size()));
 }
 
+/// "--tun or --tap" of "[--tun,--tap]".
+std::string options_in(const std::string& text) {
+  const std::size_t open = text.find('[') + 1;
+  std::string names = text.substr(open, text.find(']') - open);
+  for (std::size_t comma = 0; (comma = names.find(',', comma)) != std::string::npos;) {
+    names.replace(comma, 1, " or ");
+  }
+  return names;
+}
+
+/// What CLI11 says, in words that say what to write.
+std::string plain_fault(const std::string& text) {
+  constexpr std::string_view kRange = " not in range ";
+  constexpr std::string_view kNumber = "Could not convert: ";
+  if (text.starts_with("Exactly 1 option from [")) {
+    const bool several = text.ends_with(" were given");
+    return fmt::format("{} is {}", options_in(text), several ? "wanted, and not both" : "required");
+  }
+  if (text.starts_with("At least 1 option from [")) {
+    return fmt::format("{} is required", options_in(text));
+  }
+  if (text.starts_with(kNumber)) {
+    const std::size_t equals = text.find(" = ");
+    return fmt::format("{}: '{}' is no number that it takes",
+                       text.substr(kNumber.size(), equals - kNumber.size()),
+                       text.substr(std::min(equals + 3, text.size())));
+  }
+  const std::size_t range = text.rfind(kRange);  // what was written may say anything
+  const std::size_t to = text.find(" to ", range);
+  if (range == std::string::npos || to == std::string::npos) return text;
+  const double most = std::stod(text.substr(to + 4));
+  const std::size_t first = range + kRange.size();
+  if (most > 1e300) return text.substr(0, range) + " is not above 0";
+  return fmt::format("{}{}{} to {}", text.substr(0, range), kRange,
+                     std::stod(text.substr(first, to - first)), most);
+}
+
 /// What is wrong with the words, and where to read how they are meant.
 std::string usage_fault(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* at = &app;
   while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
   const lastack::cli::CommandPage page = lastack::cli::page_of(*at);
-  std::string text = error.what();
+  std::string text = plain_fault(error.what());
   const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
   if (kind == CLI::ExitCodes::RequiredError || kind == CLI::ExitCodes::ExtrasError) {
     const std::vector<std::string> unknown = app.remaining(true);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 
 namespace lastack::cli {
 namespace {
@@ -180,6 +181,10 @@ ParsedServices parse_services(const std::vector<std::string>& words) {
     if (wants && (spec.argument.empty() || (counts && !number(spec.argument)))) {
       parsed.error = "write " + known->first + ", as in '" + spec.kind + " " +
                      std::to_string(spec.port) + (counts ? "=1000'" : "=.'");
+      return parsed;
+    }
+    if (spec.kind == "http" && !std::filesystem::is_directory(spec.argument)) {
+      parsed.error = "http " + rest + ": there is no folder '" + spec.argument + "'";
       return parsed;
     }
     parsed.services.push_back(std::move(spec));

@@ -211,7 +211,21 @@ TOLD = {"lastack": "a subcommand is missing\n  lastack --help ",
         "lastack serve --keepalive 10,5,3 fly 7 --tun la0 --ip 10.9.0.2/24": "no service is called 'fly'",
         "lastack run --keepalive 10,5,3,2 true": "--keepalive 10,5,3,2: write seconds",
         "lastack run --keepalive 10, true": "--keepalive 10,: write seconds",
-        "lastack run --keepalive 10,0 true": "--keepalive 10,0: write seconds"}
+        "lastack run --keepalive 10,0 true": "--keepalive 10,0: write seconds",
+        "lastack serve echo 7": "lastack: --tun or --tap is required\n",
+        "lastack serve echo 7 --tun la0 --tap la1": "lastack: --tun or --tap is wanted, and not both\n",
+        "lastack serve echo 7 --tap la0": "lastack: --ip or --auto is required\n",
+        "lastack serve http 80=nowhere --tun la0 --ip 10.9.0.2/24": "http 80=nowhere: there is no folder 'nowhere'\n",
+        "lastack serve echo 7 --tun la0 --ip 10.9.0.2/24 --msl 0": "--msl: Value 0 not in range 0.001 to 300\n",
+        "lastack serve echo 7 --tun la0 --ip 10.9.0.2/24 --peer 10.8.0.1":
+            "no --ip shares a network with --peer 10.8.0.1\n  as in  --ip 10.9.0.2/24 --peer 10.9.0.1\n",
+        "lastack serve --msl 'a not in range b to c'": "not in range 0.001 to 300\n",
+        "lastack demo close --drop 0": "--drop: Value 0 is not above 0\n",
+        "lastack ss --pid me": "--pid: 'me' is no number that it takes\n"}
+
+# Names that no device can have here: an exit code of 1, and what to do.
+NAMES = {"a-name-that-is-too-long": "15 characters at most", "a/b": "without spaces, slashes",
+         "lo": "another kind of device has that name", "la9": "it is there as a TAP device: give --tap"}
 
 
 def check_what_is_told(place):
@@ -219,6 +233,11 @@ def check_what_is_told(place):
         code, output = place.run(command)
         check(code == 2 and output.startswith("lastack: ") and wanted in output, f"{command} is told what is wrong",
               code, output)
+    place.run("ip tuntap add dev la9 mode tap")
+    for name, wanted in NAMES.items():
+        code, output = place.run(f"lastack serve echo 7 --tun {name} --ip 10.9.0.2/24")
+        check(code == 1 and wanted in output, f"a device can't be called {name}", code, output)
+    place.run("ip link del la9")
 
 
 # --- man
