@@ -164,6 +164,7 @@ class Host {
   /// The holder lets go: close, or RST where octets are unread. The id is stale from now on. What
   /// has not been acknowledged after the time to `linger` is reset; 0 for no such time.
   void orphan(FlowId id, TimePoint now, Duration linger = Duration(0));
+  /// These two as tcp::Connection's.
   void set_settings(FlowId id, SettingsPtr settings, TimePoint now);
   void flush(FlowId id, bool corked);
 
@@ -347,8 +348,7 @@ class Host {
   // host_ports.cpp
   struct FreePort;
   std::optional<FreePort> ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                         const Claim& claim,
-                                         std::optional<TimePoint> now = std::nullopt);
+                                         const Claim& claim, std::optional<TimePoint> now = {});
   std::expected<FreePort, Refusal> place_for(const Flow& flow, const SettingsPtr& settings,
                                              TimePoint now);
   [[nodiscard]] bool gives_way(Handle there, std::optional<TimePoint> chosen = std::nullopt) const;
@@ -405,11 +405,7 @@ class Host {
   [[nodiscard]] Handle living(const Flow& flow, std::uint32_t hash);
   [[nodiscard]] const Flow& flow_of(Handle handle) const;
   ConnectionEntry* get(FlowId id) { return connections_.find(id.index, id.generation); }
-  [[nodiscard]] bool is_of_last(const wire::IpAddress& source,
-                                const wire::IpAddress& destination) const {
-    return last_ != nullptr && last_->flow.remote.address == source &&
-           last_->flow.local.address == destination;
-  }
+  [[nodiscard]] bool is_of_last(const wire::IpHeader& header) const;
   void remember_last(std::uint32_t index, std::optional<std::uint32_t> hash);
   [[nodiscard]] std::uint32_t hash(const ConnectionEntry& entry) const {
     return last_ == &entry && of_last_.hash ? *of_last_.hash : hash(entry.flow);
@@ -428,8 +424,7 @@ class Host {
   [[gnu::noinline]] void lose_event();
   void mark(Handle handle);
   void mark(ConnectionEntry& entry, std::uint32_t index) {
-    if (!std::exchange(entry.dirty, true))
-      dirty_.push_back(Handle(Handle::Kind::connection, index));
+    if (!std::exchange(entry.dirty, true)) dirty_.push_back({Handle::Kind::connection, index});
   }
   void settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now);
   void count_unread(ConnectionEntry& entry, std::size_t now_unread);

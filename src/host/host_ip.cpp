@@ -54,6 +54,11 @@ LASTACK_FLAT void Host::arrive(std::span<const Slice> packets, Via via, TimePoin
   }
 }
 
+inline bool Host::is_of_last(const wire::IpHeader& header) const {
+  return last_ != nullptr && last_->flow.remote.address == header.source &&
+         last_->flow.local.address == header.destination;
+}
+
 /// Takes the first of `packets`, and those that continue it; returns how many. An ordinary packet
 /// asks what parse_ip() asks, and no more: pieces and whatever else is wrong are read again by
 /// those who deal with them. A packet that was put together comes here as well.
@@ -64,7 +69,7 @@ std::size_t Host::take(std::span<const Slice> packets, Via via, bool verify, Tim
     not_whole(packet, ip.error(), via, now);
     return 1;
   }
-  const bool of_last = is_of_last(ip->header.source, ip->header.destination);
+  const bool of_last = is_of_last(ip->header);
   if (!of_last && !is_between(ip->header.source, ip->header.destination, via)) return 1;
   const bool v4 = ip->header.source.is_v4();
   IpCounters& counts = counters_.ip[v4 ? 0 : 1];
