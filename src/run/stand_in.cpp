@@ -174,6 +174,8 @@ void StandIn::reset(int far) {
 
 bool StandIn::clear(int far) {
   if (!open() || reading_ended_ || writing_ended_) return false;
+  std::byte urgent{};
+  (void)::recv(far, &urgent, 1, MSG_OOB | MSG_DONTWAIT);  // which the others do not take with them
   throw_away(near_.get(), SIZE_MAX);
   throw_away(far, SIZE_MAX);
   stuffing_ = shown_ = 0;

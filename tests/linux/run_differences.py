@@ -73,6 +73,8 @@ class Reader:
         self.unread = {}  # of those that shut reading: what lay there then and was not read since
         self.lay = None
         self.urgent = 0
+        self.urgent_taken = set()  # of whom an urgent octet was read as such
+        self.in_place = set()  # who has set SO_OOBINLINE since
         self.low_at = {}  # SO_RCVLOWAT, where it was set
         self.ended = set()  # of whose connection, or listening, something has ended
         self.again = set()  # and who began something then
@@ -97,6 +99,10 @@ class Reader:
             self.open[int(words[3])] = self.open[number]
             self.hand(int(words[3]), words[6] if len(words) > 6 else self.holder.get(number))
         socket = self.open.get(number)
+        if words[0] == "recv" and answer[0].isdigit() and int(words[3]) & OUT_OF_BAND:
+            self.urgent_taken.add(socket)
+        if words[0] == "set" and words[2] == "SO_OOBINLINE" and socket in self.urgent_taken:
+            self.in_place.add(socket)
         if words[0] == "set" and words[2] == "SO_RCVLOWAT" and answer == "0":
             self.low_at[socket] = int(words[3])
         if words[0] == "connect" and answer == "EINPROGRESS":
@@ -168,10 +174,11 @@ class Reader:
 
     def facts(self, slot, step, said):
         """What the table's expressions may ask: the octets of the call and its flags, poll() as the kernel has it now
-        and had it before, octets left of those that were there when reading was shut (None where it was not), after the
-        call and before it, all that was sent in this script, how often with an urgent octet, what FIONREAD says in the
-        kernel, whether that is less than SO_RCVLOWAT, whether it refused to send what was sent here, whether something was shut and nothing begun since, whether the
-        socket began again after an end, and whether several processes have had it."""
+        and had it before, octets left of those that were there when reading was shut (None where it was not), after
+        the call and before it, all that was sent in this script, how often with an urgent octet, what FIONREAD says
+        in the kernel, whether SO_OOBINLINE was set after an urgent octet was read, whether that is less than
+        SO_RCVLOWAT, whether it refused to send what was sent here, whether something was shut and nothing begun
+        since, whether the socket began again after an end, and whether several processes have had it."""
         words = step.split()
         moves = words[0] in ("send", "recv")
         socket = self.open.get(slot)
@@ -180,7 +187,7 @@ class Reader:
                 "unread": self.unread.get(socket), "lay": self.lay, "sent": self.all_sent, "urgent": self.urgent,
                 "shut": socket in self.shut, "again": socket in self.again,
                 "refused": self.refused, "shared": len(self.holders[socket]) > 1, "inside": said.get("in"),
-                "below": self.is_below(socket, said.get("in", "-"))}
+                "in_place": socket in self.in_place, "below": self.is_below(socket, said.get("in", "-"))}
 
     def differences(self, mine, theirs):
         """Of one step: (open socket or connection, words, facts)."""

@@ -272,6 +272,18 @@ void bound_and_over(std::vector<Section>& all, bool v6) {
   }
 }
 
+/// Nothing that lay there is left when the socket begins anew, urgent or not.
+void urgent_and_disconnected(std::vector<Section>& all, bool v6) {
+  for (const int octets : {1, 100}) {
+    Teller urgent(v6);
+    urgent.connected().send(kServer, octets, kOutOfBand).op(Op::disconnect, kClient);
+    urgent.recv(kClient, 10).recv(kClient, 10, kOutOfBand).connect(kClient, 1);
+    urgent.accept(kListener, 4).send(4, 5).recv(kClient, 10);
+    all.push_back({std::to_string(octets - 1) + " octets, an urgent one, and disconnect()",
+                   Row::none, urgent.take()});
+  }
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -284,6 +296,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   held_back(all, v6);
   shut_and_undone(all, v6);
   port_0(all, v6);
+  urgent_and_disconnected(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }
