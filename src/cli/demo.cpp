@@ -72,6 +72,15 @@ void print_list(Language language) {
     fmt::print("{:<20} {}\n", s.name, short_title(s, language));
 }
 
+/// What to try then: where that is this with Linux's profile, and it was shown so, this without.
+std::string next_of(const insight::Scenario& scenario, const DemoOptions& options) {
+  std::string next(scenario.next);
+  const std::string again = fmt::format("lastack demo {} --profile linux", scenario.name);
+  const std::size_t at = next.find(again);
+  if (options.profile != "linux" || at == std::string::npos) return next;
+  return next.replace(at, again.size(), fmt::format("lastack demo {}", scenario.name));
+}
+
 void play(const DemoOptions& options) {
   const Language language = options.language == "zh" ? Language::chinese : Language::english;
   if (options.list || options.scenario.empty()) {
@@ -96,7 +105,7 @@ void play(const DemoOptions& options) {
   }
   const bool plain = options.ascii || !speaks_utf8();
   fmt::print("{}", render(ladder, {.ascii = plain, .colour = takes_colour()}));
-  fmt::print("try: {}\n", scenario->next);
+  fmt::print("try: {}\n", next_of(*scenario, options));
 }
 
 Manual demo_manual() {

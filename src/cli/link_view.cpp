@@ -2,6 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace lastack::cli {
 namespace {
 
@@ -96,6 +100,11 @@ json counters_of(const link::ImpairedLink& out, const link::ImpairedLink& in) {
 
 std::optional<json> link_view(const host::Host& host, const std::string& name, TimePoint now) {
   const ip::LinkLayer* link = host.link();
+  constexpr std::array<std::string_view, 4> kViews{"addresses", "neighbours", "routes",
+                                                   "link_counters"};
+  if (link == nullptr && std::ranges::find(kViews, name) != kViews.end()) {
+    return json{{"error", name + " are those of a host on Ethernet, and this one is on none"}};
+  }
   if (link == nullptr) return std::nullopt;
   if (name == "addresses") return addresses(*link, now);
   if (name == "neighbours") return neighbours(*link);

@@ -10,8 +10,8 @@
 
 namespace lastack::cli {
 
-/// What `ask` shows by that name: addresses, neighbours, routes or link_counters; nothing for any
-/// other name, or where the host has no Ethernet link.
+/// What `ask` shows by that name: addresses, neighbours, routes or link_counters; an error
+/// where the host has no Ethernet link; nothing for any other name.
 [[nodiscard]] std::optional<nlohmann::json> link_view(const host::Host& host,
                                                       const std::string& name, TimePoint now);
 /// What a bad wire has done, each way, in packets.

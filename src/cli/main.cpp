@@ -2,8 +2,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "cli/command.hpp"
@@ -139,6 +143,19 @@ std::string usage_fault(const CLI::App& app, const CLI::ParseError& error) {
   return fmt::format("{}\n  {} --help   tells what there is", text, page.name);
 }
 
+/// What standard output does not take, on a full disk for one, is told.
+int output_failed(int error) {
+  fmt::print(stderr,
+             "lastack: can't write to standard output: {}\n  make room, or send it elsewhere\n",
+             std::strerror(error));
+  return lastack::cli::kFailed;
+}
+
+/// `code`, unless some of what was printed is lost. Who reads no more has seen enough.
+int with_output(int code) {
+  return std::fflush(stdout) == 0 || errno == EPIPE ? code : output_failed(errno);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -174,20 +191,24 @@ int main(int argc, char** argv) {
     for (const std::string& word : words) pointers.push_back(word.c_str());
     app.parse(static_cast<int>(pointers.size()), pointers.data());
   } catch (const CLI::RuntimeError& ended) {  // all has been said; only the code is left to give
-    return ended.get_exit_code();
+    return with_output(ended.get_exit_code());
   } catch (const CLI::ConfigError& error) {
     fmt::print(stderr, "lastack: {}\n", config_fault(error.what()));
     return kUsage;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    if (error.get_exit_code() == 0) return with_output(app.exit(error));  // --help, --version
     fmt::print(stderr, "lastack: {}\n", usage_fault(app, error));
     return kUsage;
   } catch (const Failure& failure) {
     fmt::print(stderr, "lastack: {}\n", failure.message);
     return failure.code;
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) return output_failed(error.code().value());
+    fmt::print(stderr, "lastack: {}\n", error.what());
+    return kFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr, "lastack: {}\n", error.what());
     return kFailed;
   }
-  return kOk;
+  return with_output(kOk);
 }

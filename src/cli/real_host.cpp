@@ -147,9 +147,11 @@ void RealHost::wait(TimePoint until) {
   resets_before_ = host_.counters().resets_out;
   if (device_ && !device_->alive()) {
     throw Failure{
-        fmt::format("{} was deleted, and all connections with it\n"
-                    "  start again to make it anew, or as root:  ip tuntap add dev {} ...",
-                    device_name_, device_name_),
+        fmt::format(
+            "{} was deleted, and all connections with it\n"
+            "  start again to make it anew, or as root:  ip tuntap add dev {} mode {} user {}",
+            device_name_, device_name_,
+            host_.config().medium == host::Medium::ethernet ? "tap" : "tun", user_name()),
         kFailed};
   }
 }

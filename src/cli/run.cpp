@@ -332,7 +332,8 @@ void add_run(CLI::App& app) {
       ->allow_extra_args(false);
   add_peer_option(*command, options->device);
   add_host_options(*command, options->device);
-  const CLI::Option* mtu = command->get_option("--mtu");
+  const CLI::Option* mtu = command->get_option("--mtu")->description(
+      "octets of the largest IP packet; over --net tun 1500, if not given");
   command->callback([options, mtu] { run(*options, mtu->count() > 0); });
 }
 

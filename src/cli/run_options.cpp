@@ -102,7 +102,7 @@ std::vector<wire::Prefix> kernels_addresses(const std::string& device) {
   return all;
 }
 
-/// Addresses beside the kernel's; where it has none both get those of the documentation's.
+/// Addresses beside the kernel's; where it has none, beside those that it is to get.
 void take_addresses(DeviceOptions& device) {
   const auto text = [](const wire::Prefix& prefix) {
     return fmt::format("{}/{}", prefix.address.to_string(), prefix.length);
@@ -111,8 +111,13 @@ void take_addresses(DeviceOptions& device) {
     if (const auto ours = one_beside(kernels)) device.ip.push_back(text(*ours));
   }
   if (!device.ip.empty()) return;
-  device.ip = {"10.9.0.2/24", "fd00:9::2/64"};
-  device.peer = {"10.9.0.1", "fd00:9::1"};
+  if (device.peer.empty()) device.peer = {"10.9.0.1", "fd00:9::1"};
+  for (const std::string& peer : device.peer) {
+    const auto at = wire::IpAddress::parse(peer);
+    if (!at) throw Failure{fmt::format("'{}' is no address", peer), kUsage};
+    const std::uint8_t length = at->is_v4() ? 24 : 64;
+    if (const auto ours = one_beside({*at, length})) device.ip.push_back(text(*ours));
+  }
 }
 
 void complete_tun(RunOptions& options, bool mtu_given) {

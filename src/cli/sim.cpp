@@ -182,7 +182,10 @@ bool replay(const SimOptions& options) {
     sink = std::make_unique<link::FileSink>(file.get());
   }
   const TrialResult result = run_trial(plan, sink.get());
-  if (sink && !sink->ok()) throw Failure{fmt::format("can't write all of {}", options.trace)};
+  if (sink && (std::fflush(file.get()) != 0 || !sink->ok())) {
+    throw Failure{fmt::format("can't write all of {}: {}\n  make room, or name a file elsewhere",
+                              options.trace, strerror(errno))};
+  }
   if (options.json) {
     nlohmann::json all = json_of(result);
     all["schema"] = 1;

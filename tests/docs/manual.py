@@ -238,6 +238,16 @@ def check_what_is_told(place):
         code, output = place.run(f"lastack serve echo 7 --tun {name} --ip 10.9.0.2/24")
         check(code == 1 and wanted in output, f"a device can't be called {name}", code, output)
     place.run("ip link del la9")
+    for command in ("demo close", "states --svg", "--help", "demo --help"):
+        code, output = place.run(f"lastack {command} > /dev/full")
+        wanted = "lastack: can't write to standard output: No space left on device\n  make room, or send it elsewhere\n"
+        check((code, output) == (1, wanted), f"{command} on a full disk: it says so", code, output)
+    code, output = place.run("lastack sim --seed 7 --trace /dev/full")
+    check(code == 1 and "can't write all of /dev/full: No space left on device\n  make room" in output,
+          "sim: packets on a full disk", code, output)
+    code, output = place.run("lastack demo shut-rd --profile linux")
+    check("try: lastack demo shut-rdwr     lastack demo shut-rd\n" in output, "demo suggests what was not shown",
+          output)
 
 
 # --- man

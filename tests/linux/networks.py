@@ -288,6 +288,14 @@ def tun_by_root(at):
           done.stderr)
     check("the kernel's side gets the network that the run's address is in, and no other",
           {"10.9.0.1/24", "fd00:9::1/64"} < set(done.stdout.split()), done.stdout, done.stderr)
+    done = subprocess.run([at.command, "run", "--net", "tun", "--peer", "10.7.0.1", "--", PYTHON, "-c", COMMON +
+                           textwrap.dedent("""
+        import subprocess
+        print(name(to, "10.7.0.1", 9), end=" ")
+        print(subprocess.run(["ip", "-br", "addr", "show", "la0"], capture_output=True, text=True).stdout)
+        """)], capture_output=True, text=True, timeout=60)
+    check("where only --peer is given, the run's address is the one beside it", done.stdout.startswith("ECONNREFUSED ") and
+          "10.7.0.1/24" in done.stdout and "10.9.0.1" not in done.stdout, done.stdout, done.stderr)
     done = subprocess.run([at.command, "run", "--net", "tun", "--ip", "10.9.0.2/24", "--peer", "10.8.0.1", "true"],
                           capture_output=True, text=True, timeout=60)
     check("a --peer in no network of the run's is wrong usage", done.returncode == 2 and
