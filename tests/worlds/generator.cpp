@@ -16,7 +16,8 @@ constexpr int kMore = 0x8000;  // MSG_MORE
 /// Draws steps; it knows what is in its slots only so far that most calls are to the point.
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  /// Where `holds_back` streams have MSG_MORE, too.
+  Generator(std::uint64_t seed, bool holds_back) : random_(seed), holds_back_(holds_back) {}
 
   Script make() {
     const int first = below(20);
@@ -145,6 +146,7 @@ class Generator {
   Step option();
 
   Random random_;
+  bool holds_back_;
   Script script_;
   std::array<Kind, kSlots> kinds_{};
   std::array<int, kSlots> sides_{};
@@ -271,7 +273,9 @@ Step Generator::next() {
       if (kind(slot) == Kind::datagrams && below(3) == 0) {
         return {.op = Op::send, .slot = slot, .a = one_of(std::array{0, 5, 3000}), .b = kMore};
       }
-      if (kind(slot) == Kind::connection && !held_ && below(3) == 0) return in_parts(slot);
+      if (holds_back_ && kind(slot) == Kind::connection && !held_ && below(3) == 0) {
+        return in_parts(slot);
+      }
       return {.op = Op::send,
               .slot = slot,
               .a = one_of(std::array{0, 1, 5, 40, 100, 1000, 3000}),
@@ -299,7 +303,7 @@ Step Generator::next() {
 
 }  // namespace
 
-Script random_script(std::uint64_t seed) { return Generator(seed).make(); }
+Script random_script(std::uint64_t seed) { return Generator(seed, true).make(); }
 
 namespace {
 
@@ -353,7 +357,7 @@ class Hands {
 Script random_script_of_holders(std::uint64_t seed) {
   Hands hands(seed);
   Script script;
-  for (const Step& step : random_script(seed)) {
+  for (const Step& step : Generator(seed, false).make()) {
     if (step.op == Op::hold || step.op == Op::release || step.op == Op::pass) continue;
     if (const auto more = hands.more()) script.push_back(*more);
     script.push_back(hands.given(step));

@@ -118,6 +118,17 @@ int edges(int count) {
   return different == 0 ? 0 : 1;
 }
 
+/// There is no wire of its own to be held; and in a run a stream's octets go through a pair, which
+/// knows no MSG_MORE.
+bool is_for_one_machine(const Section& section) {
+  constexpr int kMore = 0x8000;
+  const auto has = [&](const auto& what) { return std::ranges::any_of(section.script, what); };
+  const bool streams = has([](const Step& s) { return s.op == Op::stream; });
+  return !has([&](const Step& s) {
+    return s.op == Op::hold || (streams && s.op == Op::send && (s.b & kMore) != 0);
+  });
+}
+
 /// Scripts for a world that is on the machine's loopback or in a run, as they are asked for:
 /// `sections` (how many there are), `program INDEX` or `random SEED`, and perhaps the steps that
 /// are wanted. It answers with the name, a line for each step, and a dot.
@@ -125,9 +136,7 @@ int serve() {
   LoopbackWorld world;
   std::uint16_t ports = 2000;
   std::vector<Section> sections = program();
-  std::erase_if(sections, [](const Section& section) {  // no wire of its own is there to be held
-    return std::ranges::any_of(section.script, [](const Step& s) { return s.op == Op::hold; });
-  });
+  std::erase_if(sections, [](const Section& section) { return !is_for_one_machine(section); });
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string what;
