@@ -12,7 +12,6 @@ namespace {
 
 using socket::Errno;
 using socket::Fd;
-using socket::Result;
 
 constexpr std::uint16_t kPorts = 4;
 constexpr std::uint16_t kServer = 80;
