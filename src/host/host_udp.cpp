@@ -190,10 +190,7 @@ std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
   if (!to && !endpoint.connected()) return std::unexpected(udp::Error::no_destination);
   Flow flow{endpoint.local(), to ? *to : endpoint.remote()};
   const Family family = flow.remote.address.family();
-  const bool nowhere = to && to->port == 0;  // connected to it is another thing, as in Linux
-  if (nowhere || !is_one_receiver(flow.remote.address)) {
-    return std::unexpected(udp::Error::bad_address);
-  }
+  if (!is_one_receiver(flow.remote.address)) return std::unexpected(udp::Error::bad_address);
   if (from && is_local(*from)) flow.local.address = *from;
   if (flow.local.address.family() != family) {
     if (!entry.claim.both) return std::unexpected(udp::Error::no_route);

@@ -94,6 +94,8 @@ class Reader:
             if words[0] == "accept":
                 self.connected.add(self.opened)
                 self.low_at[self.opened] = self.low_at.get(self.open.get(number), 1)
+                if self.open.get(number) in self.unread:  # said before listen(), it counts for each
+                    self.unread[self.opened] = 0
             self.hand(slot, self.holder.get(number) if words[0] == "accept" else
                       words[words.index("by") + 1] if "by" in words else "0")
         if words[0] == "dup" and answer == "ok":
