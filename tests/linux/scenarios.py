@@ -19,6 +19,7 @@ from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, Served, check, kern
 
 OURS = {4: V4, 6: V6}
 KERNEL = {4: KERNEL_V4, 6: KERNEL_V6}
+MOST_SECONDS = 1800  # of a transfer among many: one that hangs is told
 ANY = {4: "0.0.0.0", 6: "::"}  # the device, and with it the kernel's addresses, may come later
 
 
@@ -258,8 +259,8 @@ async def talk(family, number, size, all_open):
 
 async def talk_all(family, count, size, relay):
     all_open = asyncio.Barrier(count) if hasattr(asyncio, "Barrier") else None
-    results = await asyncio.gather(*(talk(family, i, size, all_open) for i in range(count)),
-                                   return_exceptions=True)
+    talks = [asyncio.wait_for(talk(family, i, size, all_open), MOST_SECONDS) for i in range(count)]
+    results = await asyncio.gather(*talks, return_exceptions=True)
     return [r for r in results if not (isinstance(r, tuple) and r[0])]
 
 
