@@ -1,6 +1,6 @@
 // A whole host with its sockets: programs call, segments of all kinds come for its connections,
 // time passes. After each step what must hold holds, and at the end nothing is left.
-// Target: host/host.cpp host/host_[ciotu]*.cpp host/flow_table.cpp host/outbox.cpp
+// Target: host/host.cpp host/host_[cioptu]*.cpp host/flow_table.cpp host/outbox.cpp
 // Target: host/syn_cookies.cpp host/timing_wheel.cpp host/udp_endpoints.cpp ip/icmp_meaning.cpp
 // Target: tcp/a*.cpp tcp/c*.cpp tcp/handshake.cpp tcp/listener.cpp tcp/r*.cpp tcp/s*.cpp
 // Target: tcp/ti*.cpp tcp/tr*.cpp tcp/window.cpp tcp/congestion/*.cpp socket/sockets.cpp
