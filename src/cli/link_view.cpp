@@ -92,6 +92,16 @@ json tally(const link::ImpairmentTally& t) {
           {"handed_on", t.handed_on}};
 }
 
+struct View {
+  std::string_view name;
+  json (*of)(const ip::LinkLayer& link, TimePoint now);
+};
+constexpr std::array kViews{
+    View{"addresses", addresses},
+    View{"neighbours", [](const ip::LinkLayer& link, TimePoint) { return neighbours(link); }},
+    View{"routes", routes},
+    View{"link_counters", [](const ip::LinkLayer& link, TimePoint) { return counters(link); }}};
+
 }  // namespace
 
 json counters_of(const link::ImpairedLink& out, const link::ImpairedLink& in) {
@@ -99,18 +109,13 @@ json counters_of(const link::ImpairedLink& out, const link::ImpairedLink& in) {
 }
 
 std::optional<json> link_view(const host::Host& host, const std::string& name, TimePoint now) {
+  const auto view = std::ranges::find(kViews, name, &View::name);
+  if (view == kViews.end()) return std::nullopt;
   const ip::LinkLayer* link = host.link();
-  constexpr std::array<std::string_view, 4> kViews{"addresses", "neighbours", "routes",
-                                                   "link_counters"};
-  if (link == nullptr && std::ranges::find(kViews, name) != kViews.end()) {
+  if (link == nullptr) {
     return json{{"error", name + " are those of a host on Ethernet, and this one is on none"}};
   }
-  if (link == nullptr) return std::nullopt;
-  if (name == "addresses") return addresses(*link, now);
-  if (name == "neighbours") return neighbours(*link);
-  if (name == "routes") return routes(*link, now);
-  if (name == "link_counters") return counters(*link);
-  return std::nullopt;
+  return view->of(*link, now);
 }
 
 std::string sentence(const ip::LinkNews& news) {

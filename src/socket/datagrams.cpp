@@ -86,17 +86,18 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   if (!to && !endpoint.connected()) return std::unexpected(Errno::edestaddrreq);
   if (to && !fits(s, *to)) return std::unexpected(Errno::eafnosupport);
   if (to && s.only_v6 && to->address.is_v4()) return std::unexpected(Errno::enetunreach);
-  const bool v4 = (to ? *to : endpoint.remote()).address.is_v4();
+  const host::Endpoint receiver = to.value_or(endpoint.remote());
+  const bool v4 = receiver.address.is_v4();
   if (urgent && v4) return std::unexpected(Errno::eopnotsupp);
   // Linux hands what goes to a mapped address on to IPv4 with its receiver named, connected or not.
   const bool named = to || (v4 && s.domain == OpenSocket::Domain::inet6);
-  if (named && (to ? *to : endpoint.remote()).port == 0) return std::unexpected(Errno::einval);
+  if (named && receiver.port == 0) return std::unexpected(Errno::einval);
   if (!v4 && endpoint.local().address.is_v4()) return std::unexpected(Errno::eafnosupport);
   const udp::Error due = host_->udp_take_error(s.udp());
   if (due != udp::Error::none) return std::unexpected(errno_of(due));
   if (s.shut_write) return std::unexpected(Errno::epipe);
   if (more) {
-    s.choices.ensure().begun.emplace(to.value_or(endpoint.remote()));
+    s.choices.ensure().begun.emplace(receiver);
     return go_on_with_datagram(s, parts, more, now);
   }
   std::vector<std::byte> all;

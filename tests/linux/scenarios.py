@@ -23,6 +23,9 @@ MOST_SECONDS = 1800  # of a transfer among many: one that hangs is told
 ANY = {4: "0.0.0.0", 6: "::"}  # the device, and with it the kernel's addresses, may come later
 
 
+ROUGH = "delay=1ms,jitter=1ms,reorder=2%,reorder-by=3ms,duplicate=0.5%,seed=1"  # and what it loses
+
+
 @dataclasses.dataclass
 class Scale:
     """How much of each; `wire` is what --wire is given, none for a good one."""
@@ -228,6 +231,11 @@ class Relay(Served):
         super().__enter__()
         return self
 
+    def time_waits(self, port):
+        """How many stand in TIME_WAIT: at lastack's server's side, at that of the kernel's server on `port`."""
+        ours = [row["state"] for row in self.rows() if row["local"].endswith(":80")]
+        return ours.count("TIME_WAIT"), list(kernel_states(port, local=True).values()).count("TIME_WAIT")
+
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
         self.said, _ = self.process.communicate(timeout=60)
@@ -292,10 +300,7 @@ def in_a_row(scale):
                     if good is not True:
                         bad.append((i, good))
                     if i % (scale.in_a_row // 4) == scale.in_a_row // 8:
-                        rows = [r["state"] for r in relay.rows() if r["local"].endswith(":80")]
-                        most[0] = max(most[0], rows.count("TIME_WAIT"))
-                        states = list(kernel_states(port, local=True).values())
-                        most[1] = max(most[1], states.count("TIME_WAIT"))
+                        most = [max(pair) for pair in zip(most, relay.time_waits(port))]
                     if len(bad) > 5:
                         break
         scale.check(f"IPv{family}: {scale.in_a_row} connections one after another through lastack, from "

@@ -11,9 +11,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import kernel_ends
 import scenarios
 from lab import KIB, MIB, Capture, check, in_namespace, poke, quiet_tun
-from scenarios import Scale
+from scenarios import ROUGH, Scale
 
-ROUGH = "delay=1ms,jitter=1ms,reorder=2%,reorder-by=3ms,duplicate=0.5%,seed=1"
 GOOD = Scale(octets=4 * MIB, at_once=40, octets_each=64 * KIB, in_a_row=300, held=1, more=("--no-offload",),
              name="no offload: ")
 # A close that lost something takes a while, and keeps its port from the next.

@@ -20,19 +20,16 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import lab
 import scenarios
-from lab import GIB, KERNEL_V4, KERNEL_V6, MIB, V4, V6, check, in_namespace, kernel_states
-from scenarios import Relay, Scale, kernel_server, serve_tasks, timed
+from lab import GIB, MIB, check, in_namespace
+from scenarios import KERNEL, OURS, ROUGH, Relay, Scale, kernel_server, serve_tasks, timed
 
 ROWS, PORTS_OF_ONE = 100, 10
-KERNEL = {4: KERNEL_V4, 6: KERNEL_V6}
-OURS = {4: V4, 6: V6}
 TOLD_EVERY = 60  # seconds
 
 
 def scale_of(share):
     return Scale(octets=GIB, at_once=1000, octets_each=MIB, in_a_row=100_000, held=0,
-                 wire=f"loss={share}%,delay=1ms,jitter=1ms,reorder=2%,reorder-by=3ms,duplicate=0.5%,seed=1",
-                 name=f"{share} % lost: ")
+                 wire=f"loss={share}%,{ROUGH}", name=f"{share} % lost: ")
 
 
 def parts():
@@ -119,22 +116,21 @@ async def all_rows(family, length, bad, ask):
 def in_rows(scale, family):
     """Each SYN but the first ones comes in on TIME_WAIT, of lastack's at its server's side, of the kernel's at its
     client's."""
-    most, bad = [0, 0], []
+    seen, bad = [(0, 0)], []
     ports = ROWS * PORTS_OF_ONE
     with kernel_server(serve_tasks, family, answer_and_close) as port, \
             Relay(scale.medium, family, port, [*scale.options(), "--ports", f"40000-{40000 + ports - 1}"]) as relay:
 
         def ask(is_over):
             while not is_over():
-                rows = [r["state"] for r in relay.rows() if r["local"].endswith(":80")]
-                most[0] = max(most[0], rows.count("TIME_WAIT"))
-                most[1] = max(most[1], list(kernel_states(port, local=True).values()).count("TIME_WAIT"))
+                seen.append(relay.time_waits(port))
                 time.sleep(1)
 
         with timed(f"{scale.name}IPv{family}, {scale.in_a_row} in {ROWS} rows", connections=scale.in_a_row):
             asyncio.run(all_rows(family, scale.in_a_row // ROWS, bad, ask))
     scale.check(f"IPv{family}: {scale.in_a_row} connections one after another in {ROWS} rows through lastack, from "
                 f"{ports} ports at each leg", not bad, *bad, relay.said)
+    most = [max(counts) for counts in zip(*seen)]
     scale.check(f"IPv{family}: and both sides had those ports in TIME_WAIT", min(most) >= ports // 2, most)
 
 
