@@ -64,8 +64,7 @@ bool HostDriver::step(Way way, Fate fate) {
   bool stepped = false;
   if (way == Way::out) {
     stepped = send_one(now, fate);
-    link_->flush(now);
-    out_.clear();
+    move_link(now);
   } else {
     if (waiting_.empty()) {
       batch_.clear();
@@ -99,12 +98,21 @@ void HostDriver::take_what_came() {
   }
 }
 
+/// Packets that are under way leave when their time has come, whether or not the host's goes on.
+void HostDriver::move_link(TimePoint now) {
+  link_->advance(now);
+  moved_ = now;
+  link_->flush(now);
+  out_.clear();
+}
+
 void HostDriver::turn() {
-  if (stands_still()) return;
+  if (stands_still()) return move_link(monotonic_now());
   take_what_came();
   const TimePoint now = monotonic_now();
   host_->advance(now);
   link_->advance(now);
+  moved_ = now;
   if (!waiting_.empty() || link_->next_deadline() <= now) receive();
   tell();
   send(now);
@@ -142,10 +150,17 @@ void HostDriver::send_cut(TimePoint now) {
   }
 }
 
+/// Of what is under way. Where only what nobody may receive now is due it is looked at again soon:
+/// something else may be due behind it.
+TimePoint HostDriver::next_move() const {
+  const TimePoint due = link_->next_deadline();
+  return due > moved_ ? due : moved_ + kLookAgain;
+}
+
 TimePoint HostDriver::next_deadline() const {
-  if (stands_still()) return kNever;
+  if (stands_still()) return next_move();
   if (host_->events() > 0) return TimePoint{};  // somebody is to be told, at once
-  if (paused(Way::in)) return host_->next_deadline();
+  if (paused(Way::in)) return std::min(host_->next_deadline(), next_move());
   if (!waiting_.empty()) return TimePoint{};
   return std::min(host_->next_deadline(), link_->next_deadline());
 }

@@ -41,7 +41,7 @@ class HostDriver {
   void turn();
   [[nodiscard]] TimePoint next_deadline() const;
   /// While a way is paused nothing is read from the link, or nothing is sent: packets wait. While
-  /// both are, the host's time stands still.
+  /// both are, the host's time stands still. The link's goes on: what is under way arrives.
   void pause(Way way, bool on) { paused_[index(way)] = on; }
   [[nodiscard]] bool paused(Way way) const { return paused_[index(way)]; }
   /// The next packet of a way that is paused, alone. False where none waits.
@@ -56,6 +56,7 @@ class HostDriver {
   /// Then all there is to send goes out: an ACK for so much of a stream.
   static constexpr std::size_t kMostOctetsAtOnce = std::size_t{512} << 10U;
   static constexpr std::size_t kMostAtOnce = 64;  ///< the same in packets
+  static constexpr Duration kLookAgain = 1ms;
 
   struct Came {
     std::size_t packets = 0;
@@ -66,6 +67,8 @@ class HostDriver {
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
   void tell();
   void take_what_came();
+  void move_link(TimePoint now);
+  [[nodiscard]] TimePoint next_move() const;
   void send(TimePoint now);
   bool send_one(TimePoint now, Fate fate);
   void send_cut(TimePoint now);
@@ -82,6 +85,7 @@ class HostDriver {
   host::PacketOut out_;
   std::deque<Slice> waiting_;  ///< read from the link by step(), and not yet passed
   std::array<bool, 2> paused_{};
+  TimePoint moved_{};  ///< when the link was last told the time
 };
 
 }  // namespace lastack::io

@@ -42,7 +42,6 @@ struct OpenSocket {
     Duration receive_timeout{0};  ///< SO_RCVTIMEO; 0: as long as it takes
     Duration send_timeout{0};     ///< SO_SNDTIMEO, and connect()'s
     Duration linger{0};           ///< SO_LINGER's time
-    std::uint32_t receive_low_at = 1;
     bool cork_datagrams = false;  ///< UDP_CORK: each call goes on with one datagram
     std::optional<BegunDatagram> begun;
     friend bool operator==(const Choices&, const Choices&) = default;

@@ -85,11 +85,11 @@ std::int64_t get_domain(Context& c) {
 }
 std::int64_t get_listening(Context& c) { return c.s.kind == OpenSocket::Kind::listening ? 1 : 0; }
 
-std::int64_t get_low_at(Context& c) { return c.s.choices ? c.s.choices->receive_low_at : 1; }
+std::int64_t get_low_at(Context& c) { return c.settings.receive_low_at; }
 Errno set_low_at(Context& c, std::int64_t value) {
   if (value < 0) value = kMostInt;
   const auto most = std::int64_t{c.settings.receive_buffer} / 2;
-  c.s.choices.ensure().receive_low_at = static_cast<std::uint32_t>(
+  c.settings.receive_low_at = static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(value, 1, std::max<std::int64_t>(most, 1)));
   c.wake_reader();
   return Errno::none;

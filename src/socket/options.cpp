@@ -93,7 +93,7 @@ std::int64_t OptionContext::take_error() {
 
 /// Who waits for so much may have it now; the end of the stream is enough, too.
 void OptionContext::wake_reader() {
-  const bool enough = sockets.readable(s) >= s.choices->receive_low_at;
+  const bool enough = sockets.readable(s) >= settings.receive_low_at;
   if (enough || sockets.has_all(s)) sockets.wake(fd, OpenSocket::wake_in);
 }
 

@@ -40,7 +40,7 @@ std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
   if (state != tcp::State::syn_sent && state != tcp::State::syn_rcvd) {
     const auto before_urgent = urgent_in(s);
     const bool at_urgent = before_urgent == std::size_t{0} && !urgent_in_place(s);
-    const std::size_t enough = (s.choices ? s.choices->receive_low_at : 1U) + (at_urgent ? 1 : 0);
+    const std::size_t enough = low_at(s) + (at_urgent ? 1 : 0);
     if (readable(s) >= enough) bits |= kPollIn;
     const bool writable = has_room(s);
     if (no_more_out || over || writable) bits |= kPollOut;
@@ -49,6 +49,12 @@ std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
   }
   if (error_of(s)) bits |= kPollErr;
   return static_cast<std::uint16_t>(bits);
+}
+
+/// How many octets make it readable: SO_RCVLOWAT.
+std::size_t Sockets::low_at(const OpenSocket& s) const {
+  if (const tcp::Connection* c = connection(s)) return c->settings().receive_low_at;
+  return s.choices && s.choices->settings ? s.choices->settings->receive_low_at : 1;
 }
 
 Result<int> Sockets::ioctl(Fd fd, unsigned request) const {
@@ -115,8 +121,7 @@ void Sockets::heard(const host::HostEvent& event) {
   if (s == nullptr || !s->has_flow() || s->flow() != event.flow) return;
   constexpr unsigned kState = tcp::kConnected | tcp::kPeerClosed | tcp::kClosed | tcp::kFailed;
   unsigned wakes = 0;
-  const std::uint32_t enough = s->choices ? s->choices->receive_low_at : 1;
-  const bool in = (event.news.ready & tcp::kReadable) != 0 && readable(*s) >= enough;
+  const bool in = (event.news.ready & tcp::kReadable) != 0 && readable(*s) >= low_at(*s);
   if (in) wakes |= Wake::wake_in;
   if ((event.news.ready & tcp::kUrgent) != 0) wakes |= Wake::wake_urgent;
   if ((event.news.ready & kState) != 0) {

@@ -255,6 +255,7 @@ class Sockets {
   // readiness.cpp
   [[nodiscard]] bool has_room(const OpenSocket& s) const;
   [[nodiscard]] std::uint16_t poll_stream(const OpenSocket& s) const;
+  [[nodiscard]] std::size_t low_at(const OpenSocket& s) const;
   void wake(std::uint32_t open, unsigned wakes);
   void wake(Fd fd, unsigned wakes) { wake(descriptors_[static_cast<std::size_t>(fd)], wakes); }
 

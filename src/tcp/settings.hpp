@@ -22,6 +22,7 @@ struct Settings {
 
   std::uint16_t max_segment = 0;      ///< octets that a segment may have; 0: what the path takes
   std::uint32_t not_sent_low_at = 0;  ///< of octets not sent yet, for who holds them; 0: no mark
+  std::uint32_t receive_low_at = 1;   ///< octets that make readable, for who reads; at least 1
   std::uint8_t hop_limit = 64;
   std::uint8_t traffic_class = 0;
 

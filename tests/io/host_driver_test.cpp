@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "link/impaired_both_ways.hpp"
 #include "link/memory.hpp"
 #include "socket/sockets.hpp"
 
@@ -102,7 +103,7 @@ class PausedDriver : public Driver {
 TEST_F(PausedDriver, PassesAndLosesSinglePackets) {
   driver.receive();
   driver.turn();
-  EXPECT_EQ(driver.next_deadline(), kNever);
+  EXPECT_NE(driver.next_deadline(), TimePoint{});  // the SYN waits, and nobody may take it
   EXPECT_FALSE(driver.step(Way::out, Fate::passes));
   EXPECT_TRUE(driver.step(Way::in, Fate::passes));  // the SYN
   EXPECT_FALSE(driver.step(Way::in, Fate::passes));
@@ -138,6 +139,36 @@ TEST_F(PausedDriver, OneWayWithoutTheOther) {
   driver.pause(Way::in, false);
   driver.turn();
   EXPECT_GT(events, 0U);
+}
+
+/// The host's time stands still, and what is under way arrives all the same.
+TEST_F(PausedDriver, ABadWireGoesOnMeanwhile) {
+  link::ImpairedBothWays late(wire.end(0), {.delay = 1ms}, 1);
+  driver = HostDriver(host, late);
+  for (const Way way : {Way::in, Way::out}) driver.pause(way, true);
+  EXPECT_EQ(driver.next_deadline(), kNever);
+  const auto until = [this](auto done) {
+    const TimePoint end = monotonic_now() + 10s;
+    while (!done() && monotonic_now() < end) {
+      while (driver.next_deadline() > monotonic_now() && !done()) {
+      }
+      driver.turn();
+      other.receive();
+      other.turn();
+    }
+    return done();
+  };
+  EXPECT_FALSE(driver.step(Way::in, Fate::passes));  // the SYN is under way yet
+  EXPECT_TRUE(until([this] { return driver.step(Way::in, Fate::passes); }));
+  EXPECT_TRUE(driver.step(Way::out, Fate::passes));
+  EXPECT_EQ(theirs(), tcp::State::syn_sent);
+  EXPECT_TRUE(until([this] { return theirs() == tcp::State::established; }));
+  EXPECT_EQ(events, 0U);  // its ACK waits
+  // What is on its way out is not kept by what has come and may not be taken.
+  (void)sockets.connect(*sockets.socket(), {wire::IpAddress::v4(10, 0, 0, 2), 99}, {});
+  EXPECT_TRUE(driver.step(Way::out, Fate::passes));
+  const auto before = other_host.counters().packets_in;
+  EXPECT_TRUE(until([&] { return other_host.counters().packets_in > before; }));
 }
 
 /// The answer came in time: that the process had other things to do is no reason to ask again.

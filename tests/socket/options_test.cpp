@@ -231,6 +231,31 @@ TEST_P(Options, NotSentLowAtBoundsBuffersAndNotOctets) {
   EXPECT_NE(a().poll(client).value() & kPollOut, 0);
 }
 
+/// As Linux's copy of a listener has it, made when the handshake ends.
+TEST_P(Options, ReceiveLowAtOfAListenerIsItsChildrensOfThen) {
+  const auto arrives = [this] {
+    const Fd fd = *a().socket();
+    EXPECT_EQ(a().connect(fd, remote(), now()).error(), Errno::einprogress);
+    settle();
+    EXPECT_EQ(a().send(fd, octets(5), now()), 5U);
+    settle();
+  };
+  const auto set_at_b = [this](int value) {
+    ASSERT_TRUE(b().set_option(listener, kSolSocket, kSoRcvLowAt, value, now()));
+  };
+  set_at_b(10);
+  arrives();
+  set_at_b(1);
+  const Fd earlier = *b().accept(listener);
+  EXPECT_EQ(b().get_option(earlier, kSolSocket, kSoRcvLowAt, now()), 10);
+  EXPECT_EQ(*b().poll(earlier) & kPollIn, 0);
+  arrives();
+  set_at_b(10);
+  const Fd later = *b().accept(listener);
+  EXPECT_EQ(b().get_option(later, kSolSocket, kSoRcvLowAt, now()), 1);
+  EXPECT_NE(*b().poll(later) & kPollIn, 0);
+}
+
 TEST_P(Options, NotSentLowAtBoundsUrgentOctetsToASegment) {
   connect();
   ASSERT_EQ(set(client, kSolTcp, kTcpNotSentLowAt, 300), Errno::none);
