@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Every pair of states that two ends can stand in, lastack's and the kernel's: brought about on purpose,
-packet by packet over a paused link, and both sides' ss asked. The pairs and the steps are pairs.tsv's."""
+packet by packet over a paused link, and both sides' ss asked. The pairs and the steps are pairs.tsv's.
+With --wire WORDS there is a bad wire behind the pause (`lastack serve --help`): what it does to packets of a scene
+is counted, and a scene that lost one, or got one twice, begins anew. Each host has a seed of its own."""
+import argparse
 import os
 import pathlib
 import signal
@@ -9,6 +12,7 @@ import subprocess
 import sys
 
 import lab
+import scenarios
 from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, abortive, check, in_namespace, kernel_state,
                  must, quiet_tun, run, sockets_of, until)
 
@@ -26,12 +30,18 @@ def rows():
     return lines[1:]
 
 
-class Host:
-    """A lastack host whose link is paused from the start."""
+class Spoilt(Exception):
+    """The wire lost a packet of the scene, or brought one twice: its steps can't go on."""
 
-    def __init__(self, *words):
+
+class Host:
+    """A lastack host whose link is paused from the start, maybe with a bad wire behind it."""
+
+    def __init__(self, *words, wire=None):
         device = ["--tun", "la0", "--ip", V4 + "/24", "--ip", V6 + "/64", "--paused"]
-        self.process = subprocess.Popen([COMMAND, *words, *device], stdin=subprocess.PIPE,
+        self.wire = wire
+        bad = ["--wire", wire] if wire else []
+        self.process = subprocess.Popen([COMMAND, *words, *device, *bad], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         if words[0] == "serve":
             self.process.stdout.readline()
@@ -39,6 +49,23 @@ class Host:
 
     def passes_one(self, fate, way):
         return self.control.ask(fate, way=way)["packets"] == 1
+
+    def on_wire(self, way):
+        """How many packets are under way, and how many the wire has lost or doubled so far."""
+        try:
+            tally = self.control.ask("counters")["wire"][way] if self.wire else None
+        except (OSError, ValueError):  # it has ended
+            tally = None
+        if tally is None:
+            return 0, 0
+        ended = tally["handed_on"] + tally["lost"] + tally["queue_full"]
+        return tally["sent"] + tally["duplicated"] - ended, tally["lost"] + tally["duplicated"]
+
+    def harm(self):
+        return self.on_wire("in")[1] + self.on_wire("out")[1]
+
+    def all_arrived(self, way):
+        return self.on_wire(way)[0] == 0
 
     def end(self):
         """At once: a host asked to end would wait for its peers."""
@@ -54,25 +81,27 @@ class Host:
 class Server(Host):
     """One for many scenes. Its time stands still, so what a scene has left in it does nothing more."""
 
-    def __init__(self, folder):
-        super().__init__("serve", "echo", "7", "forget", "8", "http", f"80={folder}", "turn", "90=200000")
+    def __init__(self, folder, wire):
+        super().__init__("serve", "echo", "7", "forget", "8", "http", f"80={folder}", "turn", "90=200000", wire=wire)
 
     def clear(self):
         for way in ("in", "out"):
-            while self.passes_one("lose", way):
+            while self.passes_one("lose", way) or not self.all_arrived(way):
                 pass
 
 
 class Scene:
     """Two ends, a link between them that passes what it is told to, and steps by name."""
 
-    def __init__(self, role, family, number, host):
-        self.role, self.family, self.host = role, family, host
+    def __init__(self, role, family, number, host, wire):
+        self.role, self.family, self.host, self.wire = role, family, host, wire
+        self.spoilt_before = 0
         # Ports of its own: what another scene has left is not mistaken for this one's.
         self.kernel_port, self.our_port = 20000 + number, 10000 + number
         self.listener = self.sock = None
         if host is not None:
             host.clear()
+            self.spoilt_before = host.harm()
         elif role == "client":
             self.listener = self.kernel_socket()
             self.listener.listen()
@@ -99,10 +128,14 @@ class Scene:
 
     def packet(self, fate, way):
         one = lambda: self.host.passes_one(fate, way.rstrip("*"))
-        if not until(one):
-            raise RuntimeError(f"no packet comes to {fate} {way}")
-        while way.endswith("*") and one():
+        if not until(lambda: one() or self.is_spoilt()) or self.is_spoilt():
+            raise Spoilt if self.is_spoilt() else RuntimeError(f"no packet comes to {fate} {way}")
+        while way.endswith("*") and (one() or not self.host.all_arrived("in")):
             pass
+        until(lambda: self.host.all_arrived("out"))
+
+    def is_spoilt(self):
+        return self.host.harm() > self.spoilt_before
 
     def open(self, service):
         steps = [f"K connect {service}", "in", "out", "in"] if service else ["A connect", "out", "in", "out"]
@@ -142,7 +175,8 @@ class Scene:
     def lastack_connect(self):
         self.end_host()
         self.host = Host("connect", "-N", "--time-wait", "-p", str(self.our_port), KERNEL[self.family],
-                         str(self.kernel_port))
+                         str(self.kernel_port), wire=self.wire and f"{self.wire},seed={self.our_port}")
+        self.spoilt_before = 0
         until(lambda: self.lastacks() == "SYN_SENT")
 
     def lastack_shut(self):
@@ -191,7 +225,11 @@ def bring_about(scene, wanted, steps):
     try:
         for step in steps.split("; "):
             scene.step(step)
-        return "" if until(lambda: seen() == shown, 5) else "lastack {}, kernel {}".format(*seen())
+        if until(lambda: seen() == shown, 5):
+            return ""
+        if scene.host and scene.is_spoilt():
+            raise Spoilt
+        return "lastack {}, kernel {}".format(*seen())
     except (OSError, RuntimeError) as error:
         return f"at '{step}': {error!r}"
     finally:
@@ -219,41 +257,72 @@ def patient_kernel():
     must("ip", "-6", "route", "add", "fd00:9::/64", "dev", "la0", "metric", "1", "rto_min", "60s")
 
 
-def share(roles, family, folder):
+class Share:
     """The pairs of some roles over one family."""
-    (folder / "index.html").write_text("hello\n")
-    with quiet_tun():
-        patient_kernel()
-        server = Server(folder) if "server" in roles else None
-        number = 0
+    MOST_SPOILT = 30  # of one pair's scenes: at 5 % loss half of the longest are
+
+    def __init__(self, roles, family, folder, wire):
+        self.roles, self.family, self.folder, self.wire = roles, family, folder, wire
+        self.scenes = self.spoilt = 0
+        (folder / "index.html").write_text("hello\n")
+        with quiet_tun(offload=not wire):
+            patient_kernel()
+            self.server = Server(folder, wire) if "server" in roles else None
+            self.all_pairs()
+            if self.server:
+                self.server.end()
+        if wire:
+            check(f"IPv{family}, {','.join(roles)}: the wire spoilt some scenes, which began anew", self.spoilt > 0)
+            scenarios.tell(f"{self.scenes} scenes, {self.spoilt} of them spoilt by the wire")
+
+    def all_pairs(self):
         for role, ours, theirs, steps in rows():
-            if role not in roles or steps.startswith("never"):
-                continue
-            for _ in range(3):  # on a busy machine a second may pass in between, and with it a SYN
-                number += 1
-                why = bring_about(Scene(role, family, number, server), (ours, theirs), steps)
-                if server and server.process.poll() is not None:
-                    server.end()
-                    server = Server(folder)
-                if not why:
-                    break
-            check(f"IPv{family}, {role}: {ours} / {theirs}", not why, steps, why)
-        if server:
-            server.end()
+            if role in self.roles and not steps.startswith("never"):
+                why = self.some_tries(role, (ours, theirs), steps)
+                check(f"IPv{self.family}, {role}: {ours} / {theirs}", not why, steps, why)
+
+    def some_tries(self, role, wanted, steps):
+        """On a busy machine a second may pass in between, and with it a SYN."""
+        spoilt = tries = 0
+        while tries < 3:
+            why = self.one_try(role, wanted, steps)
+            if not why:
+                return ""
+            spoilt += why == "spoilt"
+            tries += why != "spoilt" or spoilt > self.MOST_SPOILT
+        return why
+
+    def one_try(self, role, wanted, steps):
+        self.scenes += 1
+        scene = Scene(role, self.family, self.scenes, self.server, self.wire)
+        try:
+            return bring_about(scene, wanted, steps)
+        except Spoilt:
+            self.spoilt += 1
+            return "spoilt"
+        finally:
+            if self.server and self.server.process.poll() is not None:
+                self.server.end()
+                self.server = Server(self.folder, self.wire)
 
 
 SHARES = [("server", 4), ("server", 6), ("client,both", 4), ("client,both", 6)]
 
 
 def main():
-    if len(sys.argv) > 1:
-        roles, family = sys.argv[1:]
-        return in_namespace(lambda folder: share(roles.split(","), int(family), folder))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--wire", metavar="WORDS", default="")
+    parser.add_argument("share", nargs="*", metavar="ROLES FAMILY")
+    options = parser.parse_args()
+    if options.share:
+        roles, family = options.share
+        return in_namespace(lambda folder: Share(roles.split(","), int(family), folder, options.wire))
     if os.geteuid() != 0:
         print("skip kernel_pairs: needs root")
         return 0
     none_is_left_out(rows())
-    parts = [subprocess.Popen([sys.executable, __file__, roles, str(family)]) for roles, family in SHARES]
+    parts = [subprocess.Popen([sys.executable, __file__, "--wire", options.wire, roles, str(family)])
+             for roles, family in SHARES]
     codes = [part.wait() for part in parts]
     return 1 if any(codes) else lab.checks.status()
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""All of it again over bad wires (--wire): the transfers, and ends that cross, reset, vanish and forget. tshark
-reads the transfers as a whole, without offloads: nothing malformed, no bad checksum, nothing to warn of but what
-expert_items.tsv explains.
+"""All of it again over bad wires (--wire): the transfers, ends that cross, reset, vanish and forget, and every pair
+of states that two ends can stand in. tshark reads the transfers as a whole, without offloads: nothing malformed, no
+bad checksum, nothing to warn of but what expert_items.tsv explains.
 With --whole: larger, and at 5 % loss, too."""
 import os
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import kernel_ends
+import kernel_pairs
 import scenarios
 from lab import KIB, MIB, Capture, check, in_namespace, poke, quiet_tun
 from scenarios import ROUGH, Scale
@@ -42,6 +44,14 @@ def under_capture(scale, folder):
         os.unlink(folder / "all.pcap")
 
 
+def pairs(scale):
+    """Each part of it has a namespace of its own."""
+    outside = {name: value for name, value in os.environ.items() if name != "LASTACK_IN_NAMESPACE"}
+    script = pathlib.Path(kernel_pairs.__file__)
+    done = subprocess.run([sys.executable, script, "--wire", scale.wire], env=outside, check=False)
+    check(f"{scale.name}every pair of states", done.returncode == 0)
+
+
 def main(folder):
     whole = "--whole" in sys.argv
     if whole:
@@ -54,6 +64,7 @@ def main(folder):
         scenarios.each_way_connected(scale, "TAP")
         kernel_ends.Wire.becomes(scale.wire, scale.name)
         kernel_ends.everything()
+        pairs(scale)
 
 
 if __name__ == "__main__":
