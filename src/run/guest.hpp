@@ -48,6 +48,7 @@ struct Guest {
   bool urgent = false;           ///< there may be an urgent octet to take
   bool urgent_in_place = false;  ///< SO_OOBINLINE, which is its stand-in's to mind
   bool limited = false;          ///< TCP_NOTSENT_LOWAT was set
+  int low_at = 1;                ///< SO_RCVLOWAT, which is its stand-in's to mind
   bool due = false;              ///< stands among those to look at
   Backlog backlog;               ///< of what it wrote
   std::deque<WaitingCall> calls;

@@ -235,6 +235,7 @@ OwnedFd Supervisor::renew(const Asked& asked) {
     const int done = notifier_->replace(asked.call, pair->far.get(), copy, closes);
     if (done < 0 && copy == asked.call.descriptor()) return OwnedFd();
   }
+  (void)::setsockopt(pair->far.get(), SOL_SOCKET, SO_RCVLOWAT, &guest.low_at, sizeof guest.low_at);
   auto kept = std::move(by_inode_.at(guest.stand_in.inode()));
   by_inode_.erase(guest.stand_in.inode());
   kept->stand_in = std::move(pair->near);
@@ -283,11 +284,15 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   far = std::move(pair->far);
   auto child = std::make_unique<Guest>(fd, std::move(pair->near), guest.inet6);
   child->urgent_in_place = guest.urgent_in_place;
+  child->low_at = guest.low_at;
   if (sockets_->find(fd)->shut_write) child->stand_in.end_writing(far.get());
   if (sockets_->find(fd)->shut_read) child->stand_in.end_reading();
   const int on = 1;
   if (guest.urgent_in_place) {
     (void)::setsockopt(far.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  }
+  if (guest.low_at != 1) {
+    (void)::setsockopt(far.get(), SOL_SOCKET, SO_RCVLOWAT, &guest.low_at, sizeof guest.low_at);
   }
   return child;
 }

@@ -24,11 +24,6 @@ bool is_of_waiting(int level, int name) {
   return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO || name == SO_RCVLOWAT);
 }
 
-/// An urgent octet lies with the others, or beside them: so it does in the stand-in.
-constexpr bool is_of_urgent(int level, int name) {
-  return level == SOL_SOCKET && name == SO_OOBINLINE;
-}
-
 /// glibc's resolver asks for errors so, and does without where it is never told one: the queue is
 /// always empty, and the next call tells the error (ip(7), RFC 1122 §4.1.3.3).
 bool asks_for_error_queue(int level, int name) {
@@ -71,8 +66,24 @@ Supervisor::Answer Supervisor::shutdown(const Asked& asked) {
   return answer;
 }
 
-bool Supervisor::is_of_stand_in(const Guest& guest, int level, int name) {
-  return !guest.datagrams && is_of_urgent(level, name);
+/// What a socket for a stream has of options that are its stand-in's alone: an urgent octet lies
+/// there with the others, or beside them, and so many octets a read waits for.
+std::optional<int> Supervisor::kept_by_stand_in(const Guest& guest, int level, int name) {
+  if (guest.datagrams || level != SOL_SOCKET) return std::nullopt;
+  if (name == SO_OOBINLINE) return guest.urgent_in_place ? 1 : 0;
+  return name == SO_RCVLOWAT ? std::optional(guest.low_at) : std::nullopt;
+}
+
+/// TCP says what it may be, and keeps nothing back for it: who asks for less is to find it.
+Supervisor::Answer Supervisor::set_low_at(const Asked& asked, std::span<const std::byte> value) {
+  Guest& guest = asked.guest;
+  const auto [level, name] = std::pair(SOL_SOCKET, SO_RCVLOWAT);
+  const auto done = sockets_->set_option(guest.fd, level, name, value, asked.now);
+  if (!done) return failed(done.error());
+  guest.low_at = sockets_->get_option(guest.fd, level, name, asked.now).value_or(1);
+  (void)sockets_->set_option(guest.fd, level, name, 1, asked.now);
+  (void)::setsockopt(asked.far, level, name, &guest.low_at, sizeof guest.low_at);
+  return 0;
 }
 
 Supervisor::Answer Supervisor::set_in_place(const Asked& asked, std::span<const std::byte> value) {
@@ -104,7 +115,9 @@ Supervisor::Answer Supervisor::set_option(const Asked& asked) {
   if (!asked.caller.read(arguments[3], used)) return -EFAULT;
   if (!notifier_->waits(asked.call)) return std::nullopt;
   if (asked.guest.datagrams && asks_for_error_queue(level, name)) return 0;
-  if (is_of_stand_in(asked.guest, level, name)) return set_in_place(asked, used);
+  if (kept_by_stand_in(asked.guest, level, name)) {
+    return name == SO_OOBINLINE ? set_in_place(asked, used) : set_low_at(asked, used);
+  }
   const auto done = sockets_->set_option(asked.guest.fd, level, name, used, asked.now);
   if (done && is_of_waiting(level, name)) {
     (void)::setsockopt(asked.far, level, name, value.data(), size);
@@ -136,9 +149,8 @@ Supervisor::Answer Supervisor::get_option(const Asked& asked) {
   auto into =
       std::span(value).first(std::min<std::size_t>(static_cast<std::size_t>(*size), kMostOption));
   if (level == SOL_SOCKET && name == SO_ERROR) hear_error_told(asked);
-  if (is_of_stand_in(asked.guest, level, name)) {
-    const int on = asked.guest.urgent_in_place ? 1 : 0;
-    const auto octets = std::as_bytes(std::span(&on, 1));
+  if (const auto kept = kept_by_stand_in(asked.guest, level, name)) {
+    const auto octets = std::as_bytes(std::span(&*kept, 1));
     return tell_option(asked, octets.first(std::min(octets.size(), into.size())));
   }
   if (level == SOL_SOCKET && name == SO_ERROR && asked.guest.error) {

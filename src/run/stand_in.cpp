@@ -60,6 +60,11 @@ std::size_t throw_away(int descriptor, std::size_t most) {
   return gone;
 }
 
+std::size_t unread_at(int descriptor) {
+  int octets = 0;
+  return ::ioctl(descriptor, SIOCINQ, &octets) == 0 ? static_cast<std::size_t>(octets) : 0;
+}
+
 /// As many octets as make an end that was empty unwritable; how many it has taken.
 std::size_t stuff_into(int far) {
   std::array<iovec, kPieces> pieces{};
@@ -149,9 +154,7 @@ bool StandIn::left_unread() const {
 }
 
 std::size_t StandIn::waiting() const {
-  int octets = 0;
-  if (writing_ended_ || stuffed() || ::ioctl(near_.get(), SIOCINQ, &octets) != 0) return 0;
-  return static_cast<std::size_t>(octets);
+  return writing_ended_ || stuffed() ? 0 : unread_at(near_.get());
 }
 
 void StandIn::end_reading() {
@@ -173,11 +176,11 @@ void StandIn::reset(int far) {
 }
 
 bool StandIn::clear(int far) {
-  if (!open() || reading_ended_ || writing_ended_) return false;
   std::byte urgent{};
   (void)::recv(far, &urgent, 1, MSG_OOB | MSG_DONTWAIT);  // which the others do not take with them
+  throw_away(far, unread_at(far));  // and not what the kernel has to say after them
+  if (!open() || reading_ended_ || writing_ended_) return false;
   throw_away(near_.get(), SIZE_MAX);
-  throw_away(far, SIZE_MAX);
   stuffing_ = shown_ = 0;
   return true;
 }

@@ -69,7 +69,8 @@ class StandIn {
   /// Where reading has ended it stays at that. `far` may be -1 where something stands in the way of
   /// writing, or was stuffed.
   void reset(int far);
-  /// As if it were new: what lies there is thrown away. False where anything of it has ended.
+  /// As if it were new: what lies there is thrown away. False where anything of it has ended: then
+  /// only what the program could have read is.
   [[nodiscard]] bool clear(int far);
 
   // --- Readiness.

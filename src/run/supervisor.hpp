@@ -157,9 +157,10 @@ class Supervisor {
 
   // others.cpp
   [[nodiscard]] Answer shutdown(const Asked& asked);
-  [[nodiscard]] static bool is_of_stand_in(const Guest& guest, int level, int name);
+  [[nodiscard]] static std::optional<int> kept_by_stand_in(const Guest& guest, int level, int name);
   [[nodiscard]] Answer set_option(const Asked& asked);
   [[nodiscard]] static Answer set_in_place(const Asked& asked, std::span<const std::byte> value);
+  [[nodiscard]] Answer set_low_at(const Asked& asked, std::span<const std::byte> value);
   static void limit(const Asked& asked, std::span<const std::byte> value);
   void hear_error_told(const Asked& asked);
   static void hear_error(const Asked& asked);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <vector>
 
 namespace lastack::run {
@@ -106,6 +107,27 @@ TEST_F(StandInTest, octets_left_unread_are_told_by_take_or_where_it_does_not_by_
   its_far.close();
   EXPECT_FALSE(other.take(room).ended);
   EXPECT_TRUE(other.left_unread());
+}
+
+TEST_F(StandInTest, clearing_throws_away_what_lies_there_also_where_something_has_ended) {
+  for (const bool ended : {false, true}) {
+    auto [near, far] = make(true);
+    ASSERT_EQ(give(near, 5), 5U);
+    ASSERT_TRUE(near.give_urgent(std::byte{'u'}));
+    if (ended) near.end_writing(far.get());
+    EXPECT_EQ(near.clear(far.get()), !ended);
+    EXPECT_EQ(::recv(far.get(), room.data(), room.size(), 0), -1);
+    EXPECT_EQ(errno, EAGAIN);
+  }
+}
+
+TEST_F(StandInTest, clearing_leaves_the_reset_to_be_told) {
+  auto [near, far] = make(true);
+  ASSERT_EQ(give(near, 5), 5U);
+  near.reset(far.get());
+  EXPECT_FALSE(near.clear(far.get()));
+  EXPECT_EQ(::recv(far.get(), room.data(), room.size(), 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
 }
 
 TEST_F(StandInTest, a_listener_is_readable_while_connections_wait) {

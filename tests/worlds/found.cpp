@@ -284,6 +284,18 @@ void urgent_and_disconnected(std::vector<Section>& all, bool v6) {
   }
 }
 
+/// SO_RCVLOWAT is for who waits: a read that does not finds what is there, and so do those
+/// accepted.
+void fewer_than_enough(std::vector<Section>& all, bool v6) {
+  constexpr int kLowAt = option("SO_RCVLOWAT");
+  Teller fewer(v6);
+  fewer.stream(1, kListener).bind(kListener, 1).set(kListener, kLowAt, 10).listen(kListener);
+  fewer.stream(0, kClient).set(kClient, kLowAt, 1000).get(kClient, kLowAt).connect(kClient);
+  fewer.accept(kListener, kServer).get(kServer, kLowAt).send(kClient).recv(kServer, 3);
+  fewer.recv(kServer).send(kServer, 999).recv(kClient, 10).recv(kClient, 1000);
+  all.push_back({"reading less than SO_RCVLOWAT", Row::none, fewer.take()});
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -297,6 +309,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   shut_and_undone(all, v6);
   port_0(all, v6);
   urgent_and_disconnected(all, v6);
+  fewer_than_enough(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }
