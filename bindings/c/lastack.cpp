@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "io/socket_address.hpp"
+#include "io/waits.hpp"
 #include "lastack/lastack.hpp"
 #include "socket/stack_core.hpp"
 
@@ -59,15 +60,38 @@ int number_of(const lastack::socket::Result<void>& result) {
   return result ? 0 : failed(result.error());
 }
 
-ssize_t size_of(const lastack::socket::Result<std::size_t>& result) {
-  return result ? static_cast<ssize_t>(*result) : failed(result.error());
-}
-
 std::span<const std::byte> octets_at(const void* at, std::size_t size) {
   return {static_cast<const std::byte*>(at), size};
 }
 std::span<std::byte> octets_at(void* at, std::size_t size) {
   return {static_cast<std::byte*>(at), size};
+}
+
+/// What a call that waits has brought, or why its loop could not go on.
+template <typename T>
+T unless_stuck(const lastack::io::Waits& waits, T answer) {
+  if (waits.problem() == 0) return answer;
+  return failed(waits.problem(),
+                "the loop can't go on: a device was deleted, or it is the loop that called");
+}
+
+/// Who watched it is told, and of nothing else any more.
+void is_closed(lastack_stack& stack, int fd) {
+  std::erase_if(stack.ready, [fd](const pollfd& told) { return told.fd == fd; });
+  if (stack.watched.erase(fd) > 0)
+    stack.ready.push_back({.fd = fd, .events = 0, .revents = POLLNVAL});
+}
+
+std::vector<std::span<std::byte>> parts_of(const msghdr& message) {
+  std::vector<std::span<std::byte>> parts;
+  for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
+    parts.push_back(octets_at(message.msg_iov[i].iov_base, message.msg_iov[i].iov_len));
+  }
+  return parts;
+}
+
+ssize_t size_of(const lastack::socket::Result<std::size_t>& result) {
+  return result ? static_cast<ssize_t>(*result) : failed(result.error());
 }
 
 /// In the layout of the socket's family: an IPv4 address is a mapped one for an AF_INET6 socket.
@@ -99,6 +123,15 @@ void choose(T& option, std::uint32_t value) {
 
 int outcome(const std::expected<void, lastack::SystemError>& done) {
   return done ? 0 : failed(done.error().number, done.error().what);
+}
+
+int accepted_of(const lastack_stack& stack, const lastack::socket::Result<int>& accepted,
+                sockaddr* address, socklen_t* size) {
+  if (!accepted) return failed(accepted.error());
+  if (const auto peer = stack.sockets().peer_name(*accepted)) {
+    write_address(stack, *accepted, *peer, address, size);
+  }
+  return *accepted;
 }
 
 }  // namespace
@@ -159,9 +192,7 @@ int lastack_socket(lastack_stack* stack, int domain, int type, int protocol) {
 int lastack_dup(lastack_stack* stack, int fd) { return number_of(stack->sockets().dup(fd)); }
 
 int lastack_close(lastack_stack* stack, int fd) {
-  std::erase_if(stack->ready, [fd](const pollfd& told) { return told.fd == fd; });
-  if (stack->watched.erase(fd) > 0)
-    stack->ready.push_back({.fd = fd, .events = 0, .revents = POLLNVAL});
+  is_closed(*stack, fd);
   const auto closed = stack->sockets().close(fd, stack->core.time());
   return closed ? 0 : failed(closed.error());
 }
@@ -177,12 +208,7 @@ int lastack_listen(lastack_stack* stack, int fd, int backlog) {
 }
 
 int lastack_accept(lastack_stack* stack, int fd, sockaddr* address, socklen_t* size) {
-  const auto accepted = stack->sockets().accept(fd);
-  if (!accepted) return failed(accepted.error());
-  if (const auto peer = stack->sockets().peer_name(*accepted)) {
-    write_address(*stack, *accepted, *peer, address, size);
-  }
-  return *accepted;
+  return accepted_of(*stack, stack->sockets().accept(fd), address, size);
 }
 
 int lastack_connect(lastack_stack* stack, int fd, const sockaddr* address, socklen_t size) {
@@ -201,6 +227,33 @@ ssize_t lastack_send(lastack_stack* stack, int fd, const void* octets, size_t si
 
 ssize_t lastack_recv(lastack_stack* stack, int fd, void* into, size_t size, int flags) {
   return size_of(stack->sockets().recv(fd, octets_at(into, size), stack->core.time(), flags));
+}
+
+ssize_t lastack_sendmsg(lastack_stack* stack, int fd, const msghdr* message, int flags) {
+  std::optional<lastack::Endpoint> remote;
+  if (message->msg_name != nullptr) {
+    const auto read = lastack::io::endpoint_of(static_cast<const sockaddr*>(message->msg_name),
+                                               message->msg_namelen);
+    if (!read) return failed(read.error());
+    remote = *read;
+  }
+  const auto parts = parts_of(*message);
+  const std::vector<std::span<const std::byte>> all(parts.begin(), parts.end());
+  return size_of(stack->sockets().sendmsg(fd, all, stack->core.time(), flags, remote));
+}
+
+ssize_t lastack_recvmsg(lastack_stack* stack, int fd, msghdr* message, int flags) {
+  const auto received = stack->sockets().recvmsg(fd, parts_of(*message), stack->core.time(), flags);
+  if (!received) return failed(received.error());
+  message->msg_flags = received->flags;
+  message->msg_controllen = 0;
+  if (received->from.port != 0) {
+    write_address(*stack, fd, received->from, static_cast<sockaddr*>(message->msg_name),
+                  &message->msg_namelen);
+  } else {
+    message->msg_namelen = 0;
+  }
+  return static_cast<ssize_t>(received->octets);
 }
 
 ssize_t lastack_sendto(lastack_stack* stack, int fd, const void* octets, size_t size, int flags,
@@ -373,6 +426,38 @@ int lastack_loop_poll(lastack_loop* loop, lastack_stack* stack, pollfd* descript
     ::poll(&wanted, 1,
            until == lastack::kNever ? -1 : static_cast<int>(std::min<std::int64_t>(left, INT_MAX)));
   }
+}
+
+int lastack_loop_connect(lastack_loop* loop, lastack_stack* stack, int fd, const sockaddr* address,
+                         socklen_t size) {
+  const auto remote = lastack::io::endpoint_of(address, size);
+  if (!remote) return lastack_connect(stack, fd, address, size);  // AF_UNSPEC waits for nobody
+  lastack::io::Waits waits(loop->loop, stack->core);
+  return unless_stuck(waits, number_of(waits.calls.connect(fd, *remote)));
+}
+
+int lastack_loop_accept(lastack_loop* loop, lastack_stack* stack, int fd, sockaddr* address,
+                        socklen_t* size) {
+  lastack::io::Waits waits(loop->loop, stack->core);
+  return unless_stuck(waits, accepted_of(*stack, waits.calls.accept(fd), address, size));
+}
+
+ssize_t lastack_loop_send(lastack_loop* loop, lastack_stack* stack, int fd, const void* octets,
+                          size_t size, int flags) {
+  lastack::io::Waits waits(loop->loop, stack->core);
+  return unless_stuck(waits, size_of(waits.calls.send(fd, octets_at(octets, size), flags)));
+}
+
+ssize_t lastack_loop_recv(lastack_loop* loop, lastack_stack* stack, int fd, void* into, size_t size,
+                          int flags) {
+  lastack::io::Waits waits(loop->loop, stack->core);
+  return unless_stuck(waits, size_of(waits.calls.recv(fd, octets_at(into, size), flags)));
+}
+
+int lastack_loop_close(lastack_loop* loop, lastack_stack* stack, int fd) {
+  is_closed(*stack, fd);
+  lastack::io::Waits waits(loop->loop, stack->core);
+  return unless_stuck(waits, number_of(waits.calls.close(fd)));
 }
 
 }  // extern "C"

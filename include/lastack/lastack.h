@@ -48,7 +48,8 @@ struct lastack_options {
 
 /* -EINVAL where an address can't be read. */
 int lastack_stack_new(lastack_stack** made, const struct lastack_options* options);
-/* Everything of it is gone, and nothing is sent. Free the loop that it is on before. NULL is fine. */
+/* Everything of it is gone, and nothing is sent. Free the loop that it is on before. NULL is fine.
+ */
 void lastack_stack_free(lastack_stack* stack);
 
 /* --- Time and packets, where no loop carries them: in microseconds, on a clock of the caller's. */
@@ -76,6 +77,9 @@ int lastack_accept(lastack_stack* stack, int fd, struct sockaddr* address, sockl
 int lastack_connect(lastack_stack* stack, int fd, const struct sockaddr* address, socklen_t size);
 ssize_t lastack_send(lastack_stack* stack, int fd, const void* octets, size_t size, int flags);
 ssize_t lastack_recv(lastack_stack* stack, int fd, void* into, size_t size, int flags);
+/* Several buffers in one call; of `msg_control` nothing is read or written. */
+ssize_t lastack_sendmsg(lastack_stack* stack, int fd, const struct msghdr* message, int flags);
+ssize_t lastack_recvmsg(lastack_stack* stack, int fd, struct msghdr* message, int flags);
 ssize_t lastack_sendto(lastack_stack* stack, int fd, const void* octets, size_t size, int flags,
                        const struct sockaddr* to, socklen_t to_size);
 ssize_t lastack_recvfrom(lastack_stack* stack, int fd, void* into, size_t size, int flags,
@@ -88,7 +92,7 @@ int lastack_getsockopt(lastack_stack* stack, int fd, int level, int name, void* 
                        socklen_t* size);
 int lastack_getsockname(lastack_stack* stack, int fd, struct sockaddr* address, socklen_t* size);
 int lastack_getpeername(lastack_stack* stack, int fd, struct sockaddr* address, socklen_t* size);
-/* SIOCINQ, SIOCOUTQ: octets. */
+/* SIOCINQ, SIOCOUTQ: octets. SIOCATMARK: as sockatmark(3). */
 int lastack_ioctl(lastack_stack* stack, int fd, unsigned long request);
 
 /* As poll(2) with a time of 0. */
@@ -132,6 +136,19 @@ int lastack_loop_turn(lastack_loop* loop);
  * over (-1: never). */
 int lastack_loop_poll(lastack_loop* loop, lastack_stack* stack, struct pollfd* descriptors,
                       size_t count, int timeout);
+
+/* The calls that wait, the loop going on meanwhile, as POSIX's do for a socket that is not
+ * O_NONBLOCK: SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, MSG_WAITALL and SO_LINGER count. -EAGAIN (of
+ * connect -EINPROGRESS) when such a time is over, -ENETDOWN where a device is gone. */
+int lastack_loop_connect(lastack_loop* loop, lastack_stack* stack, int fd,
+                         const struct sockaddr* address, socklen_t size);
+int lastack_loop_accept(lastack_loop* loop, lastack_stack* stack, int fd, struct sockaddr* address,
+                        socklen_t* size);
+ssize_t lastack_loop_send(lastack_loop* loop, lastack_stack* stack, int fd, const void* octets,
+                          size_t size, int flags);
+ssize_t lastack_loop_recv(lastack_loop* loop, lastack_stack* stack, int fd, void* into, size_t size,
+                          int flags);
+int lastack_loop_close(lastack_loop* loop, lastack_stack* stack, int fd);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 
 #include "lastack/address.hpp"
 #include "lastack/async.hpp"
+#include "lastack/blocking.hpp"
 #include "lastack/loop.hpp"
 #include "lastack/stack.hpp"
 #include "lastack/state.hpp"

@@ -70,6 +70,9 @@ class Loop {
 
   /// In another's loop: does all that can be done now, and waits for nothing.
   std::expected<void, SystemError> turn();
+  /// Does what can be done now; where that brings nobody any news, waits for something to do, to
+  /// `until` at the most. EDEADLK from within a coroutine or a call of this loop.
+  std::expected<void, SystemError> turn(TimePoint until);
   /// In another's loop: readable whenever turn() has something to do.
   [[nodiscard]] int descriptor();
   /// In another's loop: makes descriptor() readable, where it is not the time to call turn().

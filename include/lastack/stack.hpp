@@ -159,6 +159,7 @@ class Descriptor {
 
  protected:
   friend class Stack;
+  friend struct socket::StackAccess;
   Descriptor(std::shared_ptr<socket::StackCore> core, int number);
   [[nodiscard]] Result<int> duplicate() const;
 
@@ -205,6 +206,7 @@ class Socket : public Descriptor {
  private:
   friend class Stack;
   friend class Listener;
+  friend struct socket::StackAccess;
   using Descriptor::Descriptor;
 };
 

@@ -61,10 +61,12 @@ struct Started {
 struct Loop::Parts {
   /// A stack and the link that it is on.
   struct Attachment {
-    Attachment(std::shared_ptr<socket::StackCore> of, std::unique_ptr<link::Link> on)
+    Attachment(std::shared_ptr<socket::StackCore> of, std::unique_ptr<link::Link> on,
+               std::uint64_t& news)
         : core(std::move(of)), link(std::move(on)), driver(core->host, *link) {
       core->clock = io::monotonic_now;
-      driver.on_event = [this](const host::HostEvent& event) {
+      driver.on_event = [this, &news](const host::HostEvent& event) {
+        ++news;
         core->sockets.heard(event);
         core->waiters.call_due();
       };
@@ -85,8 +87,22 @@ struct Loop::Parts {
     io::HostDriver driver;
   };
 
+  /// Calls of users come from within: none of them may wait.
+  class Acting {
+   public:
+    explicit Acting(Parts& parts) : parts_(&parts), before_(std::exchange(parts.acting, true)) {}
+    Acting(const Acting&) = delete;
+    Acting& operator=(const Acting&) = delete;
+    ~Acting() { parts_->acting = before_; }
+
+   private:
+    Parts* parts_;
+    bool before_;
+  };
+
   [[nodiscard]] TimePoint next_deadline() const;
   void act();
+  void wait(TimePoint until);
   void call_timers();
   std::expected<void, SystemError> check();
   void set_alarm(TimePoint at) const;
@@ -97,8 +113,10 @@ struct Loop::Parts {
   std::deque<Attachment> attachments;
   std::unordered_set<void*> running;  ///< coroutines that were started
   std::exception_ptr problem;
+  std::uint64_t news = 0;  ///< events and timers so far
   bool any_started = false;
   bool stopped = false;
+  bool acting = false;
   int signals = -1;
   int alarm = -1;  ///< what makes the loop's descriptor readable when it is time
 };
@@ -154,12 +172,19 @@ void Loop::Parts::call_timers() {
     const std::shared_ptr<Timer::Entry> entry = std::move(first->second);
     timers->by_time.erase(first);
     entry->among.reset();
+    ++news;
     const std::function<void()> call = std::move(entry->call);
     call();
   }
 }
 
+void Loop::Parts::wait(TimePoint until) {
+  const Acting acting_now(*this);
+  loop.wait(until);
+}
+
 void Loop::Parts::act() {
+  const Acting acting_now(*this);
   call_timers();
   for (std::size_t i = 0; i < attachments.size(); ++i) attachments[i].act();  // there may be more
 }
@@ -206,7 +231,7 @@ std::expected<void, SystemError> Loop::attach(Stack& stack, const TunOptions& op
   if (!tun) return std::unexpected(tun.error());
   const link::Tun& device = **tun;
   Parts::Attachment& made =
-      parts_->attachments.emplace_back(StackAccess::core(stack), std::move(*tun));
+      parts_->attachments.emplace_back(StackAccess::core(stack), std::move(*tun), parts_->news);
   made.device = &device;
   made.name = options.name;
   parts_->loop.add(device.descriptor(), [&made] { made.driver.receive(); });
@@ -223,7 +248,8 @@ void Loop::join(Stack& a, Stack& b, Duration delay) {
     parts_->attachments.emplace_back(
         StackAccess::core(*stack),
         std::make_unique<link::ImpairedLink>(end, link::Impairment{.delay = delay},
-                                             Random(parts_->attachments.size())));
+                                             Random(parts_->attachments.size())),
+        parts_->news);
     stack->advance(io::monotonic_now());
   }
 }
@@ -235,7 +261,7 @@ std::expected<void, SystemError> Loop::run() {
     const auto fine = parts_->check();
     const bool over = parts_->any_started && parts_->running.empty();
     if (!fine || parts_->stopped || over) return fine;
-    parts_->loop.wait(parts_->next_deadline());
+    parts_->wait(parts_->next_deadline());
   }
 }
 
@@ -251,11 +277,24 @@ void Loop::stop_on_signals() {
   });
 }
 
+std::expected<void, SystemError> Loop::turn(TimePoint until) {
+  Parts& parts = *parts_;
+  if (parts.acting) return std::unexpected(SystemError{"wait within a call of the loop", EDEADLK});
+  const std::uint64_t before = parts.news;
+  parts.act();
+  if (parts.news == before && parts.check()) {
+    parts.wait(std::min(parts.next_deadline(), until));
+    parts.act();
+  }
+  if (parts.alarm >= 0) parts.set_alarm(parts.next_deadline());
+  return parts.check();
+}
+
 std::expected<void, SystemError> Loop::turn() {
   constexpr int kMostRounds = 16;  // the other loop has more to do than this
   std::expected<void, SystemError> fine;
   for (int round = 0; round < kMostRounds && fine; ++round) {
-    parts_->loop.wait(TimePoint{});
+    parts_->wait(TimePoint{});
     parts_->act();
     fine = parts_->check();
     if (parts_->next_deadline() > io::monotonic_now()) break;

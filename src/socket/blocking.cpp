@@ -1,6 +1,10 @@
 #include "socket/blocking.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "socket/numbers.hpp"
+#include "socket/options.hpp"
 
 namespace lastack::socket {
 
@@ -38,6 +42,12 @@ Result<void> Blocking::connect(Fd fd, const host::Endpoint& remote) {
   return sockets_->connect(fd, remote, now_);
 }
 
+/// An error that has come behind what was done is the next call's to tell: asking once more would
+/// take it away.
+bool Blocking::has_error(Fd fd) const {
+  return (sockets_->poll(fd).value_or(kPollErr) & kPollErr) != 0;
+}
+
 Result<std::size_t> Blocking::send(Fd fd, std::span<const std::byte> octets, int flags) {
   const Wait until = begin(fd, Call::send);
   std::size_t sent = 0;
@@ -45,27 +55,43 @@ Result<std::size_t> Blocking::send(Fd fd, std::span<const std::byte> octets, int
     const auto n = sockets_->send(fd, octets.subspan(sent), now_, flags);
     if (n) sent += *n;
     const bool would_wait = n ? sent < octets.size() : n.error() == Errno::eagain;
-    if (!would_wait || (flags & kMsgDontWait) != 0) {
+    if (!would_wait || (flags & kMsgDontWait) != 0 || (sent > 0 && has_error(fd))) {
       return sent > 0 ? Result<std::size_t>(sent) : n;
     }
     if (!wait(fd, until)) {
       return sent > 0 ? Result<std::size_t>(sent) : std::unexpected(Errno::eagain);
     }
+    if (sent > 0 && has_error(fd)) return sent;
   }
 }
 
+/// A datagram is one, whatever its size.
+std::size_t Blocking::enough(Fd fd, std::size_t room, int flags) const {
+  const OpenSocket* s = sockets_->find(fd);
+  if (s == nullptr || s->kind == OpenSocket::Kind::datagram) return 0;
+  if ((flags & kMsgWaitAll) != 0) return room;
+  const auto low_at = sockets_->get_option(fd, kSolSocket, kSoRcvLowAt, now_);
+  return std::min(room, static_cast<std::size_t>(low_at.value_or(1)));
+}
+
+/// Each step of the world may have brought more: poll() would not say so, who counts what lies
+/// there against SO_RCVLOWAT, and not what was taken already.
 Result<std::size_t> Blocking::recv(Fd fd, std::span<std::byte> into, int flags) {
   const Wait until = begin(fd, Call::receive);
-  const bool all = (flags & kMsgWaitAll) != 0 && (flags & (kMsgPeek | kMsgDontWait)) == 0;
+  const std::size_t least = enough(fd, into.size(), flags);
+  const bool peeks = (flags & kMsgPeek) != 0;
+  const bool waits = (flags & (kMsgDontWait | kMsgOob)) == 0;
   std::size_t got = 0;
   for (;;) {
-    const auto n = sockets_->recv(fd, into.subspan(got), now_, flags);
-    if (n) got += *n;
-    const bool more = n ? all && *n > 0 && got < into.size() : n.error() == Errno::eagain;
-    if (!more || (flags & kMsgDontWait) != 0) return got > 0 ? Result<std::size_t>(got) : n;
-    if (!wait(fd, until)) {
-      return got > 0 ? Result<std::size_t>(got) : std::unexpected(Errno::eagain);
-    }
+    const auto n = sockets_->recv(fd, peeks ? into : into.subspan(got), now_, flags);
+    if (n) got = peeks ? *n : got + *n;
+    const bool more = n ? *n > 0 && got < least && sockets_->before_mark(fd) != (peeks ? got : 0)
+                        : n.error() == Errno::eagain;
+    if (!more || !waits) return got > 0 ? Result<std::size_t>(got) : n;
+    if (got > 0 && has_error(fd)) return got;
+    if (now_ >= until.until) return got > 0 ? Result<std::size_t>(got) : n;
+    now_ = pass_(until.until);
+    if (got > 0 && has_error(fd) && sockets_->ioctl(fd, kSiocInq).value_or(0) == 0) return got;
   }
 }
 

@@ -26,11 +26,12 @@ class Blocking {
   Result<Fd> accept(Fd fd);
   /// EINPROGRESS when SO_SNDTIMEO is over.
   Result<void> connect(Fd fd, const host::Endpoint& remote);
-  /// All of `octets`, or as many as went before an error or the end of SO_SNDTIMEO: then EAGAIN
-  /// only where there were none. With kMsgDontWait as Sockets::send().
+  /// All of `octets`, or as many as went before an error, which the next call tells, or the end of
+  /// SO_SNDTIMEO: then EAGAIN only where there were none. With kMsgDontWait as Sockets::send().
   Result<std::size_t> send(Fd fd, std::span<const std::byte> octets, int flags = 0);
-  /// With kMsgWaitAll as many as fit, or as came before the end, an error or SO_RCVTIMEO. With
-  /// kMsgDontWait as Sockets::recv().
+  /// At least SO_RCVLOWAT, with kMsgWaitAll as many as fit; fewer where they came before the end of
+  /// the stream, the urgent octet, an error, which the next call tells, or the end of SO_RCVTIMEO.
+  /// With kMsgDontWait, and for an urgent octet by itself, as Sockets::recv().
   Result<std::size_t> recv(Fd fd, std::span<std::byte> into, int flags = 0);
   /// Waits for the peer's TCP to acknowledge everything, for SO_LINGER's time at the most.
   Result<void> close(Fd fd);
@@ -40,6 +41,8 @@ class Blocking {
  private:
   bool wait(Fd fd, const Wait& wait);
   [[nodiscard]] Wait begin(Fd fd, Call call) const;
+  [[nodiscard]] std::size_t enough(Fd fd, std::size_t room, int flags) const;
+  [[nodiscard]] bool has_error(Fd fd) const;
 
   Sockets* sockets_;
   Pass pass_;

@@ -90,8 +90,9 @@ inline constexpr int kTcpNotSentLowAt = 25;
 // IPPROTO_UDP
 inline constexpr int kUdpCork = 1;
 
-/// What ioctl() is asked: SIOCINQ is FIONREAD, SIOCOUTQ is TIOCOUTQ.
+/// What ioctl() is asked: SIOCINQ is FIONREAD, SIOCOUTQ is TIOCOUTQ, SIOCATMARK is sockatmark()'s.
 inline constexpr unsigned kSiocInq = 0x541b;
 inline constexpr unsigned kSiocOutq = 0x5411;
+inline constexpr unsigned kSiocAtMark = 0x8905;
 
 }  // namespace lastack::socket

@@ -60,6 +60,9 @@ std::size_t Sockets::low_at(const OpenSocket& s) const {
 Result<int> Sockets::ioctl(Fd fd, unsigned request) const {
   const OpenSocket* s = find(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (request == kSiocAtMark && s->kind != OpenSocket::Kind::datagram) {
+    return urgent_in(*s) == std::size_t{0} ? 1 : 0;
+  }
   if (request != kSiocInq && request != kSiocOutq) return std::unexpected(Errno::enotty);
   if (s->kind == OpenSocket::Kind::listening) return std::unexpected(Errno::einval);
   if (s->kind == OpenSocket::Kind::datagram) {
@@ -78,6 +81,11 @@ Result<int> Sockets::ioctl(Fd fd, unsigned request) const {
   }
   const auto& t = c->tcb();
   return static_cast<int>(t.snd.end + (t.fin_queued ? 1 : 0) - t.snd.una);
+}
+
+std::optional<std::size_t> Sockets::before_mark(Fd fd) const {
+  const OpenSocket* s = find(fd);
+  return s != nullptr ? urgent_in(*s) : std::nullopt;
 }
 
 Result<Wait> Sockets::waits_for(Fd fd, Call call, TimePoint now) const {

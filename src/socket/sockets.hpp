@@ -150,6 +150,9 @@ class Sockets {
   /// SIOCINQ (FIONREAD): octets to be read; SIOCOUTQ: octets not acknowledged. EINVAL of a
   /// listener, ENOTTY for another request.
   [[nodiscard]] Result<int> ioctl(Fd fd, unsigned request) const;
+  /// How many octets lie before the urgent one; nothing where there is none, or it was passed. A
+  /// call of recv() ends there.
+  [[nodiscard]] std::optional<std::size_t> before_mark(Fd fd) const;
 
   Result<void> set_reuse_address(Fd fd, bool on);
   /// SO_LINGER with time 0, or off.

@@ -2,17 +2,13 @@
 #include "lastack/stack.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "socket/stack_core.hpp"
 
 namespace lastack {
-namespace {
 
-using socket::Errno;
-
-std::errc errc_of(Errno error) {
+std::errc socket::errc_of(Errno error) {
   switch (error) {
     case Errno::none: break;
     case Errno::eagain: return std::errc::resource_unavailable_try_again;
@@ -47,15 +43,11 @@ std::errc errc_of(Errno error) {
   return std::errc::invalid_argument;
 }
 
-template <typename T>
-Result<T> outward(socket::Result<T> result) {
-  if (!result) return std::unexpected(errc_of(result.error()));
-  if constexpr (std::is_void_v<T>) {
-    return {};
-  } else {
-    return *result;
-  }
-}
+namespace {
+
+using socket::errc_of;
+using socket::Errno;
+using socket::outward;
 
 constexpr std::uint32_t kLargestPayload = 65535 - 60 - 60;  // beside the largest headers
 /// What a SocketId names is in its highest two bits.

@@ -63,7 +63,7 @@ check "examples: find_package(lastack)" cmake -S "$folder/examples" -B "$folder/
   -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wconversion -Wpedantic -Werror"
 check "examples: all build" cmake --build "$folder/build"
 check "examples/half_close ends in TIME_WAIT" "$folder/build/half_close"
-for example in callbacks half_close_in_c beast_http; do
+for example in callbacks half_close_in_c beast_http tls; do
   check "examples/$example ends well" "$folder/build/$example"
 done
 for example in echo_server coroutines; do

@@ -35,7 +35,9 @@ def fits(expected, seen):
 
 
 def programs(text):
-    return [p for p in re.findall(r"^```cpp\n(.*?)^```", text, re.S | re.M) if "int main(" in p]
+    """Each whole program, and whether it is C++; else it is C."""
+    return [(p, mark == "cpp") for mark, p in re.findall(r"^```(cpp|c)\n(.*?)^```", text, re.S | re.M)
+            if "int main(" in p]
 
 
 def python_programs(text):
@@ -53,15 +55,18 @@ def check_python(page, number, text):
     return good
 
 
-def check_program(page, number, text):
+def check_program(page, number, text, in_cpp):
     """Compiles with a user's strict warnings, since headers must not stand in their way."""
-    expected = re.findall(r"^ *std::puts\(.*?\); *// (.*)$", text, re.M)
+    expected = re.findall(r"^ *(?:std::)?puts\(.*?\); *(?://|/\*) (.*?)(?: \*/)?$", text, re.M)
     with tempfile.TemporaryDirectory() as folder:
-        source = pathlib.Path(folder, "program.cpp")
+        source = pathlib.Path(folder, "program.cpp" if in_cpp else "program.c")
         source.write_text(text)
-        command = ["g++", "-std=c++23", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror",
-                   f"-I{ROOT / 'include'}", str(source), str(ROOT / "build/release/src/liblastack.a"),
-                   "-o", f"{folder}/program"]
+        libraries = ROOT / "build/release"
+        language = ["g++", "-std=c++23"] if in_cpp else ["gcc", "-std=c17", "-D_DEFAULT_SOURCE"]
+        linked = [str(libraries / "src/liblastack.a")] if in_cpp else \
+            [str(libraries / "bindings/liblastack-c.so.0"), f"-Wl,-rpath,{libraries / 'bindings'}"]
+        command = [*language, "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror",
+                   f"-I{ROOT / 'include'}", str(source), *linked, "-o", f"{folder}/program"]
         built = subprocess.run(command, capture_output=True, text=True)
         print(built.stderr, end="")
         seen = subprocess.run([f"{folder}/program"], capture_output=True, text=True) \
@@ -75,8 +80,8 @@ def main():
     assert fits(["a", "...", "c"], ["a", "b", "b", "c"]) and not fits(["a"], ["b"])
     failed = False
     for page in [ROOT / "README.md", ROOT / "bindings/python/README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        for number, program in enumerate(programs(page.read_text()), 1):
-            failed |= not check_program(page, number, program)
+        for number, (program, in_cpp) in enumerate(programs(page.read_text()), 1):
+            failed |= not check_program(page, number, program, in_cpp)
         for number, program in enumerate(python_programs(page.read_text()), 1):
             failed |= not check_python(page, number, program)
         for block in blocks(page.read_text()):

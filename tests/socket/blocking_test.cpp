@@ -75,6 +75,68 @@ TEST_P(BlockingCalls, WaitAllWaitsForAllAndEndsWithTheStream) {
   EXPECT_EQ(end.recv(client, ten_, kMsgWaitAll), 3U);
 }
 
+TEST_P(BlockingCalls, WaitsForAsManyAsTheLowMark) {
+  connect();
+  ASSERT_TRUE(a().set_option(client, kSolSocket, kSoRcvLowAt, 8, now()));
+  ASSERT_TRUE(b().send(server, octets(4), now()));
+  settle();
+  auto more = blocking(kA, now() + 1s, [this] { (void)b().send(server, octets(5, 4), now()); });
+  EXPECT_EQ(more.recv(client, ten_), 9U);
+  // Where fewer are asked for, so many are enough.
+  ASSERT_TRUE(b().send(server, octets(2), now()));
+  settle();
+  EXPECT_EQ(blocking(kA).recv(client, std::span(ten_).first(2)), 2U);
+}
+
+TEST_P(BlockingCalls, WaitAllLooksAheadToo) {
+  connect();
+  ASSERT_TRUE(b().send(server, octets(4), now()));
+  settle();
+  auto more = blocking(kA, now() + 1s, [this] { (void)b().send(server, octets(6, 4), now()); });
+  EXPECT_EQ(more.recv(client, ten_, kMsgWaitAll | kMsgPeek), 10U);
+  EXPECT_EQ(drain(kA, client), 10U);
+}
+
+TEST_P(BlockingCalls, WaitAllEndsAtTheUrgentOctet) {
+  connect();
+  ASSERT_TRUE(b().send(server, octets(2), now()));
+  ASSERT_TRUE(b().send(server, one_, now(), kMsgOob));
+  ASSERT_TRUE(b().send(server, octets(5), now()));
+  settle();
+  const TimePoint begun = now();
+  EXPECT_EQ(blocking(kA).recv(client, ten_, kMsgWaitAll | kMsgPeek), 2U);
+  EXPECT_EQ(a().ioctl(client, kSiocAtMark), 0);
+  EXPECT_EQ(blocking(kA).recv(client, ten_, kMsgWaitAll), 2U);
+  EXPECT_EQ(a().ioctl(client, kSiocAtMark), 1);
+  EXPECT_EQ(now(), begun);
+}
+
+/// What has been taken is returned, and the error behind it is the next call's.
+TEST_P(BlockingCalls, AnErrorBehindOctetsIsToldByTheNextCall) {
+  connect();
+  const std::array<int, 2> at_once{1, 0};
+  ASSERT_TRUE(
+      b().set_option(server, kSolSocket, kSoLinger, std::as_bytes(std::span(at_once)), now()));
+  ASSERT_TRUE(b().send(server, octets(3), now()));
+  settle();
+  auto reset = blocking(kA, now() + 1s, [this] { (void)b().close(server, now()); });
+  EXPECT_EQ(reset.recv(client, ten_, kMsgWaitAll), 3U);
+  EXPECT_EQ(blocking(kA).recv(client, ten_, kMsgWaitAll).error(), Errno::econnreset);
+}
+
+TEST_P(BlockingCalls, AnErrorBehindWhatWasSentIsToldByTheNextCall) {
+  connect();
+  const auto much = octets(2'000'000);
+  const std::array<int, 2> at_once{1, 0};
+  ASSERT_TRUE(
+      b().set_option(server, kSolSocket, kSoLinger, std::as_bytes(std::span(at_once)), now()));
+  auto reset = blocking(kA, now() + 1s, [this] { (void)b().close(server, now()); });
+  const auto sent = reset.send(client, much);
+  ASSERT_TRUE(sent);
+  EXPECT_LT(*sent, much.size());
+  EXPECT_EQ(blocking(kA).send(client, much).error(), Errno::econnreset);
+}
+
 TEST_P(BlockingCalls, ATimedLingerWaitsForTheAckAndNoLonger) {
   connect();
   const std::array<int, 2> linger{1, 5};
