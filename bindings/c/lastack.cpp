@@ -84,6 +84,7 @@ void is_closed(lastack_stack& stack, int fd) {
 
 std::vector<std::span<std::byte>> parts_of(const msghdr& message) {
   std::vector<std::span<std::byte>> parts;
+  parts.reserve(message.msg_iovlen);
   for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
     parts.push_back(octets_at(message.msg_iov[i].iov_base, message.msg_iov[i].iov_len));
   }
