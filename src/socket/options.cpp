@@ -81,6 +81,20 @@ Result<void> choose_controller(std::span<const std::byte> value) {
   return {};
 }
 
+TcpInfo info_of(const host::Host& host, const OpenSocket& s, tcp::State state, TimePoint now) {
+  const host::ConnectionEntry* const entry = s.has_flow() ? host.find(s.flow()) : nullptr;
+  TcpInfo info = tcp_info(entry != nullptr ? &entry->connection : nullptr, state, now);
+  if (s.kind == OpenSocket::Kind::listening) {
+    info.unacked = static_cast<std::uint32_t>(host.waiting(s.listener()));
+  }
+  if (entry != nullptr) {
+    const wire::IpAddress& to = entry->flow.remote.address;
+    const std::uint16_t link = host.mtu_for(to.family());
+    info.pmtu = std::min(link, host.path_mtu().of(to, now).value_or(link));
+  }
+  return info;
+}
+
 }  // namespace
 
 std::int64_t OptionContext::take_error() {
@@ -154,7 +168,7 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   if (option->type == Type::info) {
-    const TcpInfo info = tcp_info(connection(*s), state_of(*s), now);
+    const TcpInfo info = info_of(*host_, *s, state_of(*s), now);
     return write_some(std::as_bytes(std::span(&info, 1)), into);
   }
   if (option->type == Type::text) {

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "socket/fixture.hpp"
-#include "socket/tcp_info.hpp"
 
 namespace lastack::socket {
 namespace {
@@ -190,26 +189,6 @@ TEST_P(Options, NoneButTheBuffersSizeTellsOfTheWindow) {
   EXPECT_EQ(sent[kB].all, before);
   sets(kSolSocket, kSoRcvBuf, 1'000'000);
   EXPECT_EQ(sent[kB].all, before + 1);
-}
-
-TEST_P(Options, TcpInfoIsOfTheConnection) {
-  connect();
-  ASSERT_TRUE(a().send(client, octets(1000), now()));
-  world->flush();
-  TcpInfo info;
-  ASSERT_EQ(
-      a().get_option(client, kSolTcp, kTcpInfo, std::as_writable_bytes(std::span(&info, 1)), now()),
-      sizeof(info));
-  EXPECT_EQ(info.state, 1);
-  EXPECT_EQ(info.unacked, 1U);
-  EXPECT_EQ(info.rtt, 20'000U);
-  EXPECT_EQ(a().ioctl(client, kSiocOutq), 1000);
-  settle();
-  (void)a().get_option(client, kSolTcp, kTcpInfo, std::as_writable_bytes(std::span(&info, 1)),
-                       now());
-  EXPECT_EQ(info.unacked, 0U);
-  EXPECT_EQ(info.bytes_acked, 1000U);
-  EXPECT_EQ(b().ioctl(server, kSiocInq), 1000);
 }
 
 /// TCP_NOTSENT_LOWAT is looked at where a buffer begins; one that has begun is filled.
