@@ -58,7 +58,8 @@ Result<std::int64_t> number_in(const Option& option, std::span<const std::byte> 
     const auto on = read_as<int>(value);
     const auto seconds = read_as<int>(value, 4);
     if (!on || !seconds) return std::unexpected(Errno::einval);
-    return *on == 0 ? -1 : std::max(*seconds, 0);
+    if (*on == 0) return -1;
+    return *seconds < 0 ? std::numeric_limits<int>::max() : *seconds;  // Linux has it unsigned
   }
   if (option.type == Type::octet && value.size() < sizeof(int)) {
     const auto octet = read_as<std::uint8_t>(value);

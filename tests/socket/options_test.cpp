@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "socket/fixture.hpp"
@@ -89,6 +90,22 @@ TEST_P(Options, TimesAndLinger) {
   EXPECT_EQ(linger, (std::array<int, 2>{1, 7}));
 }
 
+/// Linux takes the time as unsigned: a very long one, which resets nothing.
+TEST_P(Options, ANegativeLingerIsALongOne) {
+  connect();
+  const std::array<int, 2> linger{1, -5};
+  ASSERT_TRUE(
+      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+  ASSERT_TRUE(a().send(client, octets(10), now()));
+  const auto closed = a().close(client, now());
+  ASSERT_TRUE(closed && *closed);
+  EXPECT_GT(closed->until, now() + 1000h);
+  settle();
+  EXPECT_EQ(sent[kA].rst, 0);
+  EXPECT_EQ(sent[kA].fin, 1);
+  EXPECT_EQ(drain(kB, server), 10U);
+}
+
 TEST_P(Options, OneController) {
   const Fd fd = stream();
   const auto choose = [&](std::string_view name) {
@@ -111,6 +128,13 @@ TEST_P(Options, BuffersAreDoubledAndHoldTheWindow) {
   EXPECT_EQ(get(fd, kSolSocket, kSoRcvBuf), 2304);
   EXPECT_EQ(set(fd, kSolSocket, kSoSndBuf, 1'000'000'000), Errno::none);
   EXPECT_EQ(get(fd, kSolSocket, kSoSndBuf), 425'984);
+  for (const int buffer : {kSoSndBuf, kSoRcvBuf}) {  // unsigned, to Linux
+    for (const int value : {-1, std::numeric_limits<int>::min()}) {
+      ASSERT_EQ(set(fd, kSolSocket, buffer, 1), Errno::none);
+      ASSERT_EQ(set(fd, kSolSocket, buffer, value), Errno::none);
+      EXPECT_EQ(get(fd, kSolSocket, buffer), 425'984);
+    }
+  }
 }
 
 TEST_P(Options, HopLimitAndMaximumSegmentAreThoseOfThePackets) {
