@@ -124,11 +124,12 @@ Errno set_linger2(Context& c, std::int64_t seconds) {
   return Errno::none;
 }
 
-/// Linux keeps it as the number of SYN,ACKs that fit into the time.
+/// Linux keeps it as the number of SYN,ACKs that fit into the time, in an octet.
 std::int64_t defer_seconds(std::int64_t seconds) {
+  constexpr int kMost = 255;
   std::int64_t all = 0;
   std::int64_t timeout = 1;
-  while (seconds > 0 && all < seconds) {
+  for (int sent = 0; all < seconds && sent < kMost; ++sent) {
     all += timeout;
     timeout = std::min<std::int64_t>(2 * timeout, 120);
   }

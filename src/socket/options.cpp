@@ -44,6 +44,15 @@ std::size_t write_some(std::span<const std::byte> what, std::span<std::byte> int
   return n;
 }
 
+/// Linux looks at the length before it looks for the name, except where that is IP's.
+bool is_too_short(const OpenSocket& s, int level, int name, std::span<const std::byte> value) {
+  const bool stream = s.kind != OpenSocket::Kind::datagram;
+  const bool first = level == kSolSocket ||
+                     (level == kSolTcp && stream && name != kTcpCongestion) ||
+                     (level == kSolUdp && !stream);
+  return first && value.size() < sizeof(int);
+}
+
 Result<std::int64_t> number_in(const Option& option, std::span<const std::byte> value) {
   if (option.type == Type::time) {
     const auto seconds = read_as<std::int64_t>(value);
@@ -137,6 +146,7 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
                                  TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (is_too_short(*s, level, name, value)) return std::unexpected(Errno::einval);
   const Option* option = find_option(*s, level, name);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   if (option->type == Type::text) return choose_controller(value);
@@ -162,10 +172,11 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const Option* option = find_option(*s, level, name);
-  // IPv6's of an IPv4 socket, TCP's of UDP's and the other way: Linux says so that it has no such.
+  // Of a level that an IPv4 socket has not, as IPv6's, or TCP's of UDP: Linux has another errno.
   const bool v4 = s->domain != OpenSocket::Domain::inet6;
-  const int others = s->kind == OpenSocket::Kind::datagram ? kSolTcp : kSolUdp;
-  if (v4 && (level == kSolIpv6 || level == others)) return std::unexpected(Errno::eopnotsupp);
+  const int own = s->kind == OpenSocket::Kind::datagram ? kSolUdp : kSolTcp;
+  const bool known = level == kSolSocket || level == kSolIp || level == own;
+  if (v4 && !known) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   if (option->type == Type::info) {
@@ -188,6 +199,10 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
     return write_some(std::as_bytes(std::span(linger)), into);
   }
   const auto number = static_cast<int>(value);
+  if (option->type == Type::octet && into.size() < sizeof(number)) {
+    const auto octet = static_cast<std::uint8_t>(number);
+    return write_some(std::as_bytes(std::span(&octet, 1)), into);
+  }
   return write_some(std::as_bytes(std::span(&number, 1)), into);
 }
 

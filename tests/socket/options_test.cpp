@@ -63,6 +63,67 @@ TEST_P(Options, WhatThereIsNotGetsLinuxsErrno) {
   EXPECT_EQ(a().set_option(fd, kSolTcp, kTcpNoDelay, little, now()).error(), Errno::einval);
 }
 
+/// The length comes first where a level is the socket's own, and IP looks for the name first.
+TEST_P(Options, WhatIsTooShortIsWrongWhateverItsName) {
+  const Fd tcp = stream();
+  const Fd udp = *a().socket(kAfInet, kSockDgram);
+  const std::array<std::byte, 3> octets{};
+  for (std::size_t n = 0; n < 4; ++n) {
+    const auto set_short = [&](Fd fd, int level, int name) {
+      const auto done = a().set_option(fd, level, name, std::span(octets).first(n), now());
+      return done ? Errno::none : done.error();
+    };
+    for (const Fd fd : {tcp, udp}) {
+      for (const int name : {kSoType, kSoError, kSoSndBuf, kSoLinger, 999}) {
+        EXPECT_EQ(set_short(fd, kSolSocket, name), Errno::einval) << name;
+      }
+      EXPECT_EQ(set_short(fd, kSolIp, 999), Errno::enoprotoopt);
+    }
+    EXPECT_EQ(set_short(tcp, kSolTcp, 999), Errno::einval);
+    EXPECT_EQ(set_short(tcp, kSolTcp, kTcpInfo), Errno::einval);
+    EXPECT_EQ(set_short(tcp, kSolUdp, kUdpCork), Errno::enoprotoopt);
+    EXPECT_EQ(set_short(udp, kSolUdp, 999), Errno::einval);
+    EXPECT_EQ(set_short(udp, kSolTcp, kTcpNoDelay), Errno::enoprotoopt);
+    EXPECT_EQ(set_short(tcp, kSolTcp, kTcpCongestion), n == 0 ? Errno::einval : Errno::enoent);
+  }
+}
+
+TEST_P(Options, ALevelThatThereIsNotGetsLinuxsErrno) {
+  const Fd fd = stream();
+  const Errno none = GetParam() ? Errno::enoprotoopt : Errno::eopnotsupp;
+  for (const int level : {999, kSolUdp}) {
+    EXPECT_EQ(a().get_option(fd, level, 1, now()).error(), none) << level;
+  }
+  EXPECT_EQ(a().get_option(fd, kSolIp, 999, now()).error(), Errno::enoprotoopt);
+  EXPECT_EQ(a().get_option(fd, kSolTcp, 999, now()).error(), Errno::enoprotoopt);
+}
+
+/// Who has room for less than an int gets one octet, and is told so.
+TEST_P(Options, IpsNumbersMayBeReadAsOneOctet) {
+  const Fd fd = stream();
+  ASSERT_EQ(set(fd, kSolIp, kIpTos, 0xb8), Errno::none);
+  for (const std::size_t n : {1U, 2U, 3U}) {
+    std::array<std::byte, 3> into{};
+    EXPECT_EQ(a().get_option(fd, kSolIp, kIpTos, std::span(into).first(n), now()), 1U);
+    EXPECT_EQ(into, (std::array<std::byte, 3>{std::byte{0xb8}}));
+    EXPECT_EQ(a().get_option(fd, kSolIp, kIpTtl, std::span(into).first(n), now()), 1U);
+    EXPECT_EQ(into[0], std::byte{64});
+    EXPECT_EQ(a().get_option(fd, kSolSocket, kSoType, std::span(into).first(n), now()), n);
+  }
+  EXPECT_EQ(a().get_option(fd, kSolIp, kIpTos, std::span<std::byte>{}, now()), 0U);
+}
+
+/// Linux keeps how often the SYN,ACK is sent again, in an octet.
+TEST_P(Options, DeferAcceptIsRoundedUpToSynAcksAndBounded) {
+  const Fd fd = stream();
+  const std::array<std::array<int, 2>, 7> cases{
+      {{-1, 0}, {0, 0}, {1, 1}, {2, 3}, {100, 127}, {128, 247}, {1'000'000, 29'887}}};
+  for (const auto [value, kept] : cases) {
+    ASSERT_EQ(set(fd, kSolTcp, kTcpDeferAccept, value), Errno::none);
+    EXPECT_EQ(get(fd, kSolTcp, kTcpDeferAccept), kept) << value;
+  }
+}
+
 // Go's runtime asks for it on each socket for datagrams, and does without UDP where it is refused.
 TEST_P(Options, BroadcastingMayBeAskedFor) {
   for (const Fd fd : {stream(), *a().socket(kAfInet, kSockDgram)}) {
