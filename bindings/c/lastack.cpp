@@ -106,6 +106,30 @@ void write_address(const lastack_stack& stack, int fd, const lastack::Endpoint& 
   *size = made.size;
 }
 
+/// What bind() is given. As Linux has it the socket's family says how long that is to be; of no
+/// family the unspecified address is IPv4's.
+lastack::socket::Result<lastack::Endpoint> place_of(const lastack_stack& stack, int fd,
+                                                    const sockaddr* address, socklen_t size) {
+  const auto* const open = stack.sockets().find(fd);
+  if (open == nullptr) return std::unexpected(Errno::ebadf);
+  const bool v6 = open->domain == lastack::socket::OpenSocket::Domain::inet6;
+  if (address == nullptr || size < (v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in))) {
+    return std::unexpected(Errno::einval);
+  }
+  if (address->sa_family == (v6 ? AF_INET6 : AF_INET)) {
+    return lastack::io::endpoint_of(address, size);
+  }
+  sockaddr_in v4{};
+  std::memcpy(&v4, address, sizeof v4);
+  if (v6 || v4.sin_family != AF_UNSPEC || v4.sin_addr.s_addr != INADDR_ANY) {
+    return std::unexpected(Errno::eafnosupport);
+  }
+  return lastack::Endpoint{{}, ntohs(v4.sin_port)};
+}
+
+/// Linux has lengths as int.
+bool is_negative(socklen_t size) { return static_cast<int>(size) < 0; }
+
 int read_prefixes(const char* const* texts, std::vector<lastack::Prefix>& into) {
   for (; texts != nullptr && *texts != nullptr; ++texts) {
     const auto prefix = lastack::Prefix::parse(*texts);
@@ -199,7 +223,7 @@ int lastack_close(lastack_stack* stack, int fd) {
 }
 
 int lastack_bind(lastack_stack* stack, int fd, const sockaddr* address, socklen_t size) {
-  const auto local = lastack::io::endpoint_of(address, size);
+  const auto local = place_of(*stack, fd, address, size);
   return local ? number_of(stack->sockets().bind(fd, *local)) : failed(local.error());
 }
 
@@ -288,13 +312,14 @@ int lastack_shutdown(lastack_stack* stack, int fd, int how) {
 
 int lastack_setsockopt(lastack_stack* stack, int fd, int level, int name, const void* value,
                        socklen_t size) {
+  if (is_negative(size)) return failed(Errno::einval);
   return number_of(
       stack->sockets().set_option(fd, level, name, octets_at(value, size), stack->core.time()));
 }
 
 int lastack_getsockopt(lastack_stack* stack, int fd, int level, int name, void* value,
                        socklen_t* size) {
-  if (size == nullptr) return failed(Errno::einval);
+  if (size == nullptr || is_negative(*size)) return failed(Errno::einval);
   const auto written =
       stack->sockets().get_option(fd, level, name, octets_at(value, *size), stack->core.time());
   if (!written) return failed(written.error());

@@ -65,6 +65,7 @@ size_t lastack_transmit(lastack_stack* stack, void* into, size_t octets);
 
 /* --- Sockets. */
 
+/* SOCK_NONBLOCK and SOCK_CLOEXEC may stand in `type`, and change nothing: no call blocks. */
 int lastack_socket(lastack_stack* stack, int domain, int type, int protocol);
 int lastack_dup(lastack_stack* stack, int fd);
 /* Takes this descriptor away; the last one closes. */

@@ -50,17 +50,18 @@ Errno timeout_set(Context& c, std::int64_t value) {
   return Errno::none;
 }
 
+/// Linux takes the number as unsigned: less than 0 is as much as there may be.
 Errno set_buffer(std::uint32_t& buffer, std::int64_t value, std::int64_t least) {
+  if (value < 0) value = kMostBuffer;
   buffer = static_cast<std::uint32_t>(std::max(2 * std::min(value, kMostBuffer), least));
   return Errno::none;
 }
 Errno set_send_buffer(Context& c, std::int64_t value) {
   c.wake_writer();
-  return set_buffer(c.settings.send_buffer, std::max<std::int64_t>(value, 0), kLeastSendBuffer);
+  return set_buffer(c.settings.send_buffer, value, kLeastSendBuffer);
 }
 Errno set_receive_buffer(Context& c, std::int64_t value) {
-  return set_buffer(c.settings.receive_buffer, std::max<std::int64_t>(value, 0),
-                    kLeastReceiveBuffer);
+  return set_buffer(c.settings.receive_buffer, value, kLeastReceiveBuffer);
 }
 
 std::int64_t get_linger(Context& c) {
@@ -123,11 +124,12 @@ Errno set_linger2(Context& c, std::int64_t seconds) {
   return Errno::none;
 }
 
-/// Linux keeps it as the number of SYN,ACKs that fit into the time.
+/// Linux keeps it as the number of SYN,ACKs that fit into the time, in an octet.
 std::int64_t defer_seconds(std::int64_t seconds) {
+  constexpr int kMost = 255;
   std::int64_t all = 0;
   std::int64_t timeout = 1;
-  while (seconds > 0 && all < seconds) {
+  for (int sent = 0; all < seconds && sent < kMost; ++sent) {
     all += timeout;
     timeout = std::min<std::int64_t>(2 * timeout, 120);
   }

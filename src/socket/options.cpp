@@ -44,6 +44,15 @@ std::size_t write_some(std::span<const std::byte> what, std::span<std::byte> int
   return n;
 }
 
+/// Linux looks at the length before it looks for the name, except where that is IP's.
+bool is_too_short(const OpenSocket& s, int level, int name, std::span<const std::byte> value) {
+  const bool stream = s.kind != OpenSocket::Kind::datagram;
+  const bool first = level == kSolSocket ||
+                     (level == kSolTcp && stream && name != kTcpCongestion) ||
+                     (level == kSolUdp && !stream);
+  return first && value.size() < sizeof(int);
+}
+
 Result<std::int64_t> number_in(const Option& option, std::span<const std::byte> value) {
   if (option.type == Type::time) {
     const auto seconds = read_as<std::int64_t>(value);
@@ -58,7 +67,8 @@ Result<std::int64_t> number_in(const Option& option, std::span<const std::byte> 
     const auto on = read_as<int>(value);
     const auto seconds = read_as<int>(value, 4);
     if (!on || !seconds) return std::unexpected(Errno::einval);
-    return *on == 0 ? -1 : std::max(*seconds, 0);
+    if (*on == 0) return -1;
+    return *seconds < 0 ? std::numeric_limits<int>::max() : *seconds;  // Linux has it unsigned
   }
   if (option.type == Type::octet && value.size() < sizeof(int)) {
     const auto octet = read_as<std::uint8_t>(value);
@@ -79,6 +89,20 @@ Result<void> choose_controller(std::span<const std::byte> value) {
   }
   if (name != kController) return std::unexpected(Errno::enoent);
   return {};
+}
+
+TcpInfo info_of(const host::Host& host, const OpenSocket& s, tcp::State state, TimePoint now) {
+  const host::ConnectionEntry* const entry = s.has_flow() ? host.find(s.flow()) : nullptr;
+  TcpInfo info = tcp_info(entry != nullptr ? &entry->connection : nullptr, state, now);
+  if (s.kind == OpenSocket::Kind::listening) {
+    info.unacked = static_cast<std::uint32_t>(host.waiting(s.listener()));
+  }
+  if (entry != nullptr) {
+    const wire::IpAddress& to = entry->flow.remote.address;
+    const std::uint16_t link = host.mtu_for(to.family());
+    info.pmtu = std::min(link, host.path_mtu().of(to, now).value_or(link));
+  }
+  return info;
 }
 
 }  // namespace
@@ -122,6 +146,7 @@ Result<void> Sockets::set_option(Fd fd, int level, int name, std::span<const std
                                  TimePoint now) {
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
+  if (is_too_short(*s, level, name, value)) return std::unexpected(Errno::einval);
   const Option* option = find_option(*s, level, name);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   if (option->type == Type::text) return choose_controller(value);
@@ -147,14 +172,15 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
   OpenSocket* s = get(fd);
   if (s == nullptr) return std::unexpected(Errno::ebadf);
   const Option* option = find_option(*s, level, name);
-  // IPv6's of an IPv4 socket, TCP's of UDP's and the other way: Linux says so that it has no such.
+  // Of a level that an IPv4 socket has not, as IPv6's, or TCP's of UDP: Linux has another errno.
   const bool v4 = s->domain != OpenSocket::Domain::inet6;
-  const int others = s->kind == OpenSocket::Kind::datagram ? kSolTcp : kSolUdp;
-  if (v4 && (level == kSolIpv6 || level == others)) return std::unexpected(Errno::eopnotsupp);
+  const int own = s->kind == OpenSocket::Kind::datagram ? kSolUdp : kSolTcp;
+  const bool known = level == kSolSocket || level == kSolIp || level == own;
+  if (v4 && !known) return std::unexpected(Errno::eopnotsupp);
   if (option == nullptr) return std::unexpected(Errno::enoprotoopt);
   Context context{.sockets = *this, .fd = fd, .s = *s, .settings = settings_of(*s)};
   if (option->type == Type::info) {
-    const TcpInfo info = tcp_info(connection(*s), state_of(*s), now);
+    const TcpInfo info = info_of(*host_, *s, state_of(*s), now);
     return write_some(std::as_bytes(std::span(&info, 1)), into);
   }
   if (option->type == Type::text) {
@@ -173,6 +199,10 @@ Result<std::size_t> Sockets::get_option(Fd fd, int level, int name, std::span<st
     return write_some(std::as_bytes(std::span(linger)), into);
   }
   const auto number = static_cast<int>(value);
+  if (option->type == Type::octet && into.size() < sizeof(number)) {
+    const auto octet = static_cast<std::uint8_t>(number);
+    return write_some(std::as_bytes(std::span(&octet, 1)), into);
+  }
   return write_some(std::as_bytes(std::span(&number, 1)), into);
 }
 

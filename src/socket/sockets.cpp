@@ -78,12 +78,21 @@ Result<Fd> Sockets::socket() {
   return install(make(OpenSocket::Kind::fresh));
 }
 
+/// In Linux's order: what can't be, what nobody has, what this type has not.
 Result<Fd> Sockets::socket(int domain, int type, int protocol) {
   constexpr int kTcp = 6;
   constexpr int kUdp = 17;
+  constexpr int kSockRaw = 3;
+  constexpr int kMostType = 10;                // SOCK_PACKET
+  constexpr int kNoMeaning = 0x800 | 0x80000;  // SOCK_NONBLOCK, SOCK_CLOEXEC: nothing blocks here
+  constexpr int kMostProtocol = 262;           // IPPROTO_MPTCP
+  type &= ~kNoMeaning;
   if (domain != kAfInet && domain != kAfInet6) return std::unexpected(Errno::eafnosupport);
-  if (type != kSockStream && type != kSockDgram) return std::unexpected(Errno::esocktnosupport);
+  if (type < 0 || type > kMostType) return std::unexpected(Errno::einval);
+  if (protocol < 0 || protocol > kMostProtocol) return std::unexpected(Errno::einval);
   const bool stream = type == kSockStream;
+  if (type == kSockRaw) return std::unexpected(Errno::eprotonosupport);
+  if (!stream && type != kSockDgram) return std::unexpected(Errno::esocktnosupport);
   if (protocol != 0 && protocol != (stream ? kTcp : kUdp)) {
     return std::unexpected(Errno::eprotonosupport);
   }

@@ -13,6 +13,33 @@ std::uint32_t ago(TimePoint then, TimePoint now) {
   return static_cast<std::uint32_t>(std::max<std::int64_t>((now - then) / 1ms, 0));
 }
 
+std::uint32_t segments(Offset octets, std::uint32_t mss) {
+  return (static_cast<std::uint32_t>(std::max<Offset>(octets, 0)) + mss - 1) / mss;
+}
+
+/// Of what is out: what the peer holds already, what counts as lost, what of that was sent again.
+/// Fast recovery takes one segment for lost at a time, a timeout everything. Where new octets have
+/// followed those that were sent again after it, they count among them until the last of those is
+/// acknowledged: nothing tells them apart.
+void tell_losses(const tcp::Tcb& t, std::uint32_t mss, TcpInfo& info) {
+  using Phase = tcp::Recovery::Phase;
+  constexpr std::uint8_t kRecovery = 3;
+  constexpr std::uint8_t kLoss = 4;
+  if (const auto& held = t.recovery.scoreboard()) {
+    info.sacked = std::min(segments(held->octets(), mss), info.unacked);
+  }
+  if (t.recovery.phase() == Phase::fast) {
+    info.ca_state = kRecovery;
+    info.lost = std::min(info.unacked - info.sacked, 1U);
+    info.retrans = t.retransmit_first ? 0 : info.lost;
+  }
+  if (t.recovery.phase() == Phase::loss) {
+    info.ca_state = kLoss;
+    info.lost = info.unacked - info.sacked;
+    info.retrans = std::min(segments(t.snd.nxt - t.snd.una, mss), info.lost);
+  }
+}
+
 }  // namespace
 
 std::uint8_t linux_number(tcp::State state) {
@@ -29,12 +56,6 @@ TcpInfo tcp_info(const tcp::Connection* connection, tcp::State state, TimePoint 
   if (connection == nullptr) return info;
   const tcp::Tcb& t = connection->tcb();
   const std::uint32_t mss = std::max<std::uint32_t>(connection->smss(), 1);
-  const auto out = static_cast<std::uint32_t>(std::max<Offset>(t.snd.max - t.snd.una, 0));
-  using Phase = tcp::Recovery::Phase;
-  constexpr std::uint8_t kRecovery = 3;
-  constexpr std::uint8_t kLoss = 4;
-  if (t.recovery.phase() == Phase::fast) info.ca_state = kRecovery;
-  if (t.recovery.phase() == Phase::loss) info.ca_state = kLoss;
   const bool probing = t.timers.mode == tcp::Retransmission::persist;
   (probing ? info.probes : info.retransmits) = t.timers.unanswered;
   info.backoff = t.timers.backoff;
@@ -45,18 +66,21 @@ TcpInfo tcp_info(const tcp::Connection* connection, tcp::State state, TimePoint 
   info.ato = micros(connection->settings().delayed_ack);
   info.snd_mss = mss;
   info.rcv_mss = t.rcv.largest;
-  info.unacked = (out + mss - 1) / mss;
+  info.unacked = segments(t.snd.max - t.snd.una, mss);
+  tell_losses(t, mss, info);
   info.last_data_sent = ago(t.sent, now);
   info.last_data_recv = info.last_ack_recv = ago(t.heard, now);
   info.rtt = micros(t.rtt.srtt());
   info.rttvar = micros(t.rtt.rttvar());
   std::visit(
       [&](const auto& c) {
-        info.snd_ssthresh = std::min<std::uint32_t>(c.ssthresh() / mss, INT32_MAX);
+        const bool none = c.ssthresh() == UINT32_MAX;  // there was no loss yet
+        info.snd_ssthresh = none ? TcpInfo::kNoThreshold : c.ssthresh() / mss;
         info.snd_cwnd = c.cwnd() / mss;
       },
       t.congestion);
   info.advmss = t.rcv.mss;
+  info.rcv_ssthresh = connection->settings().receive_buffer;
   info.rcv_space = static_cast<std::uint32_t>(std::max<Offset>(t.rcv.edge - t.rcv.nxt, 0));
   info.bytes_acked = static_cast<std::uint64_t>(std::clamp<Offset>(t.snd.una, 0, t.snd.end));
   const Offset received = t.rcv.nxt - (t.rcv.nxt > t.rcv.fin ? 1 : 0);

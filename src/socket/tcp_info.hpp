@@ -8,8 +8,11 @@
 
 namespace lastack::socket {
 
-/// Times are microseconds, ages milliseconds. What lastack does not count is 0.
+/// Times are microseconds, ages milliseconds. What lastack does not count is 0: bounded as the
+/// memory of an idle connection is, it has no room for what nothing but this would read.
 struct TcpInfo {
+  static constexpr std::uint32_t kNoThreshold = 0x7fffffff;  ///< Linux's "infinite" one
+
   std::uint8_t state = 0;  ///< Linux's number
   std::uint8_t ca_state = 0;
   std::uint8_t retransmits = 0;
@@ -22,17 +25,17 @@ struct TcpInfo {
   std::uint32_t ato = 0;
   std::uint32_t snd_mss = 0;
   std::uint32_t rcv_mss = 0;
-  std::uint32_t unacked = 0;  ///< segments
-  std::uint32_t sacked = 0;
+  std::uint32_t unacked = 0;  ///< segments; of a listener the connections that wait
+  std::uint32_t sacked = 0;   ///< segments
   std::uint32_t lost = 0;
-  std::uint32_t retrans = 0;
+  std::uint32_t retrans = 0;  ///< of those that are out
   std::uint32_t fackets = 0;
   std::uint32_t last_data_sent = 0;
   std::uint32_t last_ack_sent = 0;
-  std::uint32_t last_data_recv = 0;
+  std::uint32_t last_data_recv = 0;  ///< as last_ack_recv: one time is kept for both
   std::uint32_t last_ack_recv = 0;
-  std::uint32_t pmtu = 0;
-  std::uint32_t rcv_ssthresh = 0;
+  std::uint32_t pmtu = 0;          ///< octets of an IP packet
+  std::uint32_t rcv_ssthresh = 0;  ///< the largest window that is offered
   std::uint32_t rtt = 0;
   std::uint32_t rttvar = 0;
   std::uint32_t snd_ssthresh = 0;
@@ -56,7 +59,8 @@ static_assert(sizeof(TcpInfo) == 152, "as far as tcpi_min_rtt");
 /// Linux's number of a state: 1 for ESTABLISHED to 11 for CLOSING.
 [[nodiscard]] std::uint8_t linux_number(tcp::State state);
 
-/// `connection` is null where there is none. To its holders TIME_WAIT is CLOSE, as in Linux.
+/// `connection` is null where there is none. To its holders TIME_WAIT is CLOSE, as in Linux. What
+/// the host knows beside it, the path and who waits for accept(), is the caller's to add.
 [[nodiscard]] TcpInfo tcp_info(const tcp::Connection* connection, tcp::State state, TimePoint now);
 
 }  // namespace lastack::socket

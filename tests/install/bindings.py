@@ -72,11 +72,11 @@ def compilers(tree, folder):
     options = run("pkg-config", "--cflags", "--libs", "lastack-c", env=env).stdout.split()
     strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-Wl,-rpath,{tree / 'lib'}"]
     for standard in ("c99", "c17"):
-        program = folder / standard
-        done = run("gcc", f"-std={standard}", "-D_DEFAULT_SOURCE", *strict, ROOT / "examples/half_close.c",
-                   *options, "-o", program)
-        if worked(f"{standard} compiles it with pkg-config's options", done):
-            worked(f"{standard}'s program runs", run(program))
+        for source in (ROOT / "examples/half_close.c", ROOT / "tests/install/calls.c"):
+            program = folder / f"{standard}-{source.stem}"
+            done = run("gcc", f"-std={standard}", "-D_DEFAULT_SOURCE", *strict, source, *options, "-o", program)
+            if worked(f"{standard} compiles {source.name} with pkg-config's options", done):
+                worked(f"{standard}'s {source.name} runs", run(program))
     (folder / "header.cpp").write_text("#include <lastack/lastack.h>\n"
                                        "int main() { return lastack_version()[0] == '0' ? 0 : 1; }\n")
     done = run("g++", "-std=c++11", *strict, folder / "header.cpp", *options, "-o", folder / "header")

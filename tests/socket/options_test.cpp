@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "socket/fixture.hpp"
-#include "socket/tcp_info.hpp"
 
 namespace lastack::socket {
 namespace {
@@ -63,6 +63,67 @@ TEST_P(Options, WhatThereIsNotGetsLinuxsErrno) {
   EXPECT_EQ(a().set_option(fd, kSolTcp, kTcpNoDelay, little, now()).error(), Errno::einval);
 }
 
+/// The length comes first where a level is the socket's own, and IP looks for the name first.
+TEST_P(Options, WhatIsTooShortIsWrongWhateverItsName) {
+  const Fd tcp = stream();
+  const Fd udp = *a().socket(kAfInet, kSockDgram);
+  const std::array<std::byte, 3> octets{};
+  for (std::size_t n = 0; n < 4; ++n) {
+    const auto set_short = [&](Fd fd, int level, int name) {
+      const auto done = a().set_option(fd, level, name, std::span(octets).first(n), now());
+      return done ? Errno::none : done.error();
+    };
+    for (const Fd fd : {tcp, udp}) {
+      for (const int name : {kSoType, kSoError, kSoSndBuf, kSoLinger, 999}) {
+        EXPECT_EQ(set_short(fd, kSolSocket, name), Errno::einval) << name;
+      }
+      EXPECT_EQ(set_short(fd, kSolIp, 999), Errno::enoprotoopt);
+    }
+    EXPECT_EQ(set_short(tcp, kSolTcp, 999), Errno::einval);
+    EXPECT_EQ(set_short(tcp, kSolTcp, kTcpInfo), Errno::einval);
+    EXPECT_EQ(set_short(tcp, kSolUdp, kUdpCork), Errno::enoprotoopt);
+    EXPECT_EQ(set_short(udp, kSolUdp, 999), Errno::einval);
+    EXPECT_EQ(set_short(udp, kSolTcp, kTcpNoDelay), Errno::enoprotoopt);
+    EXPECT_EQ(set_short(tcp, kSolTcp, kTcpCongestion), n == 0 ? Errno::einval : Errno::enoent);
+  }
+}
+
+TEST_P(Options, ALevelThatThereIsNotGetsLinuxsErrno) {
+  const Fd fd = stream();
+  const Errno none = GetParam() ? Errno::enoprotoopt : Errno::eopnotsupp;
+  for (const int level : {999, kSolUdp}) {
+    EXPECT_EQ(a().get_option(fd, level, 1, now()).error(), none) << level;
+  }
+  EXPECT_EQ(a().get_option(fd, kSolIp, 999, now()).error(), Errno::enoprotoopt);
+  EXPECT_EQ(a().get_option(fd, kSolTcp, 999, now()).error(), Errno::enoprotoopt);
+}
+
+/// Who has room for less than an int gets one octet, and is told so.
+TEST_P(Options, IpsNumbersMayBeReadAsOneOctet) {
+  const Fd fd = stream();
+  ASSERT_EQ(set(fd, kSolIp, kIpTos, 0xb8), Errno::none);
+  for (const std::size_t n : {1U, 2U, 3U}) {
+    std::array<std::byte, 3> into{};
+    EXPECT_EQ(a().get_option(fd, kSolIp, kIpTos, std::span(into).first(n), now()), 1U);
+    EXPECT_EQ(into, (std::array<std::byte, 3>{std::byte{0xb8}}));
+    EXPECT_EQ(a().get_option(fd, kSolIp, kIpTtl, std::span(into).first(n), now()), 1U);
+    EXPECT_EQ(into[0], std::byte{64});
+    EXPECT_EQ(a().get_option(fd, kSolSocket, kSoType, std::span(into).first(n), now()), n);
+  }
+  EXPECT_EQ(a().get_option(fd, kSolIp, kIpTos, std::span<std::byte>{}, now()), 0U);
+}
+
+/// Linux keeps how often the SYN,ACK is sent again, in an octet.
+TEST_P(Options, DeferAcceptIsRoundedUpToSynAcksAndBounded) {
+  const Fd fd = stream();
+  const std::array<std::array<int, 2>, 7> cases{
+      {{-1, 0}, {0, 0}, {1, 1}, {2, 3}, {100, 127}, {128, 247}, {1'000'000, 29'887}}};
+  for (const auto [value, kept] : cases) {
+    ASSERT_EQ(set(fd, kSolTcp, kTcpDeferAccept, value), Errno::none);
+    EXPECT_EQ(get(fd, kSolTcp, kTcpDeferAccept), kept) << value;
+  }
+}
+
 // Go's runtime asks for it on each socket for datagrams, and does without UDP where it is refused.
 TEST_P(Options, BroadcastingMayBeAskedFor) {
   for (const Fd fd : {stream(), *a().socket(kAfInet, kSockDgram)}) {
@@ -90,6 +151,22 @@ TEST_P(Options, TimesAndLinger) {
   EXPECT_EQ(linger, (std::array<int, 2>{1, 7}));
 }
 
+/// Linux takes the time as unsigned: a very long one, which resets nothing.
+TEST_P(Options, ANegativeLingerIsALongOne) {
+  connect();
+  const std::array<int, 2> linger{1, -5};
+  ASSERT_TRUE(
+      a().set_option(client, kSolSocket, kSoLinger, std::as_bytes(std::span(linger)), now()));
+  ASSERT_TRUE(a().send(client, octets(10), now()));
+  const auto closed = a().close(client, now());
+  ASSERT_TRUE(closed && *closed);
+  EXPECT_GT(closed->until, now() + 1000h);
+  settle();
+  EXPECT_EQ(sent[kA].rst, 0);
+  EXPECT_EQ(sent[kA].fin, 1);
+  EXPECT_EQ(drain(kB, server), 10U);
+}
+
 TEST_P(Options, OneController) {
   const Fd fd = stream();
   const auto choose = [&](std::string_view name) {
@@ -112,6 +189,13 @@ TEST_P(Options, BuffersAreDoubledAndHoldTheWindow) {
   EXPECT_EQ(get(fd, kSolSocket, kSoRcvBuf), 2304);
   EXPECT_EQ(set(fd, kSolSocket, kSoSndBuf, 1'000'000'000), Errno::none);
   EXPECT_EQ(get(fd, kSolSocket, kSoSndBuf), 425'984);
+  for (const int buffer : {kSoSndBuf, kSoRcvBuf}) {  // unsigned, to Linux
+    for (const int value : {-1, std::numeric_limits<int>::min()}) {
+      ASSERT_EQ(set(fd, kSolSocket, buffer, 1), Errno::none);
+      ASSERT_EQ(set(fd, kSolSocket, buffer, value), Errno::none);
+      EXPECT_EQ(get(fd, kSolSocket, buffer), 425'984);
+    }
+  }
 }
 
 TEST_P(Options, HopLimitAndMaximumSegmentAreThoseOfThePackets) {
@@ -190,26 +274,6 @@ TEST_P(Options, NoneButTheBuffersSizeTellsOfTheWindow) {
   EXPECT_EQ(sent[kB].all, before);
   sets(kSolSocket, kSoRcvBuf, 1'000'000);
   EXPECT_EQ(sent[kB].all, before + 1);
-}
-
-TEST_P(Options, TcpInfoIsOfTheConnection) {
-  connect();
-  ASSERT_TRUE(a().send(client, octets(1000), now()));
-  world->flush();
-  TcpInfo info;
-  ASSERT_EQ(
-      a().get_option(client, kSolTcp, kTcpInfo, std::as_writable_bytes(std::span(&info, 1)), now()),
-      sizeof(info));
-  EXPECT_EQ(info.state, 1);
-  EXPECT_EQ(info.unacked, 1U);
-  EXPECT_EQ(info.rtt, 20'000U);
-  EXPECT_EQ(a().ioctl(client, kSiocOutq), 1000);
-  settle();
-  (void)a().get_option(client, kSolTcp, kTcpInfo, std::as_writable_bytes(std::span(&info, 1)),
-                       now());
-  EXPECT_EQ(info.unacked, 0U);
-  EXPECT_EQ(info.bytes_acked, 1000U);
-  EXPECT_EQ(b().ioctl(server, kSiocInq), 1000);
 }
 
 /// TCP_NOTSENT_LOWAT is looked at where a buffer begins; one that has begun is filled.

@@ -234,5 +234,32 @@ TEST_P(Posix, ASocketConnectsToItself) {
   EXPECT_EQ(world->host(kA).pool().in_use(), 0U);
 }
 
+TEST_P(Posix, SocketLooksAtItsArgumentsInLinuxsOrder) {
+  const int domain = GetParam() ? kAfInet6 : kAfInet;
+  const auto answer = [&](int type, int protocol) {
+    const auto made = a().socket(domain, type, protocol);
+    return made ? Errno::none : made.error();
+  };
+  EXPECT_EQ(a().socket(1, 99, -1).error(), Errno::eafnosupport);
+  for (const int type : {-1, 11, 99, kSockStream | 0x100}) {
+    EXPECT_EQ(answer(type, 0), Errno::einval) << type;
+  }
+  for (const int type : {0, 4, 5, 6, 10}) {
+    EXPECT_EQ(answer(type, 0), Errno::esocktnosupport) << type;
+  }
+  constexpr int kRaw = 3;
+  EXPECT_EQ(answer(kRaw, 0), Errno::eprotonosupport);
+  EXPECT_EQ(answer(kRaw, 300), Errno::einval);
+  for (const int type : {kSockStream, kSockDgram}) {
+    for (const int protocol : {-1, 263, 300}) EXPECT_EQ(answer(type, protocol), Errno::einval);
+    for (const int protocol : {1, 132, 255, type == kSockStream ? 17 : 6}) {
+      EXPECT_EQ(answer(type, protocol), Errno::eprotonosupport) << protocol;
+    }
+    for (const int bits : {0x800, 0x80000, 0x80800}) {  // SOCK_NONBLOCK, SOCK_CLOEXEC
+      EXPECT_EQ(answer(type | bits, type == kSockStream ? 6 : 17), Errno::none);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lastack::socket
