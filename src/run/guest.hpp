@@ -13,7 +13,8 @@
 
 namespace lastack::run {
 
-/// A call that is answered later: accept(), connect(), or one that receives datagrams.
+/// A call that is answered later: accept(), connect(), or one that receives datagrams, or all
+/// octets that it asks for.
 struct WaitingCall {
   Call call;
   TimePoint until = kNever;

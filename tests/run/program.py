@@ -110,6 +110,64 @@ def octets_before_a_reset():
     say(attempt(client.recv, 100), attempt(client.recv, 100), attempt(client.recv, 100))
 
 
+def resets(of):
+    of.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    of.close()
+
+
+def all_octets_before_a_reset():
+    """Reads that wait for more than there is: the octets first, and then the error."""
+    for flags in (socket.MSG_WAITALL, socket.MSG_WAITALL | socket.MSG_DONTWAIT):
+        for read in (lambda s: s.recv(10, flags), lambda s: s.recvmsg(10, 0, flags)[0]):
+            client, server = connected()
+            client.send(b"abc")
+            resets(client)
+            until(server, select.POLLERR)
+            say("there already", attempt(read, server), attempt(read, server), attempt(read, server))
+            client, server = connected()
+            client.send(b"abc")
+            resets(client)
+            until(server, select.POLLERR)
+            say("asked for", attempt(read, server), error_of(server), error_of(server), attempt(read, server))
+    client, server = connected()
+    child = os.fork()
+    if child == 0:
+        server.close()
+        for octets in (b"abc", b"def"):
+            client.send(octets)
+            select.select([], [], [], 0.05)
+        resets(client)
+        os._exit(0)
+    client.close()
+    say("while it waits", attempt(server.recv, 10, socket.MSG_WAITALL), attempt(server.recv, 10), server.recv(10))
+    os.waitpid(child, 0)
+
+
+def all_octets_are_waited_for():
+    for flags in (0, socket.MSG_PEEK):
+        client, server = connected()
+        child = os.fork()
+        if child == 0:
+            server.close()
+            for octets in (b"abc", b"def", b"x" * 1_000_000):
+                client.send(octets)
+                select.select([], [], [], 0.05)
+            os._exit(0)
+        client.close()
+        say(server.recv(6, socket.MSG_WAITALL | flags))
+        if flags == 0:
+            say(len(server.recv(1_000_000, socket.MSG_WAITALL)))
+        server.recv(2_000_000, socket.MSG_WAITALL)
+        say(attempt(server.recv, 6, socket.MSG_WAITALL))
+        os.waitpid(child, 0)
+    client, server = connected()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50_000))
+    client.send(b"abc")
+    until(server, select.POLLIN)
+    for flags in (socket.MSG_PEEK, 0, 0):
+        say("its time is over", attempt(server.recv, 10, socket.MSG_WAITALL | flags))
+
+
 def refused():
     at = listener()
     nobody = at.getsockname()
@@ -579,7 +637,8 @@ def many_datagrams():
     say([a.recv(100) if i % 3 else a.recvfrom(100)[0] for i in range(100)] == [b"%d" % i for i in range(100)])
 
 
-STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset, refused,
+STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset,
+         all_octets_before_a_reset, all_octets_are_waited_for, refused,
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
          closed_by_four, a_storm_of_signals,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
