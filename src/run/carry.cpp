@@ -39,7 +39,9 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
   if (under_way) {
     std::erase_if(guest.calls, [&](const WaitingCall& waiting) {
       return waiting.until <= now &&
-             (give_answer(waiting.call, failed(Errno::einprogress), now), true);
+             (give_answer(waiting.call,
+                          failed(waiting.again ? Errno::ealready : Errno::einprogress), now),
+              true);
     });
     return;
   }

@@ -19,6 +19,7 @@ struct WaitingCall {
   Call call;
   TimePoint until = kNever;
   bool blocks = true;
+  bool again = false;               ///< a connect() of what was under way already
   std::int64_t received = 0;        ///< datagrams of recvmmsg() so far
   TimePoint no_more_from = kNever;  ///< its own time: the next datagram after that is the last
 };

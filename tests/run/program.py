@@ -168,6 +168,16 @@ def all_octets_are_waited_for():
         say("its time is over", attempt(server.recv, 10, socket.MSG_WAITALL | flags))
 
 
+def connect_once_more():
+    """A listener that is full lets nobody in."""
+    at = listener(0)
+    others = [socket.socket() for _ in range(3)]
+    for one in others:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 50_000))
+    say([attempt(one.connect, at.getsockname()) for one in others])
+    say("again", [attempt(others[2].connect, at.getsockname()) for _ in range(2)])
+
+
 def refused():
     at = listener()
     nobody = at.getsockname()
@@ -638,7 +648,7 @@ def many_datagrams():
 
 
 STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset,
-         all_octets_before_a_reset, all_octets_are_waited_for, refused,
+         all_octets_before_a_reset, all_octets_are_waited_for, connect_once_more, refused,
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
          closed_by_four, a_storm_of_signals,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
