@@ -146,6 +146,7 @@ class Supervisor {
   void keep_error(Guest& guest);
   [[nodiscard]] static socket::Errno tell_error(Guest& guest, int far);
   [[nodiscard]] std::int64_t way_to(const host::Endpoint& end) const;
+  [[nodiscard]] bool may_not(const Guest& guest, const host::Endpoint& end) const;
   [[nodiscard]] Answer connect_datagrams(const Asked& asked, const host::Endpoint& remote);
   [[nodiscard]] Answer send_messages(const Asked& asked);
   [[nodiscard]] std::int64_t send_one(const Asked& asked, const Message& message);

@@ -544,6 +544,18 @@ def nobody_receives():
     say(attempt(b.sendto, b"x", b.getpeername()), attempt(b.recv, 1, socket.MSG_DONTWAIT))
 
 
+def messages_that_do_not_go():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    say([attempt(b.sendmsg, [bytes(size)]) for size in (65507, 65508, 66000, 100000)], len(a.recv(100_000)))
+    say(attempt(a.recv, 1, socket.MSG_OOB | socket.MSG_DONTWAIT))
+    say(attempt(b.sendto, b"x", ("255.255.255.255", 9)), attempt(datagram().connect, ("255.255.255.255", 9)))
+    a.close()
+    b.send(b"x")
+    bits(b, 0xffff, 10_000)
+    say(attempt(b.sendmsg, [b"x"]), attempt(b.sendmsg, [b"x"]))
+
+
 def a_datagram_to_nobody_in_particular():
     say(attempt(datagram().send, b"x"))
 
@@ -654,7 +666,8 @@ STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_e
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
          error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families,
          datagrams, datagrams_are_waited_for,
-         several_datagrams_are_waited_for, nobody_receives, a_datagram_to_nobody_in_particular,
+         several_datagrams_are_waited_for, nobody_receives, messages_that_do_not_go,
+         a_datagram_to_nobody_in_particular,
          an_error_of_datagrams_in_poll, datagrams_that_are_there, little_that_is_not_sent,
          many_datagrams, much_before_the_end]
 for step in STEPS:
