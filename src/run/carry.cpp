@@ -18,10 +18,12 @@ void Supervisor::act(Guest& guest, TimePoint now) {
   }
   take_from_program(guest, now);
   if (guest.hung_up) {
+    answer_waiting(guest, now, &Supervisor::receive_all_for);
     if (guest.ended && guest.backlog.empty()) close(guest, now);
     return;
   }
   give_to_program(guest, now);
+  answer_waiting(guest, now, &Supervisor::receive_all_for);
   const auto bits = sockets_->poll(guest.fd).value_or(0);
   const bool will_read = !guest.stand_in.reading_ended() && has_unread(guest);
   if ((bits & socket::kPollErr) == 0 || will_read) return;
@@ -37,7 +39,9 @@ void Supervisor::act_connecting(Guest& guest, TimePoint now) {
   if (under_way) {
     std::erase_if(guest.calls, [&](const WaitingCall& waiting) {
       return waiting.until <= now &&
-             (give_answer(waiting.call, failed(Errno::einprogress), now), true);
+             (give_answer(waiting.call,
+                          failed(waiting.again ? Errno::ealready : Errno::einprogress), now),
+              true);
     });
     return;
   }

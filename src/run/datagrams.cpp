@@ -20,8 +20,20 @@ using socket::Errno;
 namespace {
 
 constexpr std::size_t kMostDatagram = 65535;
+constexpr std::size_t kIpHeader = 20;  // IPv4's, which counts in a packet's length
+constexpr std::size_t kUdpHeader = 8;
 constexpr std::size_t kMostLent = 128;
 constexpr std::size_t kMostLentOctets = std::size_t{64} << 10U;  // without the last of them
+
+/// Than a datagram can be, so that a stand-in's would be nobody's.
+bool too_long(const Message& message, bool inet6) {
+  std::size_t room = kMostDatagram - kUdpHeader - (inet6 ? 0 : kIpHeader);
+  for (const iovec& part : message.parts) {
+    if (part.iov_len > room) return true;
+    room -= part.iov_len;
+  }
+  return false;
+}
 
 std::optional<Duration> duration_of(const timespec& time) {
   constexpr long kNanoseconds = 1'000'000'000;
@@ -131,7 +143,13 @@ std::int64_t Supervisor::way_to(const host::Endpoint& end) const {
   return way ? 0 : -way.error();
 }
 
+/// Who has not set SO_BROADCAST sends to no broadcast address.
+bool Supervisor::may_not(const Guest& guest, const host::Endpoint& end) const {
+  return end.address.is_broadcast() && !sockets_->find(guest.fd)->broadcast;
+}
+
 Supervisor::Answer Supervisor::connect_datagrams(const Asked& asked, const host::Endpoint& remote) {
+  if (may_not(asked.guest, remote)) return -EACCES;
   if (const std::int64_t refused = way_to(remote); refused != 0) return refused;
   return answer_of(sockets_->connect(asked.guest.fd, remote, asked.now));
 }
@@ -139,13 +157,18 @@ Supervisor::Answer Supervisor::connect_datagrams(const Asked& asked, const host:
 Supervisor::Answer Supervisor::send_messages(const Asked& asked) {
   const auto messages = messages_of(asked.caller, asked.call);
   if (!messages) return messages.error();
+  const bool inet6 = asked.guest.inet6;
   const bool named = std::ranges::any_of(*messages, [](const Message& m) { return m.name != 0; });
+  const bool fits =
+      std::ranges::none_of(*messages, [inet6](const Message& m) { return too_long(m, inet6); });
   const bool urgent = (flags_of(asked.call) & MSG_OOB) != 0;
   const bool more = (flags_of(asked.call) & socket::kMsgMore) != 0;
   const socket::OpenSocket* open = sockets_->find(asked.guest.fd);
   const bool has_peer = sockets_->peer_name(asked.guest.fd).has_value();
-  if (!named && !urgent && !more && has_peer &&
-      !open->shut_write) {  // the kernel's, and the stand-in's
+  if (!named && fits && !urgent && !more && has_peer && !open->shut_write) {
+    keep_error(asked.guest);
+    if (asked.guest.error) return failed(tell_error(asked.guest, asked.far));
+    // the kernel's, and the stand-in's
     notifier_->pass(asked.call);
     return std::nullopt;
   }
@@ -168,6 +191,7 @@ std::int64_t Supervisor::send_one(const Asked& asked, const Message& message) {
     const auto named = address_argument(asked.caller, message.name, message.name_size);
     if (!named) return named.error();
     to = meant(*named);
+    if (may_not(asked.guest, *to)) return -EACCES;
     if (const std::int64_t refused = way_to(*to); refused != 0) return refused;
   }
   const int urgent = flags_of(asked.call) & socket::kMsgOob;

@@ -45,6 +45,11 @@ int add_rules(scmp_filter_ctx filter) {
                           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_OOB, MSG_OOB));
   bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
                           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_ERRQUEUE, MSG_ERRQUEUE));
+  bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
+                          SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_WAITALL, MSG_WAITALL));
+  // Which datagrams do not mind.
+  bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
+                          SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_OOB, MSG_OOB));
   // A stand-in ends each datagram with its call.
   bad |= seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 1,
                           SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_MORE, MSG_MORE));

@@ -13,11 +13,13 @@
 
 namespace lastack::run {
 
-/// A call that is answered later: accept(), connect(), or one that receives datagrams.
+/// A call that is answered later: accept(), connect(), or one that receives datagrams, or all
+/// octets that it asks for.
 struct WaitingCall {
   Call call;
   TimePoint until = kNever;
   bool blocks = true;
+  bool again = false;               ///< a connect() of what was under way already
   std::int64_t received = 0;        ///< datagrams of recvmmsg() so far
   TimePoint no_more_from = kNever;  ///< its own time: the next datagram after that is the last
 };

@@ -185,7 +185,8 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     there ? guest.stand_in.touch(far) : guest.stand_in.stuff(far);
     return answer_of(done);
   }
-  wait(guest, {.call = asked.call}, socket::Call::connect, asked.now);
+  const bool again = done.error() == Errno::ealready;
+  wait(guest, {.call = asked.call, .again = again}, socket::Call::connect, asked.now);
   return std::nullopt;
 }
 

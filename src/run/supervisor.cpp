@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -271,6 +272,10 @@ void Supervisor::forget(Guest& guest, TimePoint now) {
 /// looked who still has one.
 void Supervisor::reset(Guest& guest) {
   const OwnedFd far = guest.stand_in.stuffed() ? OwnedFd() : borrow(guest);
+  if (guest.low_at != 1) {  // or a read of fewer octets than that would take the error with them
+    constexpr int kOne = 1;
+    (void)::setsockopt(far.get(), SOL_SOCKET, SO_RCVLOWAT, &kOne, sizeof kOne);
+  }
   guest.stand_in.reset(far.get());
   reset_.push_back(guest.stand_in.inode());
   if (reset_.size() < most_reset_) return;

@@ -146,6 +146,7 @@ class Supervisor {
   void keep_error(Guest& guest);
   [[nodiscard]] static socket::Errno tell_error(Guest& guest, int far);
   [[nodiscard]] std::int64_t way_to(const host::Endpoint& end) const;
+  [[nodiscard]] bool may_not(const Guest& guest, const host::Endpoint& end) const;
   [[nodiscard]] Answer connect_datagrams(const Asked& asked, const host::Endpoint& remote);
   [[nodiscard]] Answer send_messages(const Asked& asked);
   [[nodiscard]] std::int64_t send_one(const Asked& asked, const Message& message);
@@ -176,6 +177,11 @@ class Supervisor {
   [[nodiscard]] Answer send_to(const Asked& asked);
   [[nodiscard]] Answer send_urgent(const Asked& asked);
 
+  // all_octets.cpp
+  [[nodiscard]] Answer receive_all(const Asked& asked);
+  [[nodiscard]] Answer receive_all_for(Guest& guest, WaitingCall& waiting, TimePoint now);
+  [[nodiscard]] bool more_can_come(const Guest& guest) const;
+
   socket::Sockets* sockets_;
   io::EventLoop* loop_;
   const Notifier* notifier_;
@@ -194,6 +200,9 @@ class Supervisor {
   const Guest* settling_ = nullptr;
   std::vector<std::byte> scratch_ = std::vector<std::byte>(kScratch);
 };
+
+/// Whether an urgent octet lies there to be read.
+[[nodiscard]] bool has_urgent(int far);
 
 /// errno as a call returns it.
 [[nodiscard]] constexpr std::int64_t failed(socket::Errno error) {

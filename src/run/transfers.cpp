@@ -25,9 +25,9 @@ bool receives(const Call& call) {
          call.number == __NR_recvmmsg;
 }
 
-bool has_urgent(int far) {
-  pollfd asked{.fd = far, .events = POLLPRI, .revents = 0};
-  return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLPRI) != 0;
+bool waits_for_all(const Call& call) {
+  const bool one = call.number == __NR_recvfrom || call.number == __NR_recvmsg;
+  return one && (flags_of(call) & MSG_WAITALL) != 0 && (flags_of(call) & MSG_OOB) == 0;
 }
 
 bool has_octets(int far) {
@@ -37,6 +37,11 @@ bool has_octets(int far) {
 
 }  // namespace
 
+bool has_urgent(int far) {
+  pollfd asked{.fd = far, .events = POLLPRI, .revents = 0};
+  return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLPRI) != 0;
+}
+
 Supervisor::Answer Supervisor::transfer(const Asked& asked) {
   const bool sends = !receives(asked.call);
   const Answer said = sends ? why_not_sent(asked) : why_not_received(asked);
@@ -45,6 +50,7 @@ Supervisor::Answer Supervisor::transfer(const Asked& asked) {
   if (asked.call.number == __NR_sendmsg && (flags_of(asked.call) & MSG_OOB) != 0) {
     return send_urgent(asked);
   }
+  if (waits_for_all(asked.call)) return receive_all(asked);
   notifier_->pass(asked.call);
   return std::nullopt;
 }

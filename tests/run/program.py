@@ -110,6 +110,74 @@ def octets_before_a_reset():
     say(attempt(client.recv, 100), attempt(client.recv, 100), attempt(client.recv, 100))
 
 
+def resets(of):
+    of.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    of.close()
+
+
+def all_octets_before_a_reset():
+    """Reads that wait for more than there is: the octets first, and then the error."""
+    for flags in (socket.MSG_WAITALL, socket.MSG_WAITALL | socket.MSG_DONTWAIT):
+        for read in (lambda s: s.recv(10, flags), lambda s: s.recvmsg(10, 0, flags)[0]):
+            client, server = connected()
+            client.send(b"abc")
+            resets(client)
+            until(server, select.POLLERR)
+            say("there already", attempt(read, server), attempt(read, server), attempt(read, server))
+            client, server = connected()
+            client.send(b"abc")
+            resets(client)
+            until(server, select.POLLERR)
+            say("asked for", attempt(read, server), error_of(server), error_of(server), attempt(read, server))
+    client, server = connected()
+    child = os.fork()
+    if child == 0:
+        server.close()
+        for octets in (b"abc", b"def"):
+            client.send(octets)
+            select.select([], [], [], 0.05)
+        resets(client)
+        os._exit(0)
+    client.close()
+    say("while it waits", attempt(server.recv, 10, socket.MSG_WAITALL), attempt(server.recv, 10), server.recv(10))
+    os.waitpid(child, 0)
+
+
+def all_octets_are_waited_for():
+    for flags in (0, socket.MSG_PEEK):
+        client, server = connected()
+        child = os.fork()
+        if child == 0:
+            server.close()
+            for octets in (b"abc", b"def", b"x" * 1_000_000):
+                client.send(octets)
+                select.select([], [], [], 0.05)
+            os._exit(0)
+        client.close()
+        say(server.recv(6, socket.MSG_WAITALL | flags))
+        if flags == 0:
+            say(len(server.recv(1_000_000, socket.MSG_WAITALL)))
+        server.recv(2_000_000, socket.MSG_WAITALL)
+        say(attempt(server.recv, 6, socket.MSG_WAITALL))
+        os.waitpid(child, 0)
+    client, server = connected()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50_000))
+    client.send(b"abc")
+    until(server, select.POLLIN)
+    for flags in (socket.MSG_PEEK, 0, 0):
+        say("its time is over", attempt(server.recv, 10, socket.MSG_WAITALL | flags))
+
+
+def connect_once_more():
+    """A listener that is full lets nobody in."""
+    at = listener(0)
+    others = [socket.socket() for _ in range(3)]
+    for one in others:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 50_000))
+    say([attempt(one.connect, at.getsockname()) for one in others])
+    say("again", [attempt(others[2].connect, at.getsockname()) for _ in range(2)])
+
+
 def refused():
     at = listener()
     nobody = at.getsockname()
@@ -476,6 +544,18 @@ def nobody_receives():
     say(attempt(b.sendto, b"x", b.getpeername()), attempt(b.recv, 1, socket.MSG_DONTWAIT))
 
 
+def messages_that_do_not_go():
+    a, b = datagram(address=HERE), datagram()
+    b.connect(a.getsockname())
+    say([attempt(b.sendmsg, [bytes(size)]) for size in (65507, 65508, 66000, 100000)], len(a.recv(100_000)))
+    say(attempt(a.recv, 1, socket.MSG_OOB | socket.MSG_DONTWAIT))
+    say(attempt(b.sendto, b"x", ("255.255.255.255", 9)), attempt(datagram().connect, ("255.255.255.255", 9)))
+    a.close()
+    b.send(b"x")
+    bits(b, 0xffff, 10_000)
+    say(attempt(b.sendmsg, [b"x"]), attempt(b.sendmsg, [b"x"]))
+
+
 def a_datagram_to_nobody_in_particular():
     say(attempt(datagram().send, b"x"))
 
@@ -579,13 +659,15 @@ def many_datagrams():
     say([a.recv(100) if i % 3 else a.recvfrom(100)[0] for i in range(100)] == [b"%d" % i for i in range(100)])
 
 
-STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset, refused,
+STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_error, octets_before_a_reset,
+         all_octets_before_a_reset, all_octets_are_waited_for, connect_once_more, refused,
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
          closed_by_four, a_storm_of_signals,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
          error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families,
          datagrams, datagrams_are_waited_for,
-         several_datagrams_are_waited_for, nobody_receives, a_datagram_to_nobody_in_particular,
+         several_datagrams_are_waited_for, nobody_receives, messages_that_do_not_go,
+         a_datagram_to_nobody_in_particular,
          an_error_of_datagrams_in_poll, datagrams_that_are_there, little_that_is_not_sent,
          many_datagrams, much_before_the_end]
 for step in STEPS:

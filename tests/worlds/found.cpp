@@ -296,6 +296,20 @@ void fewer_than_enough(std::vector<Section>& all, bool v6) {
   all.push_back({"reading less than SO_RCVLOWAT", Row::none, fewer.take()});
 }
 
+/// A read that waits for all brings what came before a reset; the next one says what has happened.
+void all_before_a_reset(std::vector<Section>& all, bool v6) {
+  constexpr int kWaitAll = 0x100;
+  constexpr int kPeek = 0x2;
+  for (const int octets : {3, 10}) {
+    Teller reset(v6);
+    reset.connected().send(kClient).send(kServer, octets).close(kServer);
+    reset.recv(kClient, 10, kWaitAll | kPeek).recv(kClient, 10, kWaitAll);
+    reset.recv(kClient, 10, kWaitAll).recv(kClient, 10, kWaitAll).error(kClient);
+    all.push_back(
+        {std::to_string(octets) + " octets of ten, and a reset", Row::none, reset.take()});
+  }
+}
+
 }  // namespace
 
 void found_at_random(std::vector<Section>& all, bool v6) {
@@ -310,6 +324,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   port_0(all, v6);
   urgent_and_disconnected(all, v6);
   fewer_than_enough(all, v6);
+  all_before_a_reset(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);
 }
