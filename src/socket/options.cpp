@@ -138,7 +138,9 @@ void OptionContext::share(bool address, bool port) {
   } else if (s.bound) {
     host.rebind(local, before, local, Sockets::claim_to(s, local.address));
   }
-  if (s.has_flow()) host.set_sharing(s.flow(), address, port);
+  // In TIME_WAIT a connection keeps its port as it had it: the socket may have another by then.
+  const bool waits = sockets.state_of(s) == tcp::State::time_wait;
+  if (s.has_flow() && !waits) host.set_sharing(s.flow(), address, port);
   if (s.kind == OpenSocket::Kind::listening) host.set_sharing(s.listener(), address, port);
 }
 

@@ -273,6 +273,22 @@ void bound_and_over(std::vector<Section>& all, bool v6) {
 }
 
 /// Nothing that lay there is left when the socket begins anew, urgent or not.
+/// What waits in TIME_WAIT has its port as it was: the socket is another one's by then.
+void shared_too_late(std::vector<Section>& all, bool v6) {
+  for (const char* which : {"SO_REUSEADDR", "SO_REUSEPORT"}) {
+    for (const bool late : {false, true}) {
+      Teller tell(v6);
+      tell.connected().close(kListener);
+      if (!late) tell.set(kServer, option(which), 1);
+      tell.shut(kServer, 1).close(kClient);
+      if (late) tell.set(kServer, option(which), 1);
+      tell.bind(kServer, 1);
+      all.push_back({std::string(which) + (late ? " in TIME_WAIT" : " before TIME_WAIT"), Row::none,
+                     tell.take()});
+    }
+  }
+}
+
 void urgent_and_disconnected(std::vector<Section>& all, bool v6) {
   for (const int octets : {1, 100}) {
     Teller urgent(v6);
@@ -322,6 +338,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   held_back(all, v6);
   shut_and_undone(all, v6);
   port_0(all, v6);
+  shared_too_late(all, v6);
   urgent_and_disconnected(all, v6);
   fewer_than_enough(all, v6);
   all_before_a_reset(all, v6);

@@ -108,6 +108,20 @@ inline constexpr std::array kOptionChoices{
     OptionChoice{"an unknown one", 6, 999},
     OptionChoice{"TCP_NOTSENT_LOWAT", 6, 25},
     OptionChoice{"UDP_CORK", 17, 1},
+    OptionChoice{"SO_BROADCAST", 1, 6},
+    OptionChoice{"SO_SNDLOWAT", 1, 19},
+    OptionChoice{"SO_RCVTIMEO", 1, 20},
+    OptionChoice{"SO_SNDTIMEO", 1, 21},
+    OptionChoice{"SO_KEEPALIVE, short", 1, 9},
+    OptionChoice{"SO_TYPE, short", 1, 3},
+    OptionChoice{"an unknown one, short", 6, 999},
+    OptionChoice{"IP_TOS, short", 0, 1},
+    OptionChoice{"TCP_NODELAY, short", 6, 1},
+    OptionChoice{"UDP_CORK, short", 17, 1},
+    OptionChoice{"IPV6_V6ONLY, short", 41, 26},
+    OptionChoice{"TCP_MAXSEG", 6, 2},
+    OptionChoice{"TCP_INFO", 6, 11},
+    OptionChoice{"TCP_CONGESTION", 6, 13},
     OptionChoice{"SO_LINGER", 1, 13},  // linger 0 (b != 0) or off
 };
 
