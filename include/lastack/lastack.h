@@ -2,9 +2,9 @@
  * with POSIX's names, arguments and Linux's numbers. Link with -llastack-c.
  *
  * Each call answers as the one that it is named after, but with a negative errno value where that
- * would set errno: lastack_recv() answers -EAGAIN. None waits; lastack_loop_poll() does, as
- * poll(2). A descriptor is a number of its stack's, not of the system's. A stack, and whatever loop
- * it is on, belong to one thread.
+ * would set errno: lastack_recv() answers -EAGAIN. None waits but those of a loop:
+ * lastack_loop_poll(), as poll(2), and lastack_loop_recv() and its like. A descriptor is a number
+ * of its stack's, not of the system's. A stack, and whatever loop it is on, belong to one thread.
  *
  * The ABI of a version 0.x is what the header of that version says; a struct that may grow begins
  * with its size. */
