@@ -9,7 +9,14 @@ void encode(Encoder& out, const tcp::Tcb& t, TimePoint now, TimePoint peers_now)
            std::uint64_t{t.orphan} << 2U | std::uint64_t{t.discarding} << 3U |
            std::uint64_t{t.ack_now} << 4U | std::uint64_t{t.window_update} << 5U |
            std::uint64_t{t.retransmit_first} << 6U | std::uint64_t{t.probe} << 7U);
-  out.byte(std::uint64_t{t.keepalive} | std::uint64_t{t.syn_lost} << 1U);
+  out.byte(std::uint64_t{t.keepalive} | std::uint64_t{t.syn_lost} << 1U |
+           std::uint64_t{t.more_follows} << 2U | std::uint64_t{t.flush} << 3U |
+           std::uint64_t{static_cast<bool>(t.urgent)} << 4U);
+  if (t.urgent) {
+    out.small(t.urgent->send);
+    out.small(t.urgent->receive);
+    out.byte(static_cast<std::uint64_t>(t.urgent->octet));
+  }
   const Offset wl1 = distance(t.irs + 1, t.snd.wl1);
   const Offset wl2 = distance(t.iss + 1, t.snd.wl2);
   const Offset acked = distance(t.irs + 1, t.rcv.last_ack_sent);

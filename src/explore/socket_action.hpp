@@ -22,8 +22,14 @@ struct SocketAction {
     linger_zero,
     linger_timed,
     disconnect,  ///< connect() with AF_UNSPEC: aborts
+    cork,
+    uncork,
+    no_delay,
     send,
+    send_more,    ///< MSG_MORE
+    send_urgent,  ///< MSG_OOB
     receive,
+    receive_urgent,
     // of the listener
     listen,
     dup_listener,

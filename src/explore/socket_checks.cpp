@@ -212,7 +212,16 @@ std::string SocketSide::wrong_with_calls() {
   const std::uint16_t bits = *sockets_.poll(fd);
   const bool ended = (bits & (socket::kPollErr | socket::kPollHup)) != 0;
   std::array<std::byte, 1> octet{};
-  const auto got = sockets_.recv(fd, octet, now_);
+  std::array<std::byte, 1> ahead{};
+  const int counted = sockets_.ioctl(fd, socket::kSiocInq).value_or(0);
+  const auto peeked = sockets_.recv(fd, ahead, now_, socket::kMsgPeek);
+  if (sockets_.ioctl(fd, socket::kSiocInq).value_or(0) != counted) return "MSG_PEEK takes octets";
+  const bool lies = peeked && *peeked > 0;
+  const bool at_mark = sockets_.ioctl(fd, socket::kSiocAtMark).value_or(0) == 1;  // SIOCINQ's end
+  if (lies != (counted > 0) && !at_mark) return "MSG_PEEK and SIOCINQ do not say the same";
+  const bool told = !peeked && peeked.error() != Errno::eagain;  // who looks ahead hears it, too
+  const auto got = told ? peeked : sockets_.recv(fd, octet, now_, lies ? socket::kMsgWaitAll : 0);
+  if (lies && (!got || octet != ahead)) return "MSG_PEEK saw another octet";
   const bool reads = (bits & socket::kPollIn) != 0 || ended;
   if (reads != (got || got.error() != Errno::eagain)) return "recv() does not do what poll() says";
   const bool shut = sockets_.find(fd)->shut_write;

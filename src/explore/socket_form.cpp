@@ -7,6 +7,14 @@ namespace lastack::explore {
 
 using socket::OpenSocket;
 
+namespace {
+
+void encode_chosen(Encoder& out, const tcp::Settings& settings) {
+  out.byte(std::uint64_t{settings.cork} | std::uint64_t{settings.nagle} << 1U);
+}
+
+}  // namespace
+
 void SocketSide::encode(Encoder& out) const {
   out.byte(opens_left_);
   out.byte(calls_left_);
@@ -37,6 +45,7 @@ void SocketSide::encode_host(Encoder& out) const {
                std::uint64_t{v.entry->listener != host::kNobody} << 2U);
       out.byte(v.receive_queue);
       out.byte(v.send_queue);
+      if (marked_) encode_chosen(out, v.entry->connection.settings());
     } else if (v.handshake != nullptr) {
       const tcp::SynRcvd& record = v.handshake->record;
       out.byte(record.retransmissions);
@@ -66,6 +75,7 @@ void SocketSide::encode_socket(Encoder& out) const {
            std::uint64_t{s->error_told} << 2U | std::uint64_t{s->bound} << 3U |
            std::uint64_t{s->linger} << 4U | std::uint64_t{s->resets_at_close()} << 5U);
   out.byte(static_cast<std::uint64_t>(s->error));
+  if (marked_ && s->choices && s->choices->settings) encode_chosen(out, *s->choices->settings);
   const host::ConnectionEntry* ours = entry();
   out.byte(ours == nullptr ? 0 : 1 + static_cast<std::uint64_t>(ours->connection.state()));
   if (ours == nullptr || ours->connection.state() != tcp::State::closed) return;

@@ -33,6 +33,7 @@ SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
       holders_(bounds.holders),
       listener_holders_(bounds.listener_holders),
       linux_(bounds.linux_profile),
+      marked_(bounds.marked),
       host_(std::make_unique<host::Host>(config_for(i, bounds), Random(i + 1U))),
       sockets_(*host_),
       opens_left_(bounds.opens[i]),
@@ -55,6 +56,7 @@ SocketSide::SocketSide(const SocketSide& other)
       holders_(other.holders_),
       listener_holders_(other.listener_holders_),
       linux_(other.linux_),
+      marked_(other.marked_),
       now_(other.now_),
       host_(other.host_->copy()),
       sockets_(other.sockets_, *host_),
@@ -102,9 +104,18 @@ TimePoint SocketSide::next_deadline() const {
   return next;
 }
 
-bool SocketSide::can_read() const {
+/// Octets that recv() gives: where the reader stands at the urgent one, those behind it.
+bool SocketSide::can_receive() const {
   const host::ConnectionEntry* ours = entry();
-  return ours != nullptr && !ours->in.readable().empty();
+  if (ours == nullptr) return false;
+  const Offset passed = sockets_.before_mark(copies_.front()) == std::size_t{0} ? 1 : 0;
+  return ours->in.readable().size() > passed;
+}
+
+/// An urgent octet by itself is read by who asks for it.
+bool SocketSide::can_read() const {
+  if (held() == nullptr) return false;
+  return can_receive() || (*sockets_.poll(copies_.front()) & socket::kPollPri) != 0;
 }
 
 bool SocketSide::is_over() const {
@@ -147,12 +158,17 @@ void SocketSide::add_socket_actions(std::vector<Kind>& all) const {
   all.push_back(Kind::close);
   if (copies_.size() < holders_) all.push_back(Kind::dup);
   const bool sends = tcp::traits(*sockets_.state(fd)).may_send_data && !s->shut_write;
-  if (octets_left_ > 0 && sends) all.push_back(Kind::send);
-  if (can_read()) all.push_back(Kind::receive);
+  if (octets_left_ > 0 && sends) {
+    all.push_back(Kind::send);
+    if (marked_) all.insert(all.end(), {Kind::send_more, Kind::send_urgent});
+  }
+  if (can_receive()) all.push_back(Kind::receive);
+  if ((*sockets_.poll(fd) & socket::kPollPri) != 0) all.push_back(Kind::receive_urgent);
   if (calls_left_ == 0) return;
   for (const Kind kind : {Kind::shut_rd, Kind::shut_wr, Kind::shut_rdwr, Kind::disconnect}) {
     all.push_back(kind);
   }
+  if (marked_) all.insert(all.end(), {Kind::cork, Kind::uncork, Kind::no_delay});
   if (s->linger) return;
   all.push_back(Kind::linger_zero);
   all.push_back(Kind::linger_timed);
@@ -195,7 +211,7 @@ void SocketSide::fire() {
 }
 
 void SocketSide::call(Kind kind) {
-  const bool counts = (kind >= Kind::shut_rd && kind <= Kind::disconnect) || kind == Kind::listen ||
+  const bool counts = (kind >= Kind::shut_rd && kind <= Kind::no_delay) || kind == Kind::listen ||
                       kind >= Kind::shut_listener_rd;
   if (counts && calls_left_ != Bounds::kNoLimit) --calls_left_;
   const Fd listener = listeners_.empty() ? -1 : listeners_.back();
@@ -223,6 +239,9 @@ void SocketSide::call_on_socket(Kind kind) {
     (void)sockets_.set_option(fd, socket::kSolSocket, socket::kSoLinger,
                               std::as_bytes(std::span(linger)), now_);
   };
+  const auto set = [&](int name, int value) {
+    (void)sockets_.set_option(fd, socket::kSolTcp, name, value, now_);
+  };
   switch (kind) {
     case Kind::connect:
       if (held()->kind == OpenSocket::Kind::fresh) {
@@ -242,13 +261,18 @@ void SocketSide::call_on_socket(Kind kind) {
     case Kind::linger_zero: set_linger(0); break;
     case Kind::linger_timed: set_linger(5); break;
     case Kind::disconnect: (void)sockets_.disconnect(fd, now_); break;
-    case Kind::send: {
-      --octets_left_;
-      const std::array octet{static_cast<std::byte>(++octets_in_)};
-      (void)sockets_.send(fd, octet, now_);
+    case Kind::cork: set(socket::kTcpCork, 1); break;
+    case Kind::uncork: set(socket::kTcpCork, 0); break;
+    case Kind::no_delay: set(socket::kTcpNoDelay, 1); break;
+    case Kind::send: send(0); break;
+    case Kind::send_more: send(socket::kMsgMore); break;
+    case Kind::send_urgent: send(socket::kMsgOob); break;
+    case Kind::receive: receive(); break;
+    case Kind::receive_urgent: {
+      std::array<std::byte, 1> octet{};
+      if (sockets_.recv(fd, octet, now_, socket::kMsgOob) != 1U) wrong("POLLPRI and no octet");
       break;
     }
-    case Kind::receive: receive(); break;
     default: break;
   }
   reads_all_ &= kind != Kind::shut_rd && kind != Kind::shut_rdwr;
@@ -259,9 +283,17 @@ void SocketSide::begin_stream() {
   reads_all_ = true;
 }
 
-/// The n-th octet of a stream is n: none is missing, none comes twice.
+void SocketSide::send(int flags) {
+  --octets_left_;
+  const std::array octet{static_cast<std::byte>(++octets_in_)};
+  (void)sockets_.send(copies_.back(), octet, now_, flags);
+}
+
+/// The n-th octet of a stream is n: none is missing, none comes twice. An urgent one at which the
+/// reader stands is passed over.
 void SocketSide::receive() {
   std::array<std::byte, 8> octets{};
+  if (sockets_.before_mark(copies_.back()) == std::size_t{0}) ++octets_out_;
   const auto n = sockets_.recv(copies_.back(), octets, now_);
   if (!n) return wrong("what could be read is not read");
   for (std::size_t i = 0; i < *n; ++i) {
@@ -292,7 +324,7 @@ void SocketSide::send_all() {
 }
 
 std::string to_string(SocketAction::Kind kind) {
-  constexpr std::array<const char*, 21> kNames{"deliver",
+  constexpr std::array<const char*, 27> kNames{"deliver",
                                                "lose",
                                                "deliver and keep",
                                                "a timer expires",
@@ -306,8 +338,14 @@ std::string to_string(SocketAction::Kind kind) {
                                                "SO_LINGER 0",
                                                "SO_LINGER 5",
                                                "connect() with AF_UNSPEC",
+                                               "TCP_CORK",
+                                               "TCP_CORK off",
+                                               "TCP_NODELAY",
                                                "send()",
+                                               "send() with MSG_MORE",
+                                               "send() with MSG_OOB",
                                                "recv()",
+                                               "recv() with MSG_OOB",
                                                "listen()",
                                                "dup() of the listener",
                                                "close() of the listener",

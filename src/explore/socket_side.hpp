@@ -43,6 +43,7 @@ class SocketSide {
   [[nodiscard]] Seq peers() const;
   [[nodiscard]] TimePoint now() const { return now_; }
   [[nodiscard]] tcp::State state() const { return host_->state_of(flow()); }
+  [[nodiscard]] bool can_receive() const;
   [[nodiscard]] bool can_read() const;
   /// Nobody holds anything, and no timer runs.
   [[nodiscard]] bool is_over() const;
@@ -76,6 +77,7 @@ class SocketSide {
   void call(Kind kind);
   void call_on_socket(Kind kind);
   void begin_stream();
+  void send(int flags);
   void receive();
   void fire();
   void send_all();
@@ -99,6 +101,7 @@ class SocketSide {
   std::uint8_t holders_;
   std::uint8_t listener_holders_;
   bool linux_;
+  bool marked_;
   TimePoint now_{std::chrono::seconds(1000)};
   std::unique_ptr<host::Host> host_;
   socket::Sockets sockets_;

@@ -35,6 +35,9 @@ struct Bounds {
   /// Descriptors that may refer to each open socket. 0: endpoints are bare connections.
   std::uint8_t holders = 0;
   std::uint8_t listener_holders = 1;  ///< the same for each listener
+  /// Of open sockets: octets may be urgent (MSG_OOB), or say that more follow (MSG_MORE), and calls
+  /// hold back what is not full (TCP_CORK) or let it go (TCP_NODELAY).
+  bool marked = false;
   /// As `calls` of open sockets: any number, since only what they lead to differs, not how often.
   static constexpr std::uint8_t kNoLimit = 255;
 };
