@@ -83,12 +83,13 @@ Result<Fd> Sockets::socket(int domain, int type, int protocol) {
   constexpr int kTcp = 6;
   constexpr int kUdp = 17;
   constexpr int kSockRaw = 3;
-  constexpr int kMostType = 10;                // SOCK_PACKET
+  constexpr int kSockPacket = 10;              // the largest; in Linux another family's
   constexpr int kNoMeaning = 0x800 | 0x80000;  // SOCK_NONBLOCK, SOCK_CLOEXEC: nothing blocks here
   constexpr int kMostProtocol = 262;           // IPPROTO_MPTCP
   type &= ~kNoMeaning;
   if (domain != kAfInet && domain != kAfInet6) return std::unexpected(Errno::eafnosupport);
-  if (type < 0 || type > kMostType) return std::unexpected(Errno::einval);
+  if (type < 0 || type > kSockPacket) return std::unexpected(Errno::einval);
+  if (type == kSockPacket) return std::unexpected(Errno::esocktnosupport);
   if (protocol < 0 || protocol > kMostProtocol) return std::unexpected(Errno::einval);
   const bool stream = type == kSockStream;
   if (type == kSockRaw) return std::unexpected(Errno::eprotonosupport);

@@ -26,6 +26,7 @@ static void sockets(lastack_stack* stack) {
   expect("type 99", lastack_socket(stack, AF_INET, 99, 0), -EINVAL);
   expect("type 0", lastack_socket(stack, AF_INET, 0, 0), -ESOCKTNOSUPPORT);
   expect("SOCK_SEQPACKET", lastack_socket(stack, AF_INET, SOCK_SEQPACKET, 0), -ESOCKTNOSUPPORT);
+  expect("SOCK_PACKET", lastack_socket(stack, AF_INET, SOCK_PACKET, 0x300), -ESOCKTNOSUPPORT);
   expect("SOCK_RAW", lastack_socket(stack, AF_INET, SOCK_RAW, 0), -EPROTONOSUPPORT);
   expect("protocol -1", lastack_socket(stack, AF_INET, SOCK_STREAM, -1), -EINVAL);
   expect("protocol 300", lastack_socket(stack, AF_INET6, SOCK_DGRAM, 300), -EINVAL);
