@@ -270,7 +270,9 @@ void SocketSide::call_on_socket(Kind kind) {
     case Kind::receive: receive(); break;
     case Kind::receive_urgent: {
       std::array<std::byte, 1> octet{};
-      if (sockets_.recv(fd, octet, now_, socket::kMsgOob) != 1U) wrong("POLLPRI and no octet");
+      const bool reset = *sockets_.state(fd) == tcp::State::closed;  // ENOTCONN, as in Linux
+      const auto got = sockets_.recv(fd, octet, now_, socket::kMsgOob);
+      if (got != 1U && !reset) wrong("POLLPRI and no octet");
       break;
     }
     default: break;

@@ -12,7 +12,8 @@ COMMAND = ROOT / "build" / "release" / "lastack"
 # Of the sets of open sockets those that are quick; `lastack explore --sockets` goes through all.
 SOCKETS = ["three holders", "a call of each", "a listener with three holders", "an octet of the client",
            "a lost packet, a call of the client", "a doubled packet, two holders",
-           "three packets in flight", "a client that connects again"]
+           "three packets in flight", "a client that connects again", "three holders, an octet unread",
+           "three holders, a lost packet"]
 
 
 def explored(*options):
