@@ -55,15 +55,10 @@ std::vector<Bounds> holders_and_calls() {
   };
 }
 
-/// Octets that are read or not, and a wire that is worse.
-std::vector<Bounds> octets_and_wires() {
+/// Several holders with more than a handshake between them, and octets that are not like the
+/// others.
+std::vector<Bounds> holders_and_marks() {
   return {
-      {.name = "an octet of the client",
-       .losses = 0,
-       .duplicates = 0,
-       .octets = {1, 0},
-       .calls = {0, 0},
-       .holders = 1},
       {.name = "three holders, an octet unread",
        .losses = 0,
        .duplicates = 0,
@@ -90,6 +85,18 @@ std::vector<Bounds> octets_and_wires() {
        .calls = {1, 0},
        .holders = 1,
        .marked = true},
+  };
+}
+
+/// Octets that are read or not, and a wire that is worse.
+std::vector<Bounds> octets_and_wires() {
+  return {
+      {.name = "an octet of the client",
+       .losses = 0,
+       .duplicates = 0,
+       .octets = {1, 0},
+       .calls = {0, 0},
+       .holders = 1},
       {.name = "an octet unread, a call",
        .losses = 0,
        .duplicates = 0,
@@ -144,8 +151,9 @@ std::vector<Bounds> octets_and_wires() {
 
 std::vector<Bounds> socket_bounds() {
   auto all = holders_and_calls();
-  const auto more = octets_and_wires();
-  all.insert(all.end(), more.begin(), more.end());
+  for (const auto& more : {holders_and_marks(), octets_and_wires()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 
