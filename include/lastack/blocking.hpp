@@ -6,14 +6,15 @@
 //   auto socket = lastack::blocking_connect(loop, stack, {server, 80}).value();
 //   lastack::blocking_send(loop, socket, "GET / HTTP/1.0\r\n\r\n").value();
 //
-// Each answers as POSIX's call of that name does for a socket that is not O_NONBLOCK: SO_RCVTIMEO,
-// SO_SNDTIMEO, SO_RCVLOWAT and SO_LINGER (socket(7)) count here, and nowhere else in this library.
+// Each answers as POSIX's call of that name does for a socket that is not O_NONBLOCK: here calls
+// wait for as long as SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT and SO_LINGER (socket(7)) say.
 // resource_unavailable_try_again says that the time of such an option is over, network_down that
 // the loop has lost a device. From within a coroutine or a call of the same loop nothing can wait:
 // resource_deadlock_would_occur.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>

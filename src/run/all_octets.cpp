@@ -2,7 +2,6 @@
 // connection that is reset together with the octets before it, and the next read would find an end
 // in order. So who waits does so here, and the octets wait with the kernel meanwhile: a signal
 // loses none.
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -17,11 +16,6 @@ using socket::Errno;
 
 namespace {
 
-std::size_t octets_at(int far) {
-  int octets = 0;
-  return ::ioctl(far, FIONREAD, &octets) == 0 ? static_cast<std::size_t>(octets) : 0;
-}
-
 std::size_t room_of(const Message& message) {
   std::size_t all = 0;
   for (const iovec& part : message.parts) all += part.iov_len;
@@ -30,7 +24,7 @@ std::size_t room_of(const Message& message) {
 
 /// What lies there, and no error with it.
 std::int64_t read_some(const Caller& caller, const Call& call, Message message, int far) {
-  std::vector<std::byte> octets(octets_at(far));
+  std::vector<std::byte> octets(unread_at(far));
   const ssize_t n =
       ::recv(far, octets.data(), octets.size(), MSG_DONTWAIT | (flags_of(call) & MSG_PEEK));
   if (n < 0) return -errno;
@@ -71,7 +65,7 @@ Supervisor::Answer Supervisor::receive_all_for(Guest& guest, WaitingCall& waitin
   if (!notifier_->waits(call)) return std::nullopt;
   const bool ours = messages && far && inode_of(far.get()) == guest.stand_in.inode() &&
                     !guest.hung_up && !guest.listening && !guest.connecting;
-  const std::size_t there = ours ? octets_at(far.get()) : 0;
+  const std::size_t there = ours ? unread_at(far.get()) : 0;
   const bool kernels = !ours || there >= room_of(messages->front()) || has_urgent(far.get());
   const bool more = !kernels && more_can_come(guest);
   const bool full = more && !guest.writable && has_unread(guest);

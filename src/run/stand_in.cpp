@@ -60,11 +60,6 @@ std::size_t throw_away(int descriptor, std::size_t most) {
   return gone;
 }
 
-std::size_t unread_at(int descriptor) {
-  int octets = 0;
-  return ::ioctl(descriptor, SIOCINQ, &octets) == 0 ? static_cast<std::size_t>(octets) : 0;
-}
-
 /// As many octets as make an end that was empty unwritable; how many it has taken.
 std::size_t stuff_into(int far) {
   std::array<iovec, kPieces> pieces{};
@@ -77,6 +72,11 @@ std::size_t stuff_into(int far) {
 }
 
 }  // namespace
+
+std::size_t unread_at(int descriptor) {
+  int octets = 0;
+  return ::ioctl(descriptor, SIOCINQ, &octets) == 0 ? static_cast<std::size_t>(octets) : 0;
+}
 
 std::expected<StandIn::Pair, int> StandIn::make(bool non_blocking, bool datagrams) {
   std::array<int, 2> ends{};

@@ -103,6 +103,8 @@ struct StandIn::Pair {
   OwnedFd far;
 };
 
+/// Octets that lie there to be read.
+[[nodiscard]] std::size_t unread_at(int descriptor);
 /// Whatever lies there unread is thrown away.
 void discard_unread(int far);
 

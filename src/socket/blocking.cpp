@@ -54,14 +54,10 @@ Result<std::size_t> Blocking::send(Fd fd, std::span<const std::byte> octets, int
   for (;;) {
     const auto n = sockets_->send(fd, octets.subspan(sent), now_, flags);
     if (n) sent += *n;
+    const auto so_far = sent > 0 ? Result<std::size_t>(sent) : n;
     const bool would_wait = n ? sent < octets.size() : n.error() == Errno::eagain;
-    if (!would_wait || (flags & kMsgDontWait) != 0 || (sent > 0 && has_error(fd))) {
-      return sent > 0 ? Result<std::size_t>(sent) : n;
-    }
-    if (!wait(fd, until)) {
-      return sent > 0 ? Result<std::size_t>(sent) : std::unexpected(Errno::eagain);
-    }
-    if (sent > 0 && has_error(fd)) return sent;
+    if (!would_wait || (flags & kMsgDontWait) != 0 || !wait(fd, until)) return so_far;
+    if (sent > 0 && has_error(fd)) return so_far;
   }
 }
 
@@ -87,11 +83,11 @@ Result<std::size_t> Blocking::recv(Fd fd, std::span<std::byte> into, int flags) 
     if (n) got = peeks ? *n : got + *n;
     const bool more = n ? *n > 0 && got < least && sockets_->before_mark(fd) != (peeks ? got : 0)
                         : n.error() == Errno::eagain;
-    if (!more || !waits) return got > 0 ? Result<std::size_t>(got) : n;
-    if (got > 0 && has_error(fd)) return got;
-    if (now_ >= until.until) return got > 0 ? Result<std::size_t>(got) : n;
+    const auto so_far = got > 0 ? Result<std::size_t>(got) : n;
+    if (!more || !waits || (got > 0 && has_error(fd)) || now_ >= until.until) return so_far;
     now_ = pass_(until.until);
-    if (got > 0 && has_error(fd) && sockets_->ioctl(fd, kSiocInq).value_or(0) == 0) return got;
+    const bool no_more = sockets_->ioctl(fd, kSiocInq).value_or(0) == 0;
+    if (got > 0 && no_more && has_error(fd)) return so_far;
   }
 }
 

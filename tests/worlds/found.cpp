@@ -272,7 +272,6 @@ void bound_and_over(std::vector<Section>& all, bool v6) {
   }
 }
 
-/// Nothing that lay there is left when the socket begins anew, urgent or not.
 /// What waits in TIME_WAIT has its port as it was: the socket is another one's by then.
 void shared_too_late(std::vector<Section>& all, bool v6) {
   for (const char* which : {"SO_REUSEADDR", "SO_REUSEPORT"}) {
@@ -289,6 +288,7 @@ void shared_too_late(std::vector<Section>& all, bool v6) {
   }
 }
 
+/// Nothing that lay there is left when the socket begins anew, urgent or not.
 void urgent_and_disconnected(std::vector<Section>& all, bool v6) {
   for (const int octets : {1, 100}) {
     Teller urgent(v6);

@@ -249,7 +249,11 @@ std::string Runner::names(const Slot& s) {
 std::string Runner::send(const Slot& s, int n, int flags, const std::optional<End>& to) {
   const int sent = world_.side(s.side).send(s.fd, octets(n), flags, to);
   if ((flags & MSG_OOB) != 0 && sent < n && s.stream && limited(s)) told_again(s) = true;
-  if (!s.stream && (flags & MSG_MORE) != 0) begun(s) = true;
+  if (!s.stream && sent >= 0) {
+    constexpr OptionChoice kCork = kOptionChoices[static_cast<std::size_t>(option("UDP_CORK"))];
+    begun(s) =
+        (flags & MSG_MORE) != 0 || world_.side(s.side).get(s.fd, kCork.level, kCork.number) > 0;
+  }
   return answer(sent) + (world_.side(s.side).raised() ? " SIGPIPE" : "");
 }
 
@@ -287,7 +291,7 @@ std::string Runner::drain(const Slot& s) {
 std::string Runner::set(const Step& step, const Slot& s) {
   const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
   if (std::strcmp(o.name, "TCP_NOTSENT_LOWAT") == 0) limited(s) = true;
-  if (std::strcmp(o.name, "UDP_CORK") == 0) begun(s) = true;
+  if (std::strcmp(o.name, "UDP_CORK") == 0 && step.b == 0) begun(s) = false;
   std::vector<std::byte> value(sizeof(int));
   std::memcpy(value.data(), &step.b, sizeof(int));
   if (std::string_view(o.name).ends_with("short")) value.resize(2);
