@@ -34,17 +34,18 @@ struct ConnectionEntry {
   [[no_unique_address]] History history;
   Flow flow;
   bool to_us = false;  ///< its peer has an address of ours, too
+  bool dirty = false;  ///< stands in the queue of those that may send
   TimerId timer = kNoTimer;
   std::uint32_t listener = kNobody;  ///< who may still accept it
-  std::uint32_t unread = 0;          ///< octets in `in` when they were last counted
-  bool in_table = false;
-  bool dirty = false;       ///< stands in the queue of those that may send
-  bool held = false;        ///< somebody has its id
-  bool orphan = false;      ///< nobody has any more, and it counts against Config::most_orphans
-  std::uint8_t told = 0;    ///< tcp::Ready bits of events that wait to be pulled
-  Claim claim;              ///< who else may bind its port
-  bool may_be_cut = false;  ///< its path takes so little that IPv4's routers are to cut its packets
-  TimerMark timer_stands;   ///< where in the wheel, so that few need to look there
+  std::uint32_t segments_in = 0;     ///< with the SYN and those that were dropped; modulo 2^32
+  std::uint32_t segments_out = 0;    ///< with those sent again, but not SYN_RCVD's
+  bool in_table : 1 = false;
+  bool held : 1 = false;        ///< somebody has its id
+  bool orphan : 1 = false;      ///< nobody has any more, and it counts against Config::most_orphans
+  bool may_be_cut : 1 = false;  ///< its path takes so little that IPv4's routers are to cut
+  std::uint8_t told = 0;        ///< tcp::Ready bits of events that wait to be pulled
+  Claim claim;                  ///< who else may bind its port
+  TimerMark timer_stands;       ///< where in the wheel, so that few need to look there
 };
 
 /// What is asked again with each packet that goes on where the last one ended.

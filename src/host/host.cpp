@@ -200,7 +200,6 @@ void Host::minds_deadline(ConnectionEntry& entry, TimePoint now) {
 /// A connection has nothing more to send for now: what it waits for, or whether it is over.
 void Host::settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now) {
   const tcp::State state = entry.connection.state();
-  count_unread(entry, entry.in.held());
   if (state == tcp::State::closed || state == tcp::State::listen) {
     remove_from_table(entry, index);
     if (!entry.held && entry.listener == kNobody) release(index);
@@ -213,14 +212,10 @@ void Host::settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now) {
   minds_deadline(entry, now);
 }
 
-void Host::count_unread(ConnectionEntry& entry, std::size_t now_unread) {
-  unread_ += now_unread;
-  unread_ -= std::exchange(entry.unread, static_cast<std::uint32_t>(now_unread));
-}
-
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
   if (entry.timer != kNoTimer) wheel_.stop(entry.timer);
-  if (std::exchange(entry.in_table, false)) {
+  if (entry.in_table) {
+    entry.in_table = false;
     used_.remove(entry.flow.local.port, entry.claim);
     table_.erase(hash(entry), {Handle::Kind::connection, index});
   }
@@ -232,7 +227,7 @@ void Host::release(std::uint32_t index) {
   remove_from_table(entry, index);
   if (entry.timer != kNoTimer) wheel_.destroy(entry.timer);
   if (entry.orphan && !tcp::mutated(tcp::Mutant::orphan_still_counted)) --orphans_;
-  count_unread(entry, 0);
+  unread_ -= entry.in.held();
   connections_.drop(index);
 }
 

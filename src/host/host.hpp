@@ -117,6 +117,7 @@ class Host {
   /// The connection that has waited longest, now held by the caller.
   std::optional<FlowId> accept(ListenerId id);
   [[nodiscard]] std::size_t waiting(ListenerId id) const;
+  [[nodiscard]] std::uint32_t backlog(ListenerId id) const;
   void set_backlog(ListenerId id, std::uint32_t backlog);
   /// What it makes is shut from the beginning: discards what comes, sends FIN once it is there.
   void shut_children(ListenerId id, bool receiving, bool sending);
@@ -361,7 +362,7 @@ class Host {
   [[gnu::noinline]] bool transmit_record(Handle handle, PacketOut& out, TimePoint now);
   void take_turns(std::size_t octets);
   void record_leaves(Handle handle);
-  void build(const Flow& flow, tcp::Outgoing& segment, const ConnectionEntry* of, PacketOut& out,
+  void build(const Flow& flow, tcp::Outgoing& segment, ConnectionEntry* of, PacketOut& out,
              const tcp::Settings* how = nullptr);
   void finish_checksum(const Flow& flow, bool of_last, PacketOut& out) const;
   [[gnu::noinline]] void loop_back(const PacketOut& out);
@@ -427,7 +428,6 @@ class Host {
     if (!std::exchange(entry.dirty, true)) dirty_.push_back({Handle::Kind::connection, index});
   }
   void settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now);
-  void count_unread(ConnectionEntry& entry, std::size_t now_unread);
   [[gnu::noinline]] void remove_from_table(ConnectionEntry& entry, std::uint32_t index);
   [[gnu::noinline]] void release(std::uint32_t index);
   [[gnu::noinline]] void to_time_wait_record(std::uint32_t index, TimePoint now);
@@ -465,7 +465,7 @@ class Host {
   Elders<ConnectionEntry> orphans_by_age_;
   Elders<TimeWaitEntry> time_wait_by_age_;
   std::size_t orphans_ = 0;
-  std::size_t unread_ = 0;  ///< octets in receive buffers, as each connection last counted them
+  std::size_t unread_ = 0;  ///< octets in all receive buffers
   Slab<ListenerEntry> listeners_;
   PortIndex listening_;
   BoundPorts bound_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "host/host.hpp"
+#include "host/unread.hpp"
 #include "wire/merger.hpp"
 
 namespace lastack::host {
@@ -140,6 +141,7 @@ std::size_t Host::run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& t
 
 /// Puts what was accepted where it waits to be read; it stays in the packets it came in.
 void Host::keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx) {
+  const CountsUnread counts(unread_, entry.in);
   if (run.packets.size() > 1) return keep_run(entry.in, run, fx, &pool_);
   const auto octets = static_cast<std::size_t>(fx.accepted.size());  // there may be padding behind
   entry.in.insert(fx.accepted.begin, run.packets[0].sub(run.payload_at + fx.accepted_from, octets),
@@ -151,6 +153,7 @@ void Host::keep(ConnectionEntry& entry, const Run& run, const tcp::Effects& fx) 
 void Host::keep_urgent(ConnectionEntry& entry, const wire::ParsedTcp& tcp, const Run& run,
                        tcp::Drop drop) {
   const tcp::Tcb& tcb = entry.connection.tcb();
+  const CountsUnread counts(unread_, entry.in);
   entry.in.skip_to(tcb.rcv.read, &pool_);  // another one may have let the reader step over the last
   const bool waits = tcb.urgent->receive > 0 && tcb.urgent->octet == tcp::Urgent::kNotThere;
   const bool valid = drop == tcp::Drop::none || drop == tcp::Drop::unreadable;
@@ -210,6 +213,7 @@ void Host::count_challenge(const wire::TcpHeader& header, tcp::Drop drop,
 void Host::to_connection(ConnectionEntry& entry, std::uint32_t index, const wire::ParsedTcp& tcp,
                          const Run& run, TimePoint now) {
   const auto size = static_cast<std::uint32_t>(run.payload);
+  entry.segments_in += static_cast<std::uint32_t>(run.packets.size());
   entry.out.expect_release();
   if (size > 0 && !may_keep_more(entry)) return;
   const bool listened =
@@ -318,6 +322,7 @@ void Host::has_grown(std::uint32_t index, const wire::ParsedTcp& tcp, const Slic
   listeners_[owner].accept_queue.push_back(index);
   if (listeners_[owner].shut_receiving) (void)entry.connection.discard_receive(now);
   if (listeners_[owner].shut_sending) (void)entry.connection.close(now, true);
+  entry.segments_in = 1;  // the SYN
   to_connection(entry, index, tcp, run_of(tcp, packet), now);
   if (std::exchange(listeners_[owner].told, true)) return;
   tell(now).listener = {owner, listeners_.generation(owner)};

@@ -139,8 +139,8 @@ void Host::record_leaves(Handle handle) {
 
 /// Writes the headers of a segment and gathers its octets, without copying them. `flow` is that
 /// `of` a connection, or of none.
-void Host::build(const Flow& flow, tcp::Outgoing& segment, const ConnectionEntry* of,
-                 PacketOut& out, const tcp::Settings* how) {
+void Host::build(const Flow& flow, tcp::Outgoing& segment, ConnectionEntry* of, PacketOut& out,
+                 const tcp::Settings* how) {
   segment.header.source_port = flow.local.port;
   segment.header.destination_port = flow.remote.port;
   out.why = segment.why;
@@ -154,6 +154,7 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, const ConnectionEntry
   if (cut) out.segment_size = segment.mss;
   const std::size_t packets = cut ? (out.payload_size - 1) / segment.mss + 1 : 1;
   count_segment(segment, packets);
+  if (of != nullptr) of->segments_out += static_cast<std::uint32_t>(packets);
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,

@@ -5,6 +5,7 @@
 #include "base/flat.hpp"
 #include "host/free_port.hpp"
 #include "host/host.hpp"
+#include "host/unread.hpp"
 #include "tcp/mutant.hpp"
 
 namespace lastack::host {
@@ -140,6 +141,11 @@ const ListenerEntry* Host::find_listener(ListenerId id) const {
 std::optional<Endpoint> Host::local_of(ListenerId id) const {
   const ListenerEntry* entry = find_listener(id);
   return entry != nullptr ? std::optional(entry->local) : std::nullopt;
+}
+
+std::uint32_t Host::backlog(ListenerId id) const {
+  const ListenerEntry* listener = find_listener(id);
+  return listener != nullptr ? listener->backlog : 0;
 }
 
 std::size_t Host::waiting(ListenerId id) const {
@@ -329,7 +335,9 @@ std::size_t Host::readable(FlowId id) const {
 
 LASTACK_FLAT std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   ConnectionEntry* entry = get(id);
-  const std::size_t n = entry != nullptr ? get_out(*entry, into, now) : 0;
+  if (entry == nullptr) return 0;
+  const CountsUnread counts(unread_, entry->in);
+  const std::size_t n = get_out(*entry, into, now);
   if (n == 0) return 0;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   mark(*entry, id.index);
@@ -340,6 +348,7 @@ LASTACK_FLAT std::optional<std::size_t> Host::receive_plain(FlowId id, std::span
                                                             TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr || entry->connection.tcb().urgent) return std::nullopt;
+  const CountsUnread counts(unread_, entry->in);
   const std::size_t n = get_out(*entry, into, now);
   if (n == 0) return 0;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
@@ -359,7 +368,9 @@ std::size_t Host::lend(FlowId id, std::span<std::span<const std::byte>> to) cons
 
 std::size_t Host::discard(FlowId id, std::size_t octets, TimePoint now) {
   ConnectionEntry* entry = get(id);
-  const std::size_t n = entry != nullptr ? entry->in.discard(octets) : 0;
+  if (entry == nullptr) return 0;
+  const CountsUnread counts(unread_, entry->in);
+  const std::size_t n = entry->in.discard(octets);
   if (n == 0) return 0;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   entry->connection.receive(static_cast<std::uint32_t>(n), now);
@@ -390,6 +401,7 @@ void Host::discard_receive(FlowId id, TimePoint now) {
   apply(id.index, entry->connection.discard_receive(now), now);
   const bool keeps = tcp::mutated(tcp::Mutant::shut_rd_keeps_octets);
   if (!entry->connection.settings().shut_rd_keeps_buffered && !keeps) {
+    const CountsUnread counts(unread_, entry->in);
     entry->in.skip_to(entry->connection.tcb().rcv.read, &pool_);
   }
 }

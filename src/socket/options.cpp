@@ -96,8 +96,11 @@ TcpInfo info_of(const host::Host& host, const OpenSocket& s, tcp::State state, T
   TcpInfo info = tcp_info(entry != nullptr ? &entry->connection : nullptr, state, now);
   if (s.kind == OpenSocket::Kind::listening) {
     info.unacked = static_cast<std::uint32_t>(host.waiting(s.listener()));
+    info.sacked = host.backlog(s.listener());
   }
   if (entry != nullptr) {
+    info.segs_in = entry->segments_in;
+    info.segs_out = entry->segments_out;
     const wire::IpAddress& to = entry->flow.remote.address;
     const std::uint16_t link = host.mtu_for(to.family());
     info.pmtu = std::min(link, host.path_mtu().of(to, now).value_or(link));

@@ -85,6 +85,8 @@ TcpInfo tcp_info(const tcp::Connection* connection, tcp::State state, TimePoint 
   info.bytes_acked = static_cast<std::uint64_t>(std::clamp<Offset>(t.snd.una, 0, t.snd.end));
   const Offset received = t.rcv.nxt - (t.rcv.nxt > t.rcv.fin ? 1 : 0);
   info.bytes_received = static_cast<std::uint64_t>(std::max<Offset>(received, 0));
+  info.total_retrans = t.sent_again.value();
+  info.min_rtt = t.least_rtt.value();
   info.notsent_bytes =
       static_cast<std::uint32_t>(std::max<Offset>(t.snd.end - std::max<Offset>(t.snd.max, 0), 0));
   return info;

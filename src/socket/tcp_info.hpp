@@ -8,8 +8,7 @@
 
 namespace lastack::socket {
 
-/// Times are microseconds, ages milliseconds. What lastack does not count is 0: bounded as the
-/// memory of an idle connection is, it has no room for what nothing but this would read.
+/// Times are microseconds, ages milliseconds. What lastack does not count is 0.
 struct TcpInfo {
   static constexpr std::uint32_t kNoThreshold = 0x7fffffff;  ///< Linux's "infinite" one
 
@@ -26,7 +25,7 @@ struct TcpInfo {
   std::uint32_t snd_mss = 0;
   std::uint32_t rcv_mss = 0;
   std::uint32_t unacked = 0;  ///< segments; of a listener the connections that wait
-  std::uint32_t sacked = 0;   ///< segments
+  std::uint32_t sacked = 0;   ///< segments; of a listener its backlog
   std::uint32_t lost = 0;
   std::uint32_t retrans = 0;  ///< of those that are out
   std::uint32_t fackets = 0;
@@ -60,7 +59,8 @@ static_assert(sizeof(TcpInfo) == 152, "as far as tcpi_min_rtt");
 [[nodiscard]] std::uint8_t linux_number(tcp::State state);
 
 /// `connection` is null where there is none. To its holders TIME_WAIT is CLOSE, as in Linux. What
-/// the host knows beside it, the path and who waits for accept(), is the caller's to add.
+/// the host knows beside it, the path, how many segments passed and who waits for accept(), is the
+/// caller's to add.
 [[nodiscard]] TcpInfo tcp_info(const tcp::Connection* connection, tcp::State state, TimePoint now);
 
 }  // namespace lastack::socket

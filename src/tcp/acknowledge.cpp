@@ -73,15 +73,23 @@ void Connection::acknowledged(const Arrival& a, Effects& fx) {
 bool Connection::measure(const Arrival& a) {
   if (tcb_.timed.end >= 0) {
     if (tcb_.snd.una < tcb_.timed.end) return false;
-    tcb_.rtt.sample(a.now - tcb_.timed.sent);
+    take_round_trip(a.now - tcb_.timed.sent);
     tcb_.timed.end = -1;
     return true;
   }
   if (!tcb_.timestamps || a.header.options.ts_ecr == 0) return false;
   const std::uint32_t elapsed = tcb_.ts.value(a.now) - a.header.options.ts_ecr;
   if (elapsed >= 0x80000000U) return false;
-  tcb_.rtt.sample(std::chrono::milliseconds(elapsed));
+  take_round_trip(std::chrono::milliseconds(elapsed));
   return true;
+}
+
+/// One of less than a microsecond, or than a millisecond of the peer's echo, is no least one.
+void Connection::take_round_trip(Duration took) {
+  tcb_.rtt.sample(took);
+  const Count24 rtt(static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0)));
+  const std::uint32_t least = tcb_.least_rtt.value();
+  if (rtt.value() > 0 && (least == 0 || rtt.value() < least)) tcb_.least_rtt = rtt;
 }
 
 /// §3.10.7.4, fifth: a window taken only from a segment at least as new as the last that set it.

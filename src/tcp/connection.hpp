@@ -178,6 +178,7 @@ class Connection {
   [[gnu::noinline]] void follow_ack(Effects& fx, TimePoint now);
   void acknowledged(const Arrival& a, Effects& fx);
   bool measure(const Arrival& a);
+  void take_round_trip(Duration took);
   void update_window(const Arrival& a, Effects& fx);
   bool is_duplicate(const Arrival& a) const;
   void recover(RecoveryStep step, std::uint32_t acked);

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/box.hpp"
+#include "base/count24.hpp"
 #include "base/sequence.hpp"
 #include "base/time.hpp"
 #include "tcp/challenge.hpp"
@@ -88,7 +89,8 @@ struct TimedSegment {
 
 /// The order is for size, not for reading: what is small stands in the gap that the group before it
 /// leaves at its end ([[no_unique_address]]). What a connection costs is in
-/// tests/host/size_test.cpp.
+/// tests/socket/cost_test.cpp. `sent_again` and `least_rtt` are told and nothing more: nothing
+/// follows from them, so they do not count where two are compared.
 struct Tcb {
   [[no_unique_address]] SendVariables snd;
   State state = State::closed;
@@ -112,8 +114,10 @@ struct Tcb {
   bool flush : 1 = false;             ///< what was handed over so far goes, corked or not
 
   [[no_unique_address]] ReceiveVariables rcv;
+  Count24 sent_again;  ///< segments with data, SYN or FIN that were sent again, in all
   Seq irs;
-  ChallengeBudget challenges;
+  [[no_unique_address]] ChallengeBudget challenges;
+  Count24 least_rtt;  ///< shortest round trip measured, in microseconds; 0: none
   [[no_unique_address]] Timers timers;
   RttEstimator rtt;
   Controller congestion;

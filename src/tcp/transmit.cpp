@@ -69,7 +69,11 @@ void Connection::transmit_syn(TimePoint now, Outgoing& out) {
   tcb_.snd.nxt = 0;
   tcb_.snd.max = std::max<Offset>(tcb_.snd.max, 0);
   tcb_.sent = now;
-  if (first) tcb_.timed = {.end = 0, .sent = now};
+  if (first) {
+    tcb_.timed = {.end = 0, .sent = now};
+  } else {
+    ++tcb_.sent_again;
+  }
   if (tcb_.timers.mode == Retransmission::off) arm_retransmission(Retransmission::timeout, now);
 }
 
@@ -83,6 +87,7 @@ bool Connection::transmit_first_again(TimePoint now, Outgoing& out) {
     end = std::min(end, held->next_begin(snd.una, end));
   const bool fin = tcb_.fin_queued && end == snd.end && snd.nxt > snd.end;
   arm_retransmission(Retransmission::timeout, now);  // RFC 6582 §3.2: for a partial ACK
+  ++tcb_.sent_again;
   segment({snd.una, end}, fin, Why::fast_retransmit, now, out);
   return true;
 }
@@ -104,7 +109,10 @@ bool Connection::transmit_text(TimePoint now, std::uint32_t most, Outgoing& out)
   const bool lost = tcb_.recovery.phase() == Recovery::Phase::loss;
   const bool probed = snd.max == from + 1 && !lost;
   // An octet that only probed was not taken before.
-  if (again && !probed) why = lost ? Why::timeout : Why::too_big;
+  if (again && !probed) {
+    why = lost ? Why::timeout : Why::too_big;
+    ++tcb_.sent_again;
+  }
   segment({from, from + octets}, fin, why, now, out);
   sent(from, from + octets + (fin ? 1 : 0), now);
   tcb_.probe = false;

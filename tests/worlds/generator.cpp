@@ -285,7 +285,7 @@ Step Generator::next() {
     case 13:
       return {.op = Op::recv,
               .slot = slot,
-              .a = one_of(std::array{0, 1, 10, 5000}),
+              .a = one_of(std::array{0, 1, 10, 4999, 5000}),
               .b = one_of(std::array{0, 0, 0, 0x1, 0x2, 0x20, 0x22, 0x100})};
     case 14:
     case 15:

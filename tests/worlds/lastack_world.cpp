@@ -63,8 +63,11 @@ int LastackSide::accept(int fd) { return number(sockets_->accept(fd)); }
 
 int LastackSide::send(int fd, const std::vector<std::byte>& octets, int flags,
                       const std::optional<End>& to) {
-  const std::span<const std::byte> part(octets);
-  const auto sent = sockets_->sendmsg(fd, socket::PartsIn(&part, 1), now_(), flags, to);
+  const std::span<const std::byte> whole(octets);
+  const auto parts = three_parts(whole);
+  const bool several = in_several(octets.size());
+  const auto sent = sockets_->sendmsg(
+      fd, several ? socket::PartsIn(parts) : socket::PartsIn(&whole, 1), now_(), flags, to);
   const bool stream = *sockets_->get_option(fd, socket::kSolSocket, socket::kSoType, {}) == 1;
   raised_ = stream && !sent && socket::raises_sigpipe(sent.error(), flags);
   return number(sent);
@@ -72,8 +75,11 @@ int LastackSide::send(int fd, const std::vector<std::byte>& octets, int flags,
 bool LastackSide::raised() { return std::exchange(raised_, false); }
 
 int LastackSide::recv(int fd, std::vector<std::byte>& into, int flags, End& from) {
-  const std::span<std::byte> part(into);
-  const auto got = sockets_->recvmsg(fd, socket::PartsOut(&part, 1), now_(), flags);
+  const std::span<std::byte> whole(into);
+  const auto parts = three_parts(whole);
+  const bool several = in_several(into.size());
+  const auto got = sockets_->recvmsg(
+      fd, several ? socket::PartsOut(parts) : socket::PartsOut(&whole, 1), now_(), flags);
   if (!got) return -static_cast<int>(got.error());
   from = got->from;
   return static_cast<int>(got->octets);

@@ -68,6 +68,23 @@ struct SocketAddress {
   socklen_t size = sizeof(storage);
 };
 
+/// What sendmsg() and recvmsg() take: octets in three buffers, one of them empty.
+struct Message {
+  explicit Message(std::vector<std::byte>& octets) {
+    const auto parts = three_parts(std::span(octets));
+    for (std::size_t i = 0; i < parts.size(); ++i) vectors[i] = {parts[i].data(), parts[i].size()};
+    header.msg_iov = vectors.data();
+    header.msg_iovlen = vectors.size();
+  }
+  void name(SocketAddress& at) {
+    header.msg_name = at.plain();
+    header.msg_namelen = at.size;
+  }
+
+  std::array<iovec, 3> vectors{};
+  msghdr header{};
+};
+
 }  // namespace
 
 [[noreturn]] void give_up(const std::string& what) {
@@ -101,6 +118,13 @@ int PlainSockets::accept(int fd) {
 
 int PlainSockets::send(int fd, const std::vector<std::byte>& octets, int flags,
                        const std::optional<End>& to) {
+  if (in_several(octets.size())) {
+    std::vector<std::byte> copy(octets);
+    SocketAddress at = to ? SocketAddress(fd, *to) : SocketAddress();
+    Message message(copy);
+    if (to) message.name(at);
+    return answered(::sendmsg(fd, &message.header, flags));
+  }
   if (!to) return answered(::send(fd, octets.data(), octets.size(), flags));
   const SocketAddress a(fd, *to);
   return answered(::sendto(fd, octets.data(), octets.size(), flags, a.plain(), a.size));
@@ -113,7 +137,14 @@ bool PlainSockets::raised() {
 
 int PlainSockets::recv(int fd, std::vector<std::byte>& into, int flags, End& from) {
   SocketAddress a;
-  const int n = answered(::recvfrom(fd, into.data(), into.size(), flags, a.plain(), &a.size));
+  int n = 0;
+  if (in_several(into.size())) {
+    Message message(into);
+    message.name(a);
+    n = answered(::recvmsg(fd, &message.header, flags));
+  } else {
+    n = answered(::recvfrom(fd, into.data(), into.size(), flags, a.plain(), &a.size));
+  }
   from = a.end();
   return n;
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,17 @@ struct Step {
 };
 
 using Script = std::vector<Step>;
+
+/// Whether so many octets go and come in several buffers of one call: some do, the same everywhere.
+[[nodiscard]] constexpr bool in_several(std::size_t octets) {
+  return octets >= 40 && octets % 3 == 1;
+}
+/// The three buffers then; there is nothing in the second.
+template <typename Octet>
+[[nodiscard]] std::array<std::span<Octet>, 3> three_parts(std::span<Octet> octets) {
+  const std::size_t first = octets.size() / 3;
+  return {octets.first(first), octets.subspan(first, 0), octets.subspan(first)};
+}
 
 // Linux's numbers of TCP's states.
 inline constexpr int kTcpSynSent = 2;
