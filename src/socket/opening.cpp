@@ -192,7 +192,8 @@ Result<void> Sockets::start_connecting(Fd fd, OpenSocket& s, const host::Endpoin
   std::optional<host::Endpoint> local;
   if (s.bound || !own_name(s).address.is_unspecified()) local = own_name(s);
   if (local && !s.bound) local->port = 0;
-  if (local && local->address.is_v4() && !remote.address.is_v4()) {
+  const bool v4_here = (local || s.address_chosen) && own_name(s).address.is_v4();
+  if (v4_here && !remote.address.is_v4()) {
     return std::unexpected(Errno::eafnosupport);
   }
   const auto flow =

@@ -62,8 +62,8 @@ bool ReceiveBuffer::insert_ahead(Offset at, Slice data, BufferPool* pool) {
   return true;
 }
 
-std::size_t ReceiveBuffer::held() const {
-  std::size_t sum = ready_.size();
+std::size_t ReceiveBuffer::held_ahead() const {
+  std::size_t sum = 0;
   for (const Stretch& stretch : ahead()) sum += stretch.size();
   return sum;
 }

@@ -39,7 +39,9 @@ class ReceiveBuffer {
   /// What can be read: from the first octet not read to the first gap.
   [[nodiscard]] Range readable() const { return ready_.range(); }
   /// Octets held, those ahead of gaps included.
-  [[nodiscard]] std::size_t held() const;
+  [[nodiscard]] std::size_t held() const {
+    return ahead_ ? ready_.size() + held_ahead() : ready_.size();
+  }
   /// The stretches ahead of gaps, in order.
   [[nodiscard]] std::span<const Stretch> ahead() const {
     return ahead_ ? std::span<const Stretch>(*ahead_) : std::span<const Stretch>{};
@@ -66,6 +68,7 @@ class ReceiveBuffer {
  private:
   bool insert_ahead(Offset at, Slice data, BufferPool* pool);
   void catch_up(BufferPool* pool);
+  [[nodiscard]] std::size_t held_ahead() const;
 
   Stretch ready_;
   Box<std::vector<Stretch>> ahead_;  ///< in order, never touching; not there while there is no gap
