@@ -52,7 +52,7 @@ std::vector<explore::Bounds> bounds_of(const ExploreOptions& options) {
     set(b.duplicates, options.duplicates);
     for (auto& octets : b.octets) set(octets, options.octets);
     for (auto& calls : b.calls) set(calls, options.calls);
-    if (options.holders > 0) b.holders = static_cast<std::uint8_t>(options.holders);
+    if (options.holders > 0) b.holders.fill(static_cast<std::uint8_t>(options.holders));
     all.push_back(std::move(b));
   }
   return all;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ class SocketSide {
  public:
   using Kind = SocketAction::Kind;
 
-  /// Whoever opens has a socket, whoever listens a listener, both bound.
+  /// Whoever opens has a socket, whoever listens a listener, both bound. `bounds` outlives it.
   SocketSide(std::uint8_t i, const Bounds& bounds);
   SocketSide(const SocketSide& other);
   SocketSide& operator=(const SocketSide&) = delete;
@@ -44,6 +45,8 @@ class SocketSide {
   [[nodiscard]] TimePoint now() const { return now_; }
   [[nodiscard]] tcp::State state() const { return host_->state_of(flow()); }
   [[nodiscard]] bool can_receive() const;
+  /// The reader stands at an urgent octet, which is not read in its place.
+  [[nodiscard]] bool stands_at_urgent() const;
   [[nodiscard]] bool can_read() const;
   /// Nobody holds anything, and no timer runs.
   [[nodiscard]] bool is_over() const;
@@ -55,6 +58,8 @@ class SocketSide {
   [[nodiscard]] std::string left();
   /// Whether calls do what poll() says of them. They are made: this is for a copy.
   [[nodiscard]] std::string wrong_with_calls();
+  /// Whether what is only asked says what there is; this changes nothing but an error that is due.
+  [[nodiscard]] std::string wrong_with_answers();
 
  private:
   /// What a call is measured by.
@@ -74,14 +79,23 @@ class SocketSide {
   [[nodiscard]] TimePoint next_deadline() const;
   void add_listener_actions(std::vector<Kind>& all) const;
   void add_socket_actions(std::vector<Kind>& all) const;
-  void call(Kind kind);
-  void call_on_socket(Kind kind);
-  void begin_stream();
-  void send(int flags);
-  void receive();
+  void add_options(std::vector<Kind>& all) const;
   void fire();
   void send_all();
   void wrong(std::string what);
+
+  // socket_calls.cpp
+  std::optional<socket::Fd> make_listener();
+  void call(Kind kind);
+  void call_on_listener(Kind kind);
+  void call_on_socket(Kind kind);
+  void set_option(Kind kind);
+  void transfer(Kind kind);
+  void restart();
+  void begin_stream();
+  void send(int flags, std::size_t buffers);
+  void receive(Kind kind);
+  void receive_urgent();
 
   // socket_form.cpp
   void encode_host(Encoder& out) const;
@@ -91,6 +105,7 @@ class SocketSide {
   [[nodiscard]] Before before(Kind kind) const;
   [[nodiscard]] tcp::State left_of(const Before& before) const;
   void check_call(Kind kind, const Before& before);
+  void check_option(Kind kind, const Before& before);
   void check_last_close(const Before& before);
   void check_shutdown(Kind kind, const Before& before);
   void check_reset(const Before& before);
@@ -98,14 +113,12 @@ class SocketSide {
   void check_holders();
 
   std::uint8_t index_;
-  std::uint8_t holders_;
-  std::uint8_t listener_holders_;
-  bool linux_;
-  bool marked_;
+  const Bounds* bounds_;
   TimePoint now_{std::chrono::seconds(1000)};
   std::unique_ptr<host::Host> host_;
   socket::Sockets sockets_;
   std::vector<socket::Fd> listeners_;  ///< descriptors of the listener
+  std::vector<socket::Fd> others_;     ///< ... of the second one at the same place
   std::vector<socket::Fd> copies_;     ///< descriptors of the connection's open socket
   std::uint8_t opens_left_;
   std::uint8_t calls_left_;

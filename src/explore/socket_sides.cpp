@@ -68,6 +68,7 @@ std::uint32_t SocketSides::add(std::unique_ptr<SocketSide> side, Record record,
   view.state = side->state();
   view.can_read = side->can_read();
   const bool over = side->is_over();
+  if (wrong.empty()) wrong = SocketSide(*side).wrong_with_answers();
   if (wrong.empty()) wrong = SocketSide(*side).wrong_with_calls();
   records_.push_back(std::move(record));
   keep(number, std::move(side));
