@@ -20,8 +20,8 @@ std::string to_string(SocketAction::Kind kind) {
       "SO_LINGER 0",
       "SO_LINGER 5",
       "connect() with AF_UNSPEC",
-      "TCP_CORK",
-      "TCP_CORK off",
+      "TCP_CORK, UDP_CORK",
+      "TCP_CORK, UDP_CORK off",
       "TCP_NODELAY",
       "TCP_QUICKACK",
       "SO_OOBINLINE",
@@ -48,6 +48,13 @@ std::string to_string(SocketAction::Kind kind) {
       "close() of the other listener",
       "shutdown(SHUT_RD) of the listener",
       "shutdown(SHUT_WR) of the listener",
+      "bind()",
+      "connect() to the other socket",
+      "socket()",
+      "SO_ERROR",
+      "sendto()",
+      "sendto() from the other socket",
+      "close() of the other socket",
   };
   static_assert(kNames.size() == static_cast<std::size_t>(SocketAction::Kind::count));
   return kNames[static_cast<std::size_t>(kind)];

@@ -53,6 +53,14 @@ struct SocketAction {
     close_other,
     shut_listener_rd,
     shut_listener_wr,
+    // of datagrams
+    bind,
+    connect_other,  ///< to the peer's second socket
+    open,           ///< once nobody holds it: another socket
+    take_error,     ///< SO_ERROR
+    send_to,        ///< to the peer, named
+    send_other,     ///< from the second socket
+    close_second,
     count,
   };
   Kind kind = Kind::deliver;
@@ -63,7 +71,7 @@ struct SocketAction {
 [[nodiscard]] constexpr bool is_counted(SocketAction::Kind kind) {
   using Kind = SocketAction::Kind;
   return (kind >= Kind::shut_rd && kind <= Kind::restart) || kind == Kind::listen ||
-         kind >= Kind::shut_listener_rd;
+         (kind >= Kind::shut_listener_rd && kind <= Kind::take_error);
 }
 /// Nobody calls and nothing goes wrong on the wire.
 [[nodiscard]] constexpr bool by_itself(SocketAction::Kind kind) {

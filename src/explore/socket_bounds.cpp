@@ -1,4 +1,6 @@
 // The bounds whose endpoints are open sockets.
+#include "explore/socket_bounds.hpp"
+
 #include "explore/explorer.hpp"
 
 namespace lastack::explore {
@@ -158,7 +160,7 @@ std::vector<Bounds> octets_and_wires() {
 
 std::vector<Bounds> socket_bounds() {
   auto all = holders_and_calls();
-  for (const auto& more : {holders_and_marks(), octets_and_wires()}) {
+  for (const auto& more : {holders_and_marks(), octets_and_wires(), socket_bounds_of_calls()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -1,4 +1,5 @@
 // The calls of whoever holds a descriptor of an explored socket.
+#include <algorithm>
 #include <array>
 
 #include "explore/socket_side.hpp"
@@ -60,7 +61,7 @@ void SocketSide::restart() {
   const OpenSocket* s = held();
   const bool used = (s != nullptr && s->bound) || host_->uses_of(place().port) > 0;
   const auto fd = make_listener();
-  const bool may = others_.empty() ? bounds_->reuses_address || !used : bounds_->two_listeners;
+  const bool may = bounds_->reuses_address || bounds_->two_listeners || !used;
   if (fd.has_value() != may) wrong("another listener may not be there, or must not");
   if (fd) listeners_ = {*fd};
 }
@@ -166,11 +167,20 @@ void SocketSide::receive(Kind kind) {
   }
   if (!n || *n == 0) return wrong("what could be read is not read");
   for (std::size_t i = 0; i < *n; ++i) {
-    const bool right = octets[i] == static_cast<std::byte>(++octets_out_);
-    if (!right && reads_all_ && kind != Kind::receive_cut) {
+    const bool read = kind != Kind::receive_cut;
+    const auto next =
+        static_cast<std::uint8_t>(read ? std::to_integer<unsigned>(octets[i]) : octets_out_ + 1U);
+    // The next urgent one has thrown it away where the reader stood, before SO_OOBINLINE.
+    const bool may_miss = !reads_all_ || mixes_urgent();
+    if (next <= octets_out_ || (next != octets_out_ + 1 && !may_miss)) {
       return wrong("an octet is missing, or comes twice");
     }
+    octets_out_ = next;
   }
+}
+
+bool SocketSide::mixes_urgent() const {
+  return std::ranges::find(bounds_->also, Kind::in_line) != bounds_->also.end();
 }
 
 void SocketSide::receive_urgent() {

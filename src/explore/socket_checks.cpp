@@ -30,6 +30,8 @@ SocketSide::Before SocketSide::before(Kind kind) const {
     b.has_flow = s->has_flow();
     b.unread = b.has_flow && host_->readable(s->flow()) > 0;
     b.linger_zero = s->resets_at_close();
+    const host::ConnectionEntry* ours = entry();
+    b.no_fin_wait = ours != nullptr && ours->connection.settings().fin_timeout < Duration(0);
   }
   const bool nothing_changes = kind == Kind::dup || kind == Kind::dup_listener ||
                                kind == Kind::shut_listener_wr || kind == Kind::linger_zero ||
@@ -74,6 +76,7 @@ void SocketSide::check_option(Kind kind, const Before& before) {
 /// What the connection of that moment has become. A handshake that came later, with an old SYN, is
 /// none of it.
 State SocketSide::left_of(const Before& before) const {
+  if (before.state == State::closed) return State::closed;
   const State now = host_->state_of(flow());
   const bool another = now == State::syn_rcvd && before.state != State::syn_rcvd;
   return another ? State::closed : now;
@@ -85,6 +88,10 @@ void SocketSide::check_last_close(const Before& before) {
   const State after = left_of(before);
   const bool resets = (before.unread || before.linger_zero) && before.state != State::time_wait;
   const bool never_began = before.state == State::closed || before.state == State::syn_sent;
+  if (before.no_fin_wait && before.state == State::fin_wait_2) {
+    if (after != State::closed || resets_ == 0) wrong("TCP_LINGER2 below 0 waits for a FIN");
+    return;
+  }
   if (resets || never_began) {
     if (after != State::closed) wrong("the last close() leaves something where it has to reset");
     const bool told =
@@ -259,7 +266,8 @@ std::string SocketSide::wrong_with_calls() {
   const bool lies = peeked && *peeked > 0;
   const bool at_mark = sockets_.ioctl(fd, socket::kSiocAtMark).value_or(0) == 1;  // SIOCINQ's end
   const int low = *sockets_.get_option(fd, socket::kSolSocket, socket::kSoRcvLowAt, now_);
-  const bool enough = counted >= low || low == 1;  // who asks for more may have these all the same
+  const bool enough =
+      counted == 0 || counted >= low;  // who asks for more may have these all the same
   const bool marked = *sockets_.get_option(fd, socket::kSolTcp, socket::kTcpNotSentLowAt, now_) > 0;
   if (lies != (counted > 0) && !at_mark) return "MSG_PEEK and SIOCINQ do not say the same";
   const bool told = !peeked && peeked.error() != Errno::eagain;  // who looks ahead hears it, too

@@ -30,7 +30,7 @@ host::Config config_for(std::size_t i, const Bounds& bounds) {
 }  // namespace
 
 SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
-    : index_(i),
+    : Side(i),
       bounds_(&bounds),
       host_(std::make_unique<host::Host>(config_for(i, bounds), Random(i + 1U))),
       sockets_(*host_),
@@ -49,7 +49,7 @@ SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
 }
 
 SocketSide::SocketSide(const SocketSide& other)
-    : index_(other.index_),
+    : Side(other),
       bounds_(other.bounds_),
       now_(other.now_),
       host_(other.host_->copy()),
@@ -64,10 +64,6 @@ SocketSide::SocketSide(const SocketSide& other)
       octets_out_(other.octets_out_),
       reads_all_(other.reads_all_),
       iss_(other.iss_) {}
-
-void SocketSide::wrong(std::string what) {
-  if (wrong_.empty()) wrong_ = std::move(what) + " at " + "AB"[index_];
-}
 
 // --- what there is
 
@@ -147,7 +143,7 @@ void SocketSide::add_listener_actions(std::vector<Kind>& all) const {
   if (listens && waits && copies_.empty()) all.push_back(Kind::accept);
   all.push_back(Kind::close_listener);
   if (listeners_.size() < bounds_->listener_holders) all.push_back(Kind::dup_listener);
-  if (calls_left_ == 0) return;
+  if (calls_left_ == 0 || !bounds_->shuts) return;
   if (!listens) return all.push_back(Kind::listen);
   all.push_back(Kind::shut_listener_rd);
   all.push_back(Kind::shut_listener_wr);
@@ -177,7 +173,7 @@ void SocketSide::add_socket_actions(std::vector<Kind>& all) const {
   if ((*sockets_.poll(fd) & socket::kPollPri) != 0 && !in_line) {
     all.push_back(Kind::receive_urgent);
   }
-  if (calls_left_ == 0) return;
+  if (calls_left_ == 0 || !bounds_->shuts) return;
   for (const Kind kind : {Kind::shut_rd, Kind::shut_wr, Kind::shut_rdwr, Kind::disconnect}) {
     all.push_back(kind);
   }

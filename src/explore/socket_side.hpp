@@ -8,58 +8,38 @@
 #include <string>
 #include <vector>
 
-#include "explore/encoder.hpp"
-#include "explore/socket_action.hpp"
-#include "explore/world.hpp"
+#include "explore/side.hpp"
 #include "host/host.hpp"
 #include "socket/sockets.hpp"
 
 namespace lastack::explore {
 
-/// A value: what the host and its sockets are is copied.
-class SocketSide {
+/// Of connections.
+class SocketSide : public Side {
  public:
-  using Kind = SocketAction::Kind;
-
   /// Whoever opens has a socket, whoever listens a listener, both bound. `bounds` outlives it.
   SocketSide(std::uint8_t i, const Bounds& bounds);
   SocketSide(const SocketSide& other);
-  SocketSide& operator=(const SocketSide&) = delete;
+  [[nodiscard]] std::unique_ptr<Side> copy() const override {
+    return std::make_unique<SocketSide>(*this);
+  }
 
-  /// The calls that may be made, and `timer` where one runs.
-  [[nodiscard]] std::vector<Kind> actions() const;
-  /// Does one of them.
-  void act(Kind kind);
-  void deliver(const Slice& packet);
-  /// Packets that the last of these made, in order.
-  [[nodiscard]] const std::vector<Slice>& sent() const { return sent_; }
-  /// What was wrong with it or is with what it led to; empty where nothing is.
-  [[nodiscard]] const std::string& wrong() const { return wrong_; }
-
-  /// Equal sides are equal octets: times relative to its clock, sequence numbers to the initial
-  /// ones; no random value, no counter.
-  void encode(Encoder& out) const;
-  /// Where both streams begin, as far as it knows: what packets are compared by.
-  [[nodiscard]] Seq iss() const { return iss_; }
-  [[nodiscard]] Seq peers() const;
-  [[nodiscard]] TimePoint now() const { return now_; }
-  [[nodiscard]] tcp::State state() const { return host_->state_of(flow()); }
-  [[nodiscard]] bool can_receive() const;
-  /// The reader stands at an urgent octet, which is not read in its place.
-  [[nodiscard]] bool stands_at_urgent() const;
-  [[nodiscard]] bool can_read() const;
-  /// Nobody holds anything, and no timer runs.
-  [[nodiscard]] bool is_over() const;
-  [[nodiscard]] const host::Counters& counters() const { return host_->counters(); }
-
-  /// What would be wrong if nothing came from the peer any more.
-  [[nodiscard]] std::string waits_for_ever() const;
-  /// Once is_over(): what has not been given back, where anything is.
-  [[nodiscard]] std::string left();
-  /// Whether calls do what poll() says of them. They are made: this is for a copy.
-  [[nodiscard]] std::string wrong_with_calls();
-  /// Whether what is only asked says what there is; this changes nothing but an error that is due.
-  [[nodiscard]] std::string wrong_with_answers();
+  [[nodiscard]] std::vector<Kind> actions() const override;
+  void act(Kind kind) override;
+  void deliver(const Slice& packet) override;
+  void encode(Encoder& out) const override;
+  [[nodiscard]] Seq iss() const override { return iss_; }
+  [[nodiscard]] Seq peers() const override;
+  [[nodiscard]] TimePoint now() const override { return now_; }
+  [[nodiscard]] tcp::State state() const override { return host_->state_of(flow()); }
+  [[nodiscard]] std::string standing() const override { return std::string(to_string(state())); }
+  [[nodiscard]] bool can_read() const override;
+  [[nodiscard]] bool is_over() const override;
+  [[nodiscard]] const host::Counters& counters() const override { return host_->counters(); }
+  [[nodiscard]] std::string waits_for_ever() const override;
+  [[nodiscard]] std::string left() override;
+  [[nodiscard]] std::string wrong_with_calls() override;
+  [[nodiscard]] std::string wrong_with_answers() override;
 
  private:
   /// What a call is measured by.
@@ -68,9 +48,13 @@ class SocketSide {
     bool has_flow = false;
     bool unread = false;
     bool linger_zero = false;
+    bool no_fin_wait = false;
     std::vector<std::uint8_t> form;  ///< of the host, where nothing may change
   };
 
+  [[nodiscard]] bool can_receive() const;
+  /// The reader stands at an urgent octet, which is not read in its place.
+  [[nodiscard]] bool stands_at_urgent() const;
   [[nodiscard]] host::Endpoint place() const;
   [[nodiscard]] host::Flow flow() const;
   [[nodiscard]] const socket::OpenSocket* held() const;
@@ -82,7 +66,6 @@ class SocketSide {
   void add_options(std::vector<Kind>& all) const;
   void fire();
   void send_all();
-  void wrong(std::string what);
 
   // socket_calls.cpp
   std::optional<socket::Fd> make_listener();
@@ -96,6 +79,7 @@ class SocketSide {
   void send(int flags, std::size_t buffers);
   void receive(Kind kind);
   void receive_urgent();
+  [[nodiscard]] bool mixes_urgent() const;
 
   // socket_form.cpp
   void encode_host(Encoder& out) const;
@@ -112,7 +96,6 @@ class SocketSide {
   void check_books();
   void check_holders();
 
-  std::uint8_t index_;
   const Bounds* bounds_;
   TimePoint now_{std::chrono::seconds(1000)};
   std::unique_ptr<host::Host> host_;
@@ -128,9 +111,7 @@ class SocketSide {
   bool reads_all_ = true;        ///< nothing was discarded
   Seq iss_;                      ///< of the last SYN that it sent
   host::PacketOut out_;
-  std::vector<Slice> sent_;
   std::uint8_t resets_ = 0;  ///< RSTs among those
-  std::string wrong_;
 };
 
 }  // namespace lastack::explore

@@ -39,8 +39,12 @@ struct Bounds {
   /// Calls of open sockets besides those that are always made: options, and other ways to send and
   /// to receive.
   std::vector<SocketAction::Kind> also{};
+  bool shuts = true;            ///< shutdown(), SO_LINGER and AF_UNSPEC are among the calls
   bool reuses_address = false;  ///< SO_REUSEADDR, of every socket
-  bool two_listeners = false;   ///< at the same place, with SO_REUSEPORT
+  /// Sockets are UDP's: `octets` are datagrams, of which each call begins or goes on with one.
+  bool datagrams = false;
+  bool second = false;         ///< the second end has another socket of UDP, that sends, too
+  bool two_listeners = false;  ///< at the same place, with SO_REUSEPORT
   /// As `calls` of open sockets: any number, since only what they lead to differs, not how often.
   static constexpr std::uint8_t kNoLimit = 255;
 };
