@@ -154,7 +154,7 @@ void DatagramSide::deliver(const Slice& packet) {
     if (ours) model_.queue.push_back({from, text_of(udp->payload)});
     if (second) ++for_second_;
   } else {
-    const auto icmp = wire::parse_icmp(ip->payload);
+    const auto icmp = wire::parse_icmp(wire::Family::v4, ip->payload);
     const auto about = wire::parse_quote(icmp->body);
     const host::Endpoint to{about->destination, about->destination_port};
     const bool ours = about->source_port == place().port && model_.has_port && model_.peer == to;

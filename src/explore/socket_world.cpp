@@ -14,7 +14,7 @@ using tcp::State;
 namespace {
 
 /// A packet that is not TCP's.
-std::string in_words(const Slice& packet) {
+std::string datagram_in_words(const Slice& packet) {
   const auto ip = wire::parse_ip(packet.bytes());
   if (ip->header.protocol != wire::kProtocolUdp) return "the ICMP error";
   const auto udp = wire::parse_udp(ip->payload);
@@ -150,7 +150,7 @@ std::string SocketWorld::in_words(const SocketAction& action, const SocketSides&
   const Flying& flying = wire_[action.which];
   const auto& packet = sides.packet(flying.packet);
   std::string words = to_string(action.kind) + " ";
-  if (!packet.header) return words + in_words(packet.octets) + " to " + "AB"[flying.to];
+  if (!packet.header) return words + datagram_in_words(packet.octets) + " to " + "AB"[flying.to];
   constexpr std::array kFlags{
       std::pair{wire::Flag::syn, "SYN,"}, std::pair{wire::Flag::fin, "FIN,"},
       std::pair{wire::Flag::rst, "RST,"}, std::pair{wire::Flag::ack, "ACK,"}};
