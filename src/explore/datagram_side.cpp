@@ -172,6 +172,9 @@ void DatagramSide::deliver(const Slice& packet) {
 void DatagramSide::act(Kind kind) {
   call(kind);
   send_all();
+  const bool sends = (kind >= Kind::send && kind <= Kind::send_more) || kind == Kind::send_to ||
+                     kind == Kind::send_other || kind == Kind::uncork;
+  if (!sends && !sent_.empty()) wrong(to_string(kind) + " sends something");
   check_books();
 }
 

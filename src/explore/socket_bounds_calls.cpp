@@ -62,6 +62,7 @@ std::vector<Bounds> options() {
            {0, 2}),
   };
   for (Bounds& bounds : all) bounds.shuts = false;
+  all.front().in_flight = 1;
   all.push_back(with(plain("SO_KEEPALIVE", {Kind::keepalive}), {2, 1}, {0, 0}, {2, 0}));
   all.push_back(with(plain("TCP_USER_TIMEOUT", {Kind::user_timeout}), {2, 1}, {1, 0}, {1, 0}));
   all.push_back(with(plain("TCP_LINGER2", {Kind::no_fin_wait}), {2, 1}, {0, 0}, {2, 0}));
@@ -92,12 +93,12 @@ std::vector<Bounds> datagrams() {
   };
   std::vector<Bounds> all{
       udp("three holders", {3, 3}, {2, 2}, {1, 1}),
-      udp("calls of the client", {1, 1}, {2, 1}, {3, 0}),
-      udp("calls of both", {1, 1}, {1, 1}, {2, 2}),
-      udp("another socket sends, too", {1, 1}, {1, 2}, {3, 0}),
-      udp("sockets that come again", {1, 1}, {2, 1}, {2, 2}),
-      udp("datagrams in several calls", {2, 1}, {3, 0}, {2, 1}),
-      udp("lost and doubled", {1, 1}, {2, 2}, {1, 1}),
+      udp("calls of the client", {2, 1}, {2, 2}, {5, 0}),
+      udp("calls of both", {1, 1}, {2, 2}, {2, 2}),
+      udp("another socket sends, too", {1, 1}, {2, 2}, {3, 0}),
+      udp("sockets that come again", {1, 1}, {2, 2}, {3, 2}),
+      udp("datagrams in several calls", {2, 1}, {3, 1}, {3, 1}),
+      udp("lost and doubled", {2, 1}, {2, 2}, {1, 1}),
   };
   all[3].second = true;
   all[4].opens = {1, 1};
