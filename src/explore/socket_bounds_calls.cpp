@@ -63,9 +63,9 @@ std::vector<Bounds> options() {
   };
   for (Bounds& bounds : all) bounds.shuts = false;
   all.front().in_flight = 1;
-  all.push_back(with(plain("SO_KEEPALIVE", {Kind::keepalive}), {2, 1}, {0, 0}, {2, 0}));
+  all.push_back(with(plain("SO_KEEPALIVE", {Kind::keepalive}), {2, 1}, {0, 0}, {1, 0}));
   all.push_back(with(plain("TCP_USER_TIMEOUT", {Kind::user_timeout}), {2, 1}, {1, 0}, {1, 0}));
-  all.push_back(with(plain("TCP_LINGER2", {Kind::no_fin_wait}), {2, 1}, {0, 0}, {2, 0}));
+  all.push_back(with(plain("TCP_LINGER2", {Kind::no_fin_wait}), {2, 1}, {0, 0}, {1, 0}));
   return all;
 }
 
@@ -79,7 +79,7 @@ std::vector<Bounds> listeners() {
   again.opens = reuse.opens = {2, 0};
   Bounds both = with(plain("two listeners, SO_REUSEPORT", {Kind::restart}), {1, 1}, {0, 0}, {0, 1});
   both.two_listeners = true;
-  both.opens = {2, 0};
+  both.opens = {1, 0};
   return {again, reuse, both};
 }
 
