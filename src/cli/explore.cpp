@@ -52,7 +52,7 @@ std::vector<explore::Bounds> bounds_of(const ExploreOptions& options) {
     set(b.duplicates, options.duplicates);
     for (auto& octets : b.octets) set(octets, options.octets);
     for (auto& calls : b.calls) set(calls, options.calls);
-    if (options.holders > 0) b.holders = static_cast<std::uint8_t>(options.holders);
+    if (options.holders > 0) b.holders.fill(static_cast<std::uint8_t>(options.holders));
     all.push_back(std::move(b));
   }
   return all;
@@ -147,7 +147,10 @@ std::vector<explore::Bounds> quick_bounds() {
     }
   }
   for (explore::Bounds& b : explore::socket_bounds()) {
-    for (const std::string_view name : {"three holders", "an octet unread, a call"}) {
+    for (const std::string_view name :
+         {"three holders", "an octet unread, a call", "UDP: another socket sends, too",
+          "UDP: datagrams in several calls", "a server that is started again",
+          "three holders, two octets come, read apart"}) {
       if (b.name == name) quick.push_back(std::move(b));
     }
   }

@@ -22,6 +22,10 @@ class Encoder {
   void deadline(TimePoint at, TimePoint now) {
     byte(at == kNever ? 255U : static_cast<std::uint64_t>((at - now + 250ms) / 500ms + 1));
   }
+  /// How long ago, in the same.
+  void stamped(TimePoint at, TimePoint now) {
+    byte(static_cast<std::uint64_t>(std::min<std::int64_t>((now - at + 250ms) / 500ms, 255)));
+  }
   /// A window that takes all the octets there will ever be is as good as any larger one.
   void window(Offset octets) { byte(static_cast<std::uint64_t>(std::clamp<Offset>(octets, 0, 8))); }
   /// How far a stamp lies behind the clock it was taken from, in halves of a second.

@@ -100,7 +100,7 @@ void Report::add(const Report& other) {
 }
 
 Report explore(const Bounds& bounds, const OnProgress& progress) {
-  if (bounds.holders > 0) return explore_sockets(bounds, progress);
+  if (bounds.holders[0] > 0) return explore_sockets(bounds, progress);
   return Search(bounds, progress).run();
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "explore/socket_side.hpp"
+#include "socket/tcp_info.hpp"
 
 namespace lastack::explore {
 
@@ -29,6 +30,8 @@ SocketSide::Before SocketSide::before(Kind kind) const {
     b.has_flow = s->has_flow();
     b.unread = b.has_flow && host_->readable(s->flow()) > 0;
     b.linger_zero = s->resets_at_close();
+    const host::ConnectionEntry* ours = entry();
+    b.no_fin_wait = ours != nullptr && ours->connection.settings().fin_timeout < Duration(0);
   }
   const bool nothing_changes = kind == Kind::dup || kind == Kind::dup_listener ||
                                kind == Kind::shut_listener_wr || kind == Kind::linger_zero ||
@@ -54,6 +57,7 @@ void SocketSide::check_call(Kind kind, const Before& before) {
       wrong(to_string(kind) + " changes the connection, and must not");
     }
   }
+  if (kind >= Kind::quick_acks && kind <= Kind::defer_no_more) check_option(kind, before);
   if (kind == Kind::close && copies_.empty()) check_last_close(before);
   if (kind >= Kind::shut_rd && kind <= Kind::shut_rdwr) check_shutdown(kind, before);
   if (kind == Kind::disconnect && before.has_flow) {
@@ -63,9 +67,16 @@ void SocketSide::check_call(Kind kind, const Before& before) {
   }
 }
 
+/// It says how things go on from here, and does nothing by itself.
+void SocketSide::check_option(Kind kind, const Before& before) {
+  const State now = held() != nullptr ? *sockets_.state(copies_.front()) : State::closed;
+  if (!sent_.empty() || now != before.state) wrong(to_string(kind) + " does something at once");
+}
+
 /// What the connection of that moment has become. A handshake that came later, with an old SYN, is
 /// none of it.
 State SocketSide::left_of(const Before& before) const {
+  if (before.state == State::closed) return State::closed;
   const State now = host_->state_of(flow());
   const bool another = now == State::syn_rcvd && before.state != State::syn_rcvd;
   return another ? State::closed : now;
@@ -77,6 +88,10 @@ void SocketSide::check_last_close(const Before& before) {
   const State after = left_of(before);
   const bool resets = (before.unread || before.linger_zero) && before.state != State::time_wait;
   const bool never_began = before.state == State::closed || before.state == State::syn_sent;
+  if (before.no_fin_wait && before.state == State::fin_wait_2) {
+    if (after != State::closed || resets_ == 0) wrong("TCP_LINGER2 below 0 waits for a FIN");
+    return;
+  }
   if (resets || never_began) {
     if (after != State::closed) wrong("the last close() leaves something where it has to reset");
     const bool told =
@@ -105,7 +120,7 @@ void SocketSide::check_shutdown(Kind kind, const Before& before) {
   }
   if (*sockets_.state(fd) != expected) wrong("shutdown() leads to a wrong state");
   if (resets_ > 0) wrong("shutdown() resets");
-  const bool discards = kind != Kind::shut_wr && !linux_ && waits(before.state);
+  const bool discards = kind != Kind::shut_wr && !bounds_->linux_profile && waits(before.state);
   const OpenSocket* s = held();
   if (discards && s->has_flow() && host_->readable(s->flow()) > 0) {
     wrong("shutdown() for reading discards nothing");
@@ -176,6 +191,7 @@ void SocketSide::check_books() {
   const bool all = host.connections() == alive + (ended ? 1U : 0U);
   if (all && host.unread() != unread) wrong("unread octets are counted wrong");
   if (all && unread + unsent == 0 && host_->pool().in_use() > 0) wrong("a buffer is kept");
+  port |= !others_.empty();
   const auto bound = host_->bind(place(), {});
   if (bound) host_->unbind(*bound, {});
   if (bound && port) wrong("the port is free though it is in use");
@@ -184,7 +200,8 @@ void SocketSide::check_books() {
 
 /// A descriptor more or less is counted, and all of them are answered alike.
 void SocketSide::check_holders() {
-  const std::size_t open = (copies_.empty() ? 0U : 1U) + (listeners_.empty() ? 0U : 1U);
+  const std::size_t open =
+      (copies_.empty() ? 0U : 1U) + (listeners_.empty() ? 0U : 1U) + (others_.empty() ? 0U : 1U);
   if (sockets_.open_sockets() != open) wrong("open sockets are counted wrong");
   for (const auto* all : {&copies_, &listeners_}) {
     for (const Fd fd : *all) {
@@ -198,6 +215,36 @@ void SocketSide::check_holders() {
 }
 
 // --- what poll() promises
+
+/// Bits, names, counts and TCP_INFO are of one and the same state.
+std::string SocketSide::wrong_with_answers() {
+  if (copies_.empty()) return {};
+  const Fd fd = copies_.front();
+  const State state = *sockets_.state(fd);
+  const host::ConnectionEntry* ours = entry();
+  const State expected = state == State::time_wait ? State::closed : state;  // to its holders
+  socket::TcpInfo info{};
+  (void)sockets_.get_option(fd, socket::kSolTcp, socket::kTcpInfo,
+                            std::as_writable_bytes(std::span(&info, 1)), now_);
+  if (info.state != socket::linux_number(expected)) return "TCP_INFO has another state";
+  const auto name = sockets_.local_name(fd);
+  const bool is_named = held()->bound || (ours != nullptr && state != State::closed);
+  if (is_named && name != place()) return "getsockname() has another name";
+  const auto peer = sockets_.peer_name(fd);
+  const bool talks = waits(state) || tcp::traits(state).closing;
+  const bool known = talks && state != State::syn_sent && state != State::time_wait;
+  if (peer.has_value() != known) return "getpeername() knows nobody, or must not";
+  if (peer && *peer != flow().remote) return "getpeername() has another name";
+  const auto out = static_cast<std::size_t>(sockets_.ioctl(fd, socket::kSiocOutq).value_or(0));
+  const std::size_t kept =
+      ours != nullptr && known && state != State::syn_rcvd ? ours->out.size() : 0;
+  if (out < kept) return "SIOCOUTQ leaves octets out";
+  const bool due = (*sockets_.poll(fd) & socket::kPollErr) != 0;
+  const auto error = sockets_.take_error(fd);
+  if (error->has_value() != due) return "SO_ERROR and POLLERR do not say the same";
+  if ((*sockets_.poll(fd) & socket::kPollErr) != 0) return "SO_ERROR tells an error twice";
+  return {};
+}
 
 std::string SocketSide::wrong_with_calls() {
   if (!listeners_.empty()) {
@@ -218,17 +265,22 @@ std::string SocketSide::wrong_with_calls() {
   if (sockets_.ioctl(fd, socket::kSiocInq).value_or(0) != counted) return "MSG_PEEK takes octets";
   const bool lies = peeked && *peeked > 0;
   const bool at_mark = sockets_.ioctl(fd, socket::kSiocAtMark).value_or(0) == 1;  // SIOCINQ's end
+  const int low = *sockets_.get_option(fd, socket::kSolSocket, socket::kSoRcvLowAt, now_);
+  const bool enough =
+      counted == 0 || counted >= low;  // who asks for more may have these all the same
+  const bool marked = *sockets_.get_option(fd, socket::kSolTcp, socket::kTcpNotSentLowAt, now_) > 0;
   if (lies != (counted > 0) && !at_mark) return "MSG_PEEK and SIOCINQ do not say the same";
   const bool told = !peeked && peeked.error() != Errno::eagain;  // who looks ahead hears it, too
   const auto got = told ? peeked : sockets_.recv(fd, octet, now_, lies ? socket::kMsgWaitAll : 0);
   if (lies && (!got || octet != ahead)) return "MSG_PEEK saw another octet";
   const bool reads = (bits & socket::kPollIn) != 0 || ended;
-  if (reads != (got || got.error() != Errno::eagain)) return "recv() does not do what poll() says";
+  if ((reads || !enough) != (got || got.error() != Errno::eagain))
+    return "recv() does not do what poll() says";
   const bool shut = sockets_.find(fd)->shut_write;
   const auto had_error = got || got.error() == Errno::eagain ? Errno::none : got.error();
   const auto sent = sockets_.send(fd, octet, now_);
   const bool writes = (bits & (socket::kPollOut | socket::kPollErr)) != 0;
-  if (writes != (sent || sent.error() != Errno::eagain))
+  if (!(marked && !writes) && writes != (sent || sent.error() != Errno::eagain))
     return "send() does not do what poll() says";
   if (shut && sent) return "send() goes on after SHUT_WR";
   const bool due = (bits & socket::kPollErr) != 0;

@@ -9,10 +9,11 @@
 #include "wire/tcp.hpp"
 
 namespace lastack::explore {
-namespace {
 
 using socket::Fd;
 using socket::OpenSocket;
+
+namespace {
 
 host::Endpoint place_of(std::size_t i) {
   constexpr std::uint16_t kPorts[] = {4000, 80};
@@ -29,11 +30,8 @@ host::Config config_for(std::size_t i, const Bounds& bounds) {
 }  // namespace
 
 SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
-    : index_(i),
-      holders_(bounds.holders),
-      listener_holders_(bounds.listener_holders),
-      linux_(bounds.linux_profile),
-      marked_(bounds.marked),
+    : Side(i),
+      bounds_(&bounds),
       host_(std::make_unique<host::Host>(config_for(i, bounds), Random(i + 1U))),
       sockets_(*host_),
       opens_left_(bounds.opens[i]),
@@ -41,9 +39,8 @@ SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
       octets_left_(bounds.octets[i]) {
   host_->advance(now_);
   if (bounds.listens[i]) {
-    listeners_ = {*sockets_.socket()};
-    (void)sockets_.bind(listeners_.front(), place());
-    (void)sockets_.listen(listeners_.front(), 0, now_);
+    listeners_ = {*make_listener()};
+    if (bounds.two_listeners) others_ = {*make_listener()};
   }
   if (bounds.opens[i] > 0) {
     copies_ = {*sockets_.socket()};
@@ -52,15 +49,13 @@ SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
 }
 
 SocketSide::SocketSide(const SocketSide& other)
-    : index_(other.index_),
-      holders_(other.holders_),
-      listener_holders_(other.listener_holders_),
-      linux_(other.linux_),
-      marked_(other.marked_),
+    : Side(other),
+      bounds_(other.bounds_),
       now_(other.now_),
       host_(other.host_->copy()),
       sockets_(other.sockets_, *host_),
       listeners_(other.listeners_),
+      others_(other.others_),
       copies_(other.copies_),
       opens_left_(other.opens_left_),
       calls_left_(other.calls_left_),
@@ -69,10 +64,6 @@ SocketSide::SocketSide(const SocketSide& other)
       octets_out_(other.octets_out_),
       reads_all_(other.reads_all_),
       iss_(other.iss_) {}
-
-void SocketSide::wrong(std::string what) {
-  if (wrong_.empty()) wrong_ = std::move(what) + " at " + "AB"[index_];
-}
 
 // --- what there is
 
@@ -108,8 +99,14 @@ TimePoint SocketSide::next_deadline() const {
 bool SocketSide::can_receive() const {
   const host::ConnectionEntry* ours = entry();
   if (ours == nullptr) return false;
-  const Offset passed = sockets_.before_mark(copies_.front()) == std::size_t{0} ? 1 : 0;
+  const Offset passed = stands_at_urgent() ? 1 : 0;
   return ours->in.readable().size() > passed;
+}
+
+bool SocketSide::stands_at_urgent() const {
+  const host::ConnectionEntry* ours = entry();
+  return ours != nullptr && !ours->connection.settings().oob_inline &&
+         sockets_.before_mark(copies_.front()) == std::size_t{0};
 }
 
 /// An urgent octet by itself is read by who asks for it.
@@ -119,7 +116,7 @@ bool SocketSide::can_read() const {
 }
 
 bool SocketSide::is_over() const {
-  return copies_.empty() && listeners_.empty() && next_deadline() == kNever;
+  return copies_.empty() && listeners_.empty() && others_.empty() && next_deadline() == kNever;
 }
 
 // --- what may happen
@@ -129,18 +126,24 @@ std::vector<SocketSide::Kind> SocketSide::actions() const {
   if (next_deadline() != kNever) all.push_back(Kind::timer);
   add_listener_actions(all);
   add_socket_actions(all);
+  if (calls_left_ > 0) add_options(all);
   return all;
 }
 
 void SocketSide::add_listener_actions(std::vector<Kind>& all) const {
+  if (!others_.empty()) {
+    const bool other_waits = (*sockets_.poll(others_.front()) & socket::kPollIn) != 0;
+    if (other_waits && copies_.empty()) all.push_back(Kind::accept_other);
+    all.push_back(Kind::close_other);
+  }
   const OpenSocket* s = held_listener();
   if (s == nullptr) return;
   const bool waits = (*sockets_.poll(listeners_.front()) & socket::kPollIn) != 0;
   const bool listens = s->kind == OpenSocket::Kind::listening;
   if (listens && waits && copies_.empty()) all.push_back(Kind::accept);
   all.push_back(Kind::close_listener);
-  if (listeners_.size() < listener_holders_) all.push_back(Kind::dup_listener);
-  if (calls_left_ == 0) return;
+  if (listeners_.size() < bounds_->listener_holders) all.push_back(Kind::dup_listener);
+  if (calls_left_ == 0 || !bounds_->shuts) return;
   if (!listens) return all.push_back(Kind::listen);
   all.push_back(Kind::shut_listener_rd);
   all.push_back(Kind::shut_listener_wr);
@@ -156,22 +159,39 @@ void SocketSide::add_socket_actions(std::vector<Kind>& all) const {
     all.push_back(Kind::connect);
   }
   all.push_back(Kind::close);
-  if (copies_.size() < holders_) all.push_back(Kind::dup);
+  if (copies_.size() < bounds_->holders[index_]) all.push_back(Kind::dup);
   const bool sends = tcp::traits(*sockets_.state(fd)).may_send_data && !s->shut_write;
-  if (octets_left_ > 0 && sends) {
-    all.push_back(Kind::send);
-    if (marked_) all.insert(all.end(), {Kind::send_more, Kind::send_urgent});
-  }
+  if (octets_left_ > 0 && sends) all.push_back(Kind::send);
   if (can_receive()) all.push_back(Kind::receive);
-  if ((*sockets_.poll(fd) & socket::kPollPri) != 0) all.push_back(Kind::receive_urgent);
-  if (calls_left_ == 0) return;
+  for (const Kind kind : bounds_->also) {
+    const std::uint8_t octets = kind == Kind::send_two ? 2 : 1;
+    const bool out = kind >= Kind::send && kind <= Kind::send_two;
+    const bool in = kind == Kind::receive_one || kind == Kind::receive_cut;
+    if ((out && sends && octets_left_ >= octets) || (in && can_receive())) all.push_back(kind);
+  }
+  const bool in_line = entry() != nullptr && entry()->connection.settings().oob_inline;
+  if ((*sockets_.poll(fd) & socket::kPollPri) != 0 && !in_line) {
+    all.push_back(Kind::receive_urgent);
+  }
+  if (calls_left_ == 0 || !bounds_->shuts) return;
   for (const Kind kind : {Kind::shut_rd, Kind::shut_wr, Kind::shut_rdwr, Kind::disconnect}) {
     all.push_back(kind);
   }
-  if (marked_) all.insert(all.end(), {Kind::cork, Kind::uncork, Kind::no_delay});
   if (s->linger) return;
   all.push_back(Kind::linger_zero);
   all.push_back(Kind::linger_timed);
+}
+
+/// Those of the bounds, of whoever there is to have them.
+void SocketSide::add_options(std::vector<Kind>& all) const {
+  for (const Kind kind : bounds_->also) {
+    if (kind < Kind::cork || kind > Kind::restart) continue;
+    const bool of_listener = kind == Kind::defer_accept || kind == Kind::defer_no_more;
+    const bool may = kind == Kind::restart ? bounds_->listens[index_] && listeners_.empty()
+                     : of_listener         ? held_listener() != nullptr
+                                           : held() != nullptr;
+    if (may) all.push_back(kind);
+  }
 }
 
 // --- what happens
@@ -210,101 +230,6 @@ void SocketSide::fire() {
   wrong("a timer is due and does not expire");
 }
 
-void SocketSide::call(Kind kind) {
-  const bool counts = (kind >= Kind::shut_rd && kind <= Kind::no_delay) || kind == Kind::listen ||
-                      kind >= Kind::shut_listener_rd;
-  if (counts && calls_left_ != Bounds::kNoLimit) --calls_left_;
-  const Fd listener = listeners_.empty() ? -1 : listeners_.back();
-  switch (kind) {
-    case Kind::accept:
-      copies_ = {*sockets_.accept(listener)};
-      begin_stream();
-      break;
-    case Kind::listen: (void)sockets_.listen(listener, 0, now_); break;
-    case Kind::dup_listener: listeners_.push_back(*sockets_.dup(listener)); break;
-    case Kind::close_listener:
-      (void)sockets_.close(listener, now_);
-      listeners_.pop_back();
-      break;
-    case Kind::shut_listener_rd: (void)sockets_.shutdown(listener, socket::kShutRd, now_); break;
-    case Kind::shut_listener_wr: (void)sockets_.shutdown(listener, socket::kShutWr, now_); break;
-    default: call_on_socket(kind);
-  }
-}
-
-void SocketSide::call_on_socket(Kind kind) {
-  const Fd fd = copies_.back();
-  const auto set_linger = [&](int seconds) {
-    const std::array<int, 2> linger{1, seconds};
-    (void)sockets_.set_option(fd, socket::kSolSocket, socket::kSoLinger,
-                              std::as_bytes(std::span(linger)), now_);
-  };
-  const auto set = [&](int name, int value) {
-    (void)sockets_.set_option(fd, socket::kSolTcp, name, value, now_);
-  };
-  switch (kind) {
-    case Kind::connect:
-      if (held()->kind == OpenSocket::Kind::fresh) {
-        --opens_left_;
-        begin_stream();
-      }
-      (void)sockets_.connect(fd, place_of(1U - index_), now_);
-      break;
-    case Kind::dup: copies_.push_back(*sockets_.dup(fd)); break;
-    case Kind::close:
-      (void)sockets_.close(fd, now_);
-      copies_.pop_back();
-      break;
-    case Kind::shut_rd: (void)sockets_.shutdown(fd, socket::kShutRd, now_); break;
-    case Kind::shut_wr: (void)sockets_.shutdown(fd, socket::kShutWr, now_); break;
-    case Kind::shut_rdwr: (void)sockets_.shutdown(fd, socket::kShutRdwr, now_); break;
-    case Kind::linger_zero: set_linger(0); break;
-    case Kind::linger_timed: set_linger(5); break;
-    case Kind::disconnect: (void)sockets_.disconnect(fd, now_); break;
-    case Kind::cork: set(socket::kTcpCork, 1); break;
-    case Kind::uncork: set(socket::kTcpCork, 0); break;
-    case Kind::no_delay: set(socket::kTcpNoDelay, 1); break;
-    case Kind::send: send(0); break;
-    case Kind::send_more: send(socket::kMsgMore); break;
-    case Kind::send_urgent: send(socket::kMsgOob); break;
-    case Kind::receive: receive(); break;
-    case Kind::receive_urgent: {
-      std::array<std::byte, 1> octet{};
-      const bool reset = *sockets_.state(fd) == tcp::State::closed;  // ENOTCONN, as in Linux
-      const auto got = sockets_.recv(fd, octet, now_, socket::kMsgOob);
-      if (got != 1U && !reset) wrong("POLLPRI and no octet");
-      break;
-    }
-    default: break;
-  }
-  reads_all_ &= kind != Kind::shut_rd && kind != Kind::shut_rdwr;
-}
-
-void SocketSide::begin_stream() {
-  octets_in_ = octets_out_ = 0;
-  reads_all_ = true;
-}
-
-void SocketSide::send(int flags) {
-  --octets_left_;
-  const std::array octet{static_cast<std::byte>(++octets_in_)};
-  (void)sockets_.send(copies_.back(), octet, now_, flags);
-}
-
-/// The n-th octet of a stream is n: none is missing, none comes twice. An urgent one at which the
-/// reader stands is passed over.
-void SocketSide::receive() {
-  std::array<std::byte, 8> octets{};
-  if (sockets_.before_mark(copies_.back()) == std::size_t{0}) ++octets_out_;
-  const auto n = sockets_.recv(copies_.back(), octets, now_);
-  if (!n) return wrong("what could be read is not read");
-  for (std::size_t i = 0; i < *n; ++i) {
-    if (octets[i] != static_cast<std::byte>(++octets_out_) && reads_all_) {
-      return wrong("an octet is missing, or comes twice");
-    }
-  }
-}
-
 void SocketSide::send_all() {
   const auto hear = [this] {
     for (host::HostEvent event; host_->next_event(event);) sockets_.heard(event);
@@ -323,37 +248,6 @@ void SocketSide::send_all() {
   }
   out_.clear();
   hear();
-}
-
-std::string to_string(SocketAction::Kind kind) {
-  constexpr std::array<const char*, 27> kNames{"deliver",
-                                               "lose",
-                                               "deliver and keep",
-                                               "a timer expires",
-                                               "connect()",
-                                               "accept()",
-                                               "dup()",
-                                               "close()",
-                                               "shutdown(SHUT_RD)",
-                                               "shutdown(SHUT_WR)",
-                                               "shutdown(SHUT_RDWR)",
-                                               "SO_LINGER 0",
-                                               "SO_LINGER 5",
-                                               "connect() with AF_UNSPEC",
-                                               "TCP_CORK",
-                                               "TCP_CORK off",
-                                               "TCP_NODELAY",
-                                               "send()",
-                                               "send() with MSG_MORE",
-                                               "send() with MSG_OOB",
-                                               "recv()",
-                                               "recv() with MSG_OOB",
-                                               "listen()",
-                                               "dup() of the listener",
-                                               "close() of the listener",
-                                               "shutdown(SHUT_RD) of the listener",
-                                               "shutdown(SHUT_WR) of the listener"};
-  return kNames[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace lastack::explore

@@ -14,10 +14,10 @@ void SocketSides::make_first(std::uint8_t i) {
   std::string wrong;
   Record record;
   record.index = i;
-  first_[i] = add(std::make_unique<SocketSide>(i, bounds_), std::move(record), wrong);
+  first_[i] = add(make_side(i, bounds_), std::move(record), wrong);
 }
 
-void SocketSides::apply(SocketSide& side, const Record& record) const {
+void SocketSides::apply(Side& side, const Record& record) const {
   if (record.kind == Kind::deliver) {
     side.deliver(packets_[record.packet].octets);
   } else {
@@ -29,7 +29,7 @@ const SocketSides::Step& SocketSides::step(std::uint32_t side, Kind kind, std::u
   const auto [at, fresh] = steps_.try_emplace(Key{side, packet, kind});
   Step& step = at->second;
   if (!fresh) return step;
-  auto next = std::make_unique<SocketSide>(this->side(side));
+  auto next = this->side(side).copy();
   Record record;
   record.parent = side;
   record.packet = packet;
@@ -47,8 +47,7 @@ const SocketSides::Step& SocketSides::step(std::uint32_t side, Kind kind, std::u
 
 /// The number of `side`, which may be known. Two are the same where they look the same at the same
 /// time and count from the same initial numbers: then the same packets mean the same to both.
-std::uint32_t SocketSides::add(std::unique_ptr<SocketSide> side, Record record,
-                               std::string& wrong) {
+std::uint32_t SocketSides::add(std::unique_ptr<Side> side, Record record, std::string& wrong) {
   View& view = record.view;
   Encoder out(view.form);
   side->encode(out);
@@ -68,7 +67,8 @@ std::uint32_t SocketSides::add(std::unique_ptr<SocketSide> side, Record record,
   view.state = side->state();
   view.can_read = side->can_read();
   const bool over = side->is_over();
-  if (wrong.empty()) wrong = SocketSide(*side).wrong_with_calls();
+  if (wrong.empty()) wrong = side->copy()->wrong_with_answers();
+  if (wrong.empty()) wrong = side->copy()->wrong_with_calls();
   records_.push_back(std::move(record));
   keep(number, std::move(side));
   if (over && wrong.empty()) wrong = wrong_in_the_end(number);
@@ -80,23 +80,23 @@ std::uint32_t SocketSides::add(std::unique_ptr<SocketSide> side, Record record,
 std::string SocketSides::wrong_in_the_end(std::uint32_t at) const {
   std::vector<std::uint32_t> way;
   for (; records_[at].parent != kNone; at = records_[at].parent) way.push_back(at);
-  SocketSide life(records_[at].index, bounds_);
+  const auto life = make_side(records_[at].index, bounds_);
   while (!way.empty()) {
-    apply(life, records_[way.back()]);
+    apply(*life, records_[way.back()]);
     way.pop_back();
   }
-  return life.left();
+  return life->left();
 }
 
-SocketSide& SocketSides::side(std::uint32_t at) {
+Side& SocketSides::side(std::uint32_t at) {
   std::vector<std::uint32_t> way;
   std::uint32_t from = at;
   for (; !records_[from].side && records_[from].parent != kNone; from = records_[from].parent) {
     way.push_back(from);
   }
   if (way.empty()) return *records_[at].side;
-  auto again = records_[from].side ? std::make_unique<SocketSide>(*records_[from].side)
-                                   : std::make_unique<SocketSide>(records_[from].index, bounds_);
+  auto again =
+      records_[from].side ? records_[from].side->copy() : make_side(records_[from].index, bounds_);
   while (!way.empty()) {
     apply(*again, records_[way.back()]);
     way.pop_back();
@@ -105,7 +105,7 @@ SocketSide& SocketSides::side(std::uint32_t at) {
   return *records_[at].side;
 }
 
-void SocketSides::keep(std::uint32_t at, std::unique_ptr<SocketSide> side) {
+void SocketSides::keep(std::uint32_t at, std::unique_ptr<Side> side) {
   records_[at].side = std::move(side);
   if (records_[at].parent == kNone) return;  // where all begin stays
   kept_.push_back(at);
@@ -117,10 +117,14 @@ std::uint32_t SocketSides::number_of(const Slice& packet) {
   const auto [at, added] = packet_numbers_.try_emplace(
       std::vector<std::byte>(bytes.begin(), bytes.end()), packets_.size());
   if (!added) return at->second;
-  const auto tcp = wire::parse_tcp(wire::parse_ip(bytes)->payload);
-  packets_.push_back({.octets = packet,
-                      .header = tcp->header,
-                      .payload = static_cast<std::uint8_t>(tcp->payload.size())});
+  const auto ip = wire::parse_ip(bytes);
+  Packet one{.octets = packet, .header = {}, .payload = 0};
+  if (ip->header.protocol == wire::kProtocolTcp) {
+    const auto tcp = wire::parse_tcp(ip->payload);
+    one.header = tcp->header;
+    one.payload = static_cast<std::uint8_t>(tcp->payload.size());
+  }
+  packets_.push_back(std::move(one));
   return at->second;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,7 +14,7 @@
 #include "base/buffer.hpp"
 #include "base/ring.hpp"
 #include "explore/digest.hpp"
-#include "explore/socket_side.hpp"
+#include "explore/side.hpp"
 #include "wire/tcp.hpp"
 
 namespace lastack::explore {
@@ -28,8 +29,8 @@ class SocketSides {
   /// A packet that was once on the wire.
   struct Packet {
     Slice octets;
-    wire::TcpHeader header;
-    std::uint8_t payload = 0;  ///< octets
+    std::optional<wire::TcpHeader> header;  ///< where it is TCP's
+    std::uint8_t payload = 0;               ///< octets
   };
   /// What a world asks of a side.
   struct View {
@@ -54,6 +55,8 @@ class SocketSides {
   [[nodiscard]] const Packet& packet(std::uint32_t packet) const { return packets_[packet]; }
   /// `packet` where one is delivered. Good until the next call.
   const Step& step(std::uint32_t side, Kind kind, std::uint32_t packet = kNone);
+  /// Where `side` stands, in a word.
+  [[nodiscard]] std::string standing(std::uint32_t side) { return this->side(side).standing(); }
   /// Rows of tcp::kTable that were taken by any of them.
   [[nodiscard]] const std::array<bool, tcp::kTable.size()>& rows() const { return rows_; }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
@@ -64,7 +67,7 @@ class SocketSides {
 
   struct Record {
     View view;
-    std::unique_ptr<SocketSide> side;  ///< null where it has to be made again
+    std::unique_ptr<Side> side;  ///< null where it has to be made again
     std::uint32_t parent = kNone;
     std::uint32_t packet = kNone;
     Kind kind = Kind::deliver;
@@ -83,12 +86,12 @@ class SocketSides {
   };
 
   void make_first(std::uint8_t i);
-  std::uint32_t add(std::unique_ptr<SocketSide> side, Record record, std::string& wrong);
-  SocketSide& side(std::uint32_t at);
-  void apply(SocketSide& side, const Record& record) const;
+  std::uint32_t add(std::unique_ptr<Side> side, Record record, std::string& wrong);
+  Side& side(std::uint32_t at);
+  void apply(Side& side, const Record& record) const;
   [[nodiscard]] std::string wrong_in_the_end(std::uint32_t at) const;
   std::uint32_t number_of(const Slice& packet);
-  void keep(std::uint32_t at, std::unique_ptr<SocketSide> side);
+  void keep(std::uint32_t at, std::unique_ptr<Side> side);
 
   Bounds bounds_;
   std::array<std::uint32_t, 2> first_{};

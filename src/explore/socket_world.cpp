@@ -4,10 +4,26 @@
 #include <utility>
 
 #include "explore/encoder.hpp"
+#include "wire/ip.hpp"
+#include "wire/udp.hpp"
 
 namespace lastack::explore {
 
 using tcp::State;
+
+namespace {
+
+/// A packet that is not TCP's.
+std::string datagram_in_words(const Slice& packet) {
+  const auto ip = wire::parse_ip(packet.bytes());
+  if (ip->header.protocol != wire::kProtocolUdp) return "the ICMP error";
+  const auto udp = wire::parse_udp(ip->payload);
+  std::string words = "a datagram (";
+  for (const std::byte octet : udp->payload) words += static_cast<char>(octet);
+  return words + ") of port " + std::to_string(udp->header.source_port);
+}
+
+}  // namespace
 
 SocketWorld::SocketWorld(const Bounds& bounds, const SocketSides& sides)
     : sides_{sides.first(0), sides.first(1)},
@@ -77,10 +93,16 @@ void SocketWorld::canonical(std::vector<std::uint8_t>& into, const SocketSides& 
     std::vector<std::uint8_t> form;
     Encoder one(form);
     one.byte(wire_[i].to);
-    one.byte(packet.header.flags.bits());
-    one.near(packet.header.seq, sides.view(sides_[1U - wire_[i].to]).iss);
-    one.near(packet.header.ack, sides.view(sides_[wire_[i].to]).iss);
-    one.window(packet.header.window);
+    if (!packet.header) {  // a datagram has nothing that changes from one to the next
+      one.byte(wire_[i].packet);
+      one.byte(wire_[i].packet >> 8U);
+      std::ranges::copy(form, packets[i].begin());
+      continue;
+    }
+    one.byte(packet.header->flags.bits());
+    one.near(packet.header->seq, sides.view(sides_[1U - wire_[i].to]).iss);
+    one.near(packet.header->ack, sides.view(sides_[wire_[i].to]).iss);
+    one.window(packet.header->window);
     one.byte(packet.payload);
     std::ranges::copy(form, packets[i].begin());
   }
@@ -128,20 +150,21 @@ std::string SocketWorld::in_words(const SocketAction& action, const SocketSides&
   const Flying& flying = wire_[action.which];
   const auto& packet = sides.packet(flying.packet);
   std::string words = to_string(action.kind) + " ";
+  if (!packet.header) return words + datagram_in_words(packet.octets) + " to " + "AB"[flying.to];
   constexpr std::array kFlags{
       std::pair{wire::Flag::syn, "SYN,"}, std::pair{wire::Flag::fin, "FIN,"},
       std::pair{wire::Flag::rst, "RST,"}, std::pair{wire::Flag::ack, "ACK,"}};
   for (const auto& [flag, name] : kFlags) {
-    if (packet.header.flags.has(flag)) words += name;
+    if (packet.header->flags.has(flag)) words += name;
   }
   words.back() = ' ';
   if (packet.payload > 0) words += std::to_string(packet.payload) + " octets ";
   return words + "to " + "AB"[flying.to];
 }
 
-std::string SocketWorld::states(const SocketSides& sides) const {
-  return std::string(to_string(sides.view(sides_[0]).state)) + ", " +
-         std::string(to_string(sides.view(sides_[1]).state));
+std::string SocketWorld::states(SocketSides& sides) const {
+  const std::string first = sides.standing(sides_[0]);
+  return first + ", " + sides.standing(sides_[1]);
 }
 
 }  // namespace lastack::explore

@@ -29,7 +29,7 @@ class SocketWorld {
   /// What `action` is, in words, before it is done.
   [[nodiscard]] std::string in_words(const SocketAction& action, const SocketSides& sides) const;
   /// Where both sides stand.
-  [[nodiscard]] std::string states(const SocketSides& sides) const;
+  [[nodiscard]] std::string states(SocketSides& sides) const;
 
  private:
   using Kind = SocketAction::Kind;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "explore/socket_action.hpp"
 #include "tcp/connection.hpp"
 #include "tcp/listener.hpp"
 #include "tcp/syn_rcvd.hpp"
@@ -32,12 +33,18 @@ struct Bounds {
   std::uint32_t window = 64;  ///< octets of each receive buffer; few enough and it closes
   bool nagle = true;          ///< off: several octets are out at once, and come in any order
   bool options = false;       ///< timestamps and SACK are offered
-  /// Descriptors that may refer to each open socket. 0: endpoints are bare connections.
-  std::uint8_t holders = 0;
+  /// Descriptors that may refer to each end's open socket. 0: endpoints are bare connections.
+  std::array<std::uint8_t, 2> holders{0, 0};
   std::uint8_t listener_holders = 1;  ///< the same for each listener
-  /// Of open sockets: octets may be urgent (MSG_OOB), or say that more follow (MSG_MORE), and calls
-  /// hold back what is not full (TCP_CORK) or let it go (TCP_NODELAY).
-  bool marked = false;
+  /// Calls of open sockets besides those that are always made: options, and other ways to send and
+  /// to receive.
+  std::vector<SocketAction::Kind> also{};
+  bool shuts = true;            ///< shutdown(), SO_LINGER and AF_UNSPEC are among the calls
+  bool reuses_address = false;  ///< SO_REUSEADDR, of every socket
+  /// Sockets are UDP's: `octets` are datagrams, of which each call begins or goes on with one.
+  bool datagrams = false;
+  bool second = false;         ///< the second end has another socket of UDP, that sends, too
+  bool two_listeners = false;  ///< at the same place, with SO_REUSEPORT
   /// As `calls` of open sockets: any number, since only what they lead to differs, not how often.
   static constexpr std::uint8_t kNoLimit = 255;
 };

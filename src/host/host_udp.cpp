@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "host/host.hpp"
+#include "tcp/mutant.hpp"
 #include "wire/quote.hpp"
 #include "wire/udp.hpp"
 
@@ -245,7 +246,9 @@ std::expected<udp::Datagram, udp::Error> Host::udp_receive(UdpId id) {
 
 udp::Error Host::udp_take_error(UdpId id) {
   UdpEntry* entry = udp_.find(id);
-  return entry != nullptr ? entry->endpoint.take_error() : udp::Error::not_open;
+  if (entry == nullptr) return udp::Error::not_open;
+  const bool again = tcp::mutated(tcp::Mutant::udp_error_told_again);
+  return again ? entry->endpoint.error() : entry->endpoint.take_error();
 }
 
 }  // namespace lastack::host

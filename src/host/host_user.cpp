@@ -74,7 +74,7 @@ bool Host::listens_at(const Endpoint& local, const Claim& claim) const {
 /// looking which address it has.
 bool Host::keeps(const Endpoint& local, const Claim& claim) const {
   const PortUse::Use use = used_.at(local.port);
-  if (!use.keeps(claim)) return false;
+  if (!use.keeps(claim) || tcp::mutated(tcp::Mutant::restart_needs_nothing)) return false;
   bool kept = false;
   // What a socket for both families has made keeps IPv4's unspecified address, too, as in Linux;
   // the one that is mapped into IPv6 it does not keep.
@@ -373,7 +373,8 @@ std::size_t Host::discard(FlowId id, std::size_t octets, TimePoint now) {
   const std::size_t n = entry->in.discard(octets);
   if (n == 0) return 0;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
-  entry->connection.receive(static_cast<std::uint32_t>(n), now);
+  const bool kept = tcp::mutated(tcp::Mutant::cut_octets_kept);
+  if (!kept) entry->connection.receive(static_cast<std::uint32_t>(n), now);
   mark(*entry, id.index);
   return n;
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "tcp/mutant.hpp"
+
 namespace lastack::host {
 namespace {
 
@@ -44,8 +46,9 @@ const UdpEntry* UdpEndpoints::find(UdpId id) const {
 void UdpEndpoints::close(UdpId id) {
   UdpEntry* entry = find(id);
   if (entry == nullptr) return;
-  leave(id);
-  unread -= entry->endpoint.held();
+  if (!tcp::mutated(tcp::Mutant::udp_port_kept)) leave(id);
+  unread -= tcp::mutated(tcp::Mutant::datagram_counted) ? 0 : entry->endpoint.held();
+  if (tcp::mutated(tcp::Mutant::datagram_kept) && entry->endpoint.front() != nullptr) return;
   blocked -= entry->blocked ? 1 : 0;
   entries_.drop(id.index);
 }
@@ -133,6 +136,11 @@ std::optional<std::uint32_t> UdpEndpoints::taker(const Flow& flow) const {
                (entries_[i].claim.both || address.family() == flow.local.address.family())) {
       at_any = i;
     }
+  }
+  if (tcp::mutated(tcp::Mutant::udp_strangers_heard)) {
+    entries_.each_index([&](std::uint32_t i, const UdpEntry& entry) {
+      if (entry.bound.port == flow.local.port) at_any = i;
+    });
   }
   return at_address ? at_address : at_any;
 }

@@ -124,6 +124,7 @@ Lingering Sockets::let_go(std::uint32_t index, TimePoint now) {
   OpenSocket& s = open_[index];
   Lingering lingering;
   if (s.kind == OpenSocket::Kind::listening) host_->close_listener(s.listener(), now);
+  if (tcp::mutated(tcp::Mutant::begun_datagram_sent)) send_begun(s, now);
   if (s.kind == OpenSocket::Kind::datagram) host_->udp_close(s.udp());
   if (s.has_flow()) {
     const bool unread = readable(s) > 0;

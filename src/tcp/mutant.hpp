@@ -71,6 +71,15 @@ enum class Mutant : std::uint8_t {
   error_told_again,       ///< an error is told once
   fin_not_polled,         ///< POLLIN: the end of the stream can be read
   shut_rd_keeps_octets,   ///< SHUT_RD discards what lies there
+  cut_octets_kept,        ///< MSG_TRUNC throws octets away: they count as read
+  restart_needs_nothing,  ///< SO_REUSEADDR decides who may listen where connections are left
+  // of UDP
+  datagram_kept,         ///< what nobody has read goes with the socket
+  datagram_counted,      ///< and is not counted any more
+  udp_port_kept,         ///< the port of a socket that is closed is free
+  udp_strangers_heard,   ///< who is connected hears its peer alone
+  udp_error_told_again,  ///< an ICMP error is told once
+  begun_datagram_sent,   ///< one that has begun goes with the socket
   count,
 };
 

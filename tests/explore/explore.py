@@ -13,7 +13,8 @@ COMMAND = ROOT / "build" / "release" / "lastack"
 SOCKETS = ["three holders", "a call of each", "a listener with three holders", "an octet of the client",
            "a lost packet, a call of the client", "a doubled packet, two holders",
            "three packets in flight", "a client that connects again", "three holders, an octet unread",
-           "three holders, a lost packet"]
+           "three holders, a lost packet", "TCP_LINGER2", "UDP: calls of the client", "UDP: three holders",
+           "UDP: another socket sends, too"]
 
 
 def explored(*options):

@@ -11,7 +11,7 @@ namespace {
 
 TEST(ExploredSockets, LeaveNothing) {
   Bounds bounds = socket_bounds().front();
-  bounds.holders = 2;
+  bounds.holders = {2, 2};
   const Report report = explore_sockets(bounds);
   EXPECT_TRUE(report.exhausted);
   EXPECT_GE(report.states, 10'000U);

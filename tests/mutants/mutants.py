@@ -15,7 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "mutants"
 # Sets of bounds that are quick and cover most; the others would find no more.
 QUICK = ["simultaneous open, ICMP errors", "self-connect", "calls with octets unread", "a loss"]
-QUICK_SOCKETS = ["three holders", "an octet unread, a call"]
+QUICK_SOCKETS = ["three holders", "an octet unread, a call", "UDP: another socket sends, too",
+                 "UDP: datagrams in several calls", "a server that is started again",
+                 "three holders, two octets come, read apart"]
 SURVIVORS = {
     "no row LISTEN --active_open-->":
         "POSIX calls can't reach it, so no code takes it; that it stands in the table is table_test's",
