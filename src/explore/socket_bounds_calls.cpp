@@ -72,7 +72,7 @@ std::vector<Bounds> options() {
 /// More than one listener, one after the other or at once.
 std::vector<Bounds> listeners() {
   Bounds again =
-      with(plain("a server that is started again", {Kind::restart}), {1, 2}, {0, 0}, {0, 1});
+      with(plain("a server that is started again", {Kind::restart}), {1, 1}, {0, 0}, {0, 2});
   Bounds reuse = again;
   reuse.name = "a server that is started again, SO_REUSEADDR";
   reuse.reuses_address = true;
