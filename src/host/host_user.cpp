@@ -336,9 +336,9 @@ std::size_t Host::readable(FlowId id) const {
 LASTACK_FLAT std::size_t Host::receive(FlowId id, std::span<std::byte> into, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return 0;
-  const CountsUnread counts(unread_, entry->in);
   const std::size_t n = get_out(*entry, into, now);
   if (n == 0) return 0;
+  unread_ -= n;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   mark(*entry, id.index);
   return n;
@@ -348,9 +348,9 @@ LASTACK_FLAT std::optional<std::size_t> Host::receive_plain(FlowId id, std::span
                                                             TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr || entry->connection.tcb().urgent) return std::nullopt;
-  const CountsUnread counts(unread_, entry->in);
   const std::size_t n = get_out(*entry, into, now);
   if (n == 0) return 0;
+  unread_ -= n;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   mark(*entry, id.index);
   return n;
@@ -369,9 +369,9 @@ std::size_t Host::lend(FlowId id, std::span<std::span<const std::byte>> to) cons
 std::size_t Host::discard(FlowId id, std::size_t octets, TimePoint now) {
   ConnectionEntry* entry = get(id);
   if (entry == nullptr) return 0;
-  const CountsUnread counts(unread_, entry->in);
   const std::size_t n = entry->in.discard(octets);
   if (n == 0) return 0;
+  unread_ -= n;
   trace_call(entry->flow, TraceEvent::Call::receive, n, now);
   const bool kept = tcp::mutated(tcp::Mutant::cut_octets_kept);
   if (!kept) entry->connection.receive(static_cast<std::uint32_t>(n), now);

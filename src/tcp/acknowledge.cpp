@@ -87,9 +87,10 @@ bool Connection::measure(const Arrival& a) {
 /// One of less than a microsecond, or than a millisecond of the peer's echo, is no least one.
 void Connection::take_round_trip(Duration took) {
   tcb_.rtt.sample(took);
-  const Count24 rtt(static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0)));
-  const std::uint32_t least = tcb_.least_rtt.value();
-  if (rtt.value() > 0 && (least == 0 || rtt.value() < least)) tcb_.least_rtt = rtt;
+  const std::int64_t least = tcb_.least_rtt.value();
+  const bool shorter = took.count() < least || least == 0;
+  if (shorter && took.count() > 0)
+    tcb_.least_rtt = Count24(static_cast<std::uint64_t>(took.count()));
 }
 
 /// §3.10.7.4, fifth: a window taken only from a segment at least as new as the last that set it.
