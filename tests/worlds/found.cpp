@@ -102,6 +102,11 @@ void mapped_kept(std::vector<Section>& all) {
     stream.connect(1, 2, kOther).connect(1, 2, kOther).op(Op::disconnect, 1).names(1).connect(1, 2);
     all.push_back({"a stream bound to mapped 0.0.0.0, port " + std::to_string(place), Row::none,
                    stream.take()});
+    Teller listened(true);  // the address stays, though listening has taken the port along
+    listened.stream(0, 1).bind(1, place, kAny | kOther).listen(1).shut(1, 2).names(1);
+    listened.connect(1, 2).connect(1, 2, kOther);
+    all.push_back({"a mapped address after listening, port " + std::to_string(place), Row::none,
+                   listened.take()});
   }
 }
 
