@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "explore/socket_side.hpp"
 #include "io/packet_ref.hpp"
 #include "link/link.hpp"
 #include "wire/icmp.hpp"
@@ -54,20 +53,8 @@ Slice without_number(const Slice& packet) {
 
 }  // namespace
 
-std::unique_ptr<Side> make_side(std::uint8_t i, const Bounds& bounds) {
-  if (bounds.datagrams) return std::make_unique<DatagramSide>(i, bounds);
-  return std::make_unique<SocketSide>(i, bounds);
-}
-
 DatagramSide::DatagramSide(std::uint8_t i, const Bounds& bounds)
-    : Side(i),
-      bounds_(&bounds),
-      host_(std::make_unique<host::Host>(datagram_config(i), Random(i + 1U))),
-      sockets_(*host_),
-      opens_left_(bounds.opens[i]),
-      calls_left_(bounds.calls[i]),
-      octets_left_(bounds.octets[i]) {
-  host_->advance(now_);
+    : Side(i, bounds, datagram_config(i)) {
   copies_ = {*sockets_.socket(socket::kAfInet, socket::kSockDgram)};
   if (i == 0) return;
   (void)sockets_.bind(copies_.front(), place());
@@ -79,15 +66,7 @@ DatagramSide::DatagramSide(std::uint8_t i, const Bounds& bounds)
 
 DatagramSide::DatagramSide(const DatagramSide& other)
     : Side(other),
-      bounds_(other.bounds_),
-      now_(other.now_),
-      host_(other.host_->copy()),
-      sockets_(other.sockets_, *host_),
-      copies_(other.copies_),
       seconds_(other.seconds_),
-      opens_left_(other.opens_left_),
-      calls_left_(other.calls_left_),
-      octets_left_(other.octets_left_),
       said_(other.said_),
       for_second_(other.for_second_),
       model_(other.model_) {}
@@ -330,11 +309,6 @@ void DatagramSide::close() {
 }
 
 void DatagramSide::send_all() {
-  const auto hear = [this] {
-    for (host::HostEvent event; host_->next_event(event);) sockets_.heard(event);
-    while (sockets_.next_wake()) {
-    }
-  };
   hear();
   host::PacketOut out;
   while (host_->transmit(out, now_)) {

@@ -27,11 +27,9 @@ class DatagramSide : public Side {
   void act(Kind kind) override;
   void deliver(const Slice& packet) override;
   void encode(Encoder& out) const override;
-  [[nodiscard]] TimePoint now() const override { return now_; }
   [[nodiscard]] std::string standing() const override;
   [[nodiscard]] bool can_read() const override { return !model_.queue.empty(); }
   [[nodiscard]] bool is_over() const override { return copies_.empty() && seconds_.empty(); }
-  [[nodiscard]] const host::Counters& counters() const override { return host_->counters(); }
   [[nodiscard]] std::string waits_for_ever() const override { return {}; }
   [[nodiscard]] std::string left() override;
   [[nodiscard]] std::string wrong_with_calls() override;
@@ -74,17 +72,9 @@ class DatagramSide : public Side {
   void check_books();
   void send_all();
 
-  const Bounds* bounds_;
-  TimePoint now_{std::chrono::seconds(1000)};
-  std::unique_ptr<host::Host> host_;
-  socket::Sockets sockets_;
-  std::vector<socket::Fd> copies_;   ///< descriptors of the open socket
-  std::vector<socket::Fd> seconds_;  ///< of the second one
-  std::uint8_t opens_left_;
-  std::uint8_t calls_left_;
-  std::uint8_t octets_left_;
-  std::uint8_t said_ = 0;        ///< datagrams that were begun
-  std::uint8_t for_second_ = 0;  ///< that wait for the second socket
+  std::vector<socket::Fd> seconds_;  ///< descriptors of the second socket
+  std::uint8_t said_ = 0;            ///< datagrams that were begun
+  std::uint8_t for_second_ = 0;      ///< that wait for the second socket
   Model model_;
 };
 

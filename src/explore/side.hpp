@@ -13,6 +13,7 @@
 #include "explore/socket_action.hpp"
 #include "explore/world.hpp"
 #include "host/host.hpp"
+#include "socket/sockets.hpp"
 
 namespace lastack::explore {
 
@@ -41,7 +42,7 @@ class Side {
   /// Where both streams begin, as far as it knows: what packets are compared by.
   [[nodiscard]] virtual Seq iss() const { return {}; }
   [[nodiscard]] virtual Seq peers() const { return {}; }
-  [[nodiscard]] virtual TimePoint now() const = 0;
+  [[nodiscard]] TimePoint now() const { return now_; }
   /// TCP's, of its connection.
   [[nodiscard]] virtual tcp::State state() const { return tcp::State::closed; }
   /// Where it stands, in a word.
@@ -49,7 +50,7 @@ class Side {
   [[nodiscard]] virtual bool can_read() const = 0;
   /// Nobody holds anything, and no timer runs.
   [[nodiscard]] virtual bool is_over() const = 0;
-  [[nodiscard]] virtual const host::Counters& counters() const = 0;
+  [[nodiscard]] const host::Counters& counters() const { return host_->counters(); }
 
   /// What would be wrong if nothing came from the peer any more.
   [[nodiscard]] virtual std::string waits_for_ever() const = 0;
@@ -61,14 +62,25 @@ class Side {
   [[nodiscard]] virtual std::string wrong_with_answers() = 0;
 
  protected:
-  explicit Side(std::uint8_t index) : index_(index) {}
+  /// `bounds` outlives it.
+  Side(std::uint8_t index, const Bounds& bounds, const host::Config& config);
   /// What the last step has led to is not copied.
-  Side(const Side& other) : index_(other.index_) {}
+  Side(const Side& other);
+  /// Hands the host's events to the sockets; nobody sleeps on those.
+  void hear();
   void wrong(const std::string& what) {
     if (wrong_.empty()) wrong_ = what + " at " + "AB"[index_];
   }
 
   std::uint8_t index_;
+  const Bounds* bounds_;
+  TimePoint now_{std::chrono::seconds(1000)};
+  std::unique_ptr<host::Host> host_;
+  socket::Sockets sockets_;
+  std::vector<socket::Fd> copies_;  ///< descriptors of the open socket that is looked at
+  std::uint8_t opens_left_;
+  std::uint8_t calls_left_;
+  std::uint8_t octets_left_;
   std::vector<Slice> sent_;
   std::string wrong_;
 };

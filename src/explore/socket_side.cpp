@@ -30,14 +30,7 @@ host::Config config_for(std::size_t i, const Bounds& bounds) {
 }  // namespace
 
 SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
-    : Side(i),
-      bounds_(&bounds),
-      host_(std::make_unique<host::Host>(config_for(i, bounds), Random(i + 1U))),
-      sockets_(*host_),
-      opens_left_(bounds.opens[i]),
-      calls_left_(bounds.calls[i]),
-      octets_left_(bounds.octets[i]) {
-  host_->advance(now_);
+    : Side(i, bounds, config_for(i, bounds)) {
   if (bounds.listens[i]) {
     listeners_ = {*make_listener()};
     if (bounds.two_listeners) others_ = {*make_listener()};
@@ -50,16 +43,8 @@ SocketSide::SocketSide(std::uint8_t i, const Bounds& bounds)
 
 SocketSide::SocketSide(const SocketSide& other)
     : Side(other),
-      bounds_(other.bounds_),
-      now_(other.now_),
-      host_(other.host_->copy()),
-      sockets_(other.sockets_, *host_),
       listeners_(other.listeners_),
       others_(other.others_),
-      copies_(other.copies_),
-      opens_left_(other.opens_left_),
-      calls_left_(other.calls_left_),
-      octets_left_(other.octets_left_),
       octets_in_(other.octets_in_),
       octets_out_(other.octets_out_),
       reads_all_(other.reads_all_),
@@ -231,11 +216,6 @@ void SocketSide::fire() {
 }
 
 void SocketSide::send_all() {
-  const auto hear = [this] {
-    for (host::HostEvent event; host_->next_event(event);) sockets_.heard(event);
-    while (sockets_.next_wake()) {
-    }
-  };
   hear();
   while (host_->transmit(out_, now_)) {
     Slice octets = link::copy_of(io::ref_to(out_), now_).octets;

@@ -30,12 +30,10 @@ class SocketSide : public Side {
   void encode(Encoder& out) const override;
   [[nodiscard]] Seq iss() const override { return iss_; }
   [[nodiscard]] Seq peers() const override;
-  [[nodiscard]] TimePoint now() const override { return now_; }
   [[nodiscard]] tcp::State state() const override { return host_->state_of(flow()); }
   [[nodiscard]] std::string standing() const override { return std::string(to_string(state())); }
   [[nodiscard]] bool can_read() const override;
   [[nodiscard]] bool is_over() const override;
-  [[nodiscard]] const host::Counters& counters() const override { return host_->counters(); }
   [[nodiscard]] std::string waits_for_ever() const override;
   [[nodiscard]] std::string left() override;
   [[nodiscard]] std::string wrong_with_calls() override;
@@ -96,20 +94,12 @@ class SocketSide : public Side {
   void check_books();
   void check_holders();
 
-  const Bounds* bounds_;
-  TimePoint now_{std::chrono::seconds(1000)};
-  std::unique_ptr<host::Host> host_;
-  socket::Sockets sockets_;
   std::vector<socket::Fd> listeners_;  ///< descriptors of the listener
   std::vector<socket::Fd> others_;     ///< ... of the second one at the same place
-  std::vector<socket::Fd> copies_;     ///< descriptors of the connection's open socket
-  std::uint8_t opens_left_;
-  std::uint8_t calls_left_;
-  std::uint8_t octets_left_;
-  std::uint8_t octets_in_ = 0;   ///< into its connection
-  std::uint8_t octets_out_ = 0;  ///< out of it
-  bool reads_all_ = true;        ///< nothing was discarded
-  Seq iss_;                      ///< of the last SYN that it sent
+  std::uint8_t octets_in_ = 0;         ///< into its connection
+  std::uint8_t octets_out_ = 0;        ///< out of it
+  bool reads_all_ = true;              ///< nothing was discarded
+  Seq iss_;                            ///< of the last SYN that it sent
   host::PacketOut out_;
   std::uint8_t resets_ = 0;  ///< RSTs among those
 };
