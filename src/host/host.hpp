@@ -178,6 +178,8 @@ class Host {
   /// errors. Port 0 hears any port of that address. Another connect() replaces the first.
   std::expected<void, Refusal> udp_connect(UdpId id, const Endpoint& remote);
   void udp_disconnect(UdpId id) { udp_.disconnect(id); }
+  /// How many octets of memory its queue may keep, and how its packets are marked.
+  void udp_choose(UdpId id, std::size_t receive_buffer, const wire::MarksOfBoth& marks);
   /// Octets taken: all of them, as one datagram, which may be empty. Without `to`, to whom it is
   /// connected; `from` is an address of ours for where it has none. would_block where too much
   /// waits to be sent: an event follows. An error of ICMP's that is due stays so.
@@ -191,8 +193,7 @@ class Host {
   udp::Error udp_take_error(UdpId id);
   /// What waits to be read goes, what waits to be sent is sent.
   void udp_close(UdpId id) { udp_.close(id); }
-  /// Its port is free; what waits to be read stays, and becomes that of the endpoint that takes it
-  /// over.
+  /// Its port is free; what waits to be read stays, for the endpoint that takes it over.
   void udp_leave(UdpId id) { udp_.leave(id); }
   void udp_take_over(UdpId id, UdpId left) { udp_.take_over(id, left); }
   [[nodiscard]] const UdpEntry* udp(UdpId id) const { return udp_.find(id); }
@@ -284,7 +285,7 @@ class Host {
   [[nodiscard]] std::expected<Flow, udp::Error> udp_flow(
       const UdpEntry& entry, const std::optional<Endpoint>& to,
       const std::optional<wire::IpAddress>& from) const;
-  Slice datagram(const Flow& flow, std::span<const std::byte> octets, TimePoint now);
+  Slice datagram(const UdpEntry& of, const Flow& flow, wire::Bytes octets, TimePoint now);
   [[gnu::noinline]] void transmit_udp(PacketOut& out, TimePoint now);
 
   // host_input.cpp

@@ -155,11 +155,13 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, ConnectionEntry* of, 
   const std::size_t packets = cut ? (out.payload_size - 1) / segment.mss + 1 : 1;
   count_segment(segment, packets);
   if (of != nullptr) of->segments_out += static_cast<std::uint32_t>(packets);
+  const wire::IpMarks marks =
+      how != nullptr ? how->ip.of(flow.local.address.is_v4()) : wire::IpMarks{};
   const wire::IpHeader ip{.source = flow.local.address,
                           .destination = flow.remote.address,
                           .protocol = wire::kProtocolTcp,
-                          .hop_limit = how != nullptr ? how->hop_limit : wire::IpHeader{}.hop_limit,
-                          .traffic_class = how != nullptr ? how->traffic_class : std::uint8_t{0},
+                          .hop_limit = marks.hop_limit,
+                          .traffic_class = marks.traffic_class,
                           .identification = identification_,
                           .dont_fragment = of == nullptr || !of->may_be_cut};
   identification_ = static_cast<std::uint16_t>(identification_ + packets);

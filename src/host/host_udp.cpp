@@ -179,7 +179,7 @@ std::expected<std::size_t, udp::Error> Host::udp_send_to(UdpId id, std::optional
     return std::unexpected(udp::Error::would_block);
   }
   ++counts.out_datagrams;
-  udp_.outbox.push(datagram(*flow, octets, now));
+  udp_.outbox.push(datagram(*entry, *flow, octets, now));
   return octets.size();
 }
 
@@ -207,13 +207,16 @@ std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
 
 /// Where routers are to cut since the path takes so little, they may; else each datagram finds out
 /// what the path takes.
-Slice Host::datagram(const Flow& flow, std::span<const std::byte> octets, TimePoint now) {
+Slice Host::datagram(const UdpEntry& of, const Flow& flow, wire::Bytes octets, TimePoint now) {
   const auto& [local, remote] = flow;
+  const wire::IpMarks& mark = of.marks.of(local.address.is_v4());
   const auto path = path_mtu_.of(remote.address, now);
   const bool may_be_cut = path && *path < ip::kSmallestCut;
   const wire::IpHeader header{
       .source = local.address,
       .destination = remote.address,
+      .hop_limit = mark.hop_limit,
+      .traffic_class = mark.traffic_class,
       .identification =
           may_be_cut ? identification_for(local.address, remote.address) : identification_++,
       .dont_fragment = !may_be_cut,
@@ -233,6 +236,13 @@ void Host::transmit_udp(PacketOut& out, TimePoint now) {
   udp_.each_index([&](std::uint32_t index, const UdpEntry&) {
     if (std::exchange(udp_[index].blocked, false)) tell_udp(index, now);
   });
+}
+
+void Host::udp_choose(UdpId id, std::size_t receive_buffer, const wire::MarksOfBoth& marks) {
+  UdpEntry* entry = udp_.find(id);
+  if (entry == nullptr) return;
+  entry->endpoint.set_receive_buffer(receive_buffer);
+  entry->marks = marks;
 }
 
 std::expected<udp::Datagram, udp::Error> Host::udp_receive(UdpId id) {

@@ -16,6 +16,7 @@
 #include "host/refusal.hpp"
 #include "host/slab.hpp"
 #include "udp/endpoint.hpp"
+#include "wire/ip_marks.hpp"
 
 namespace lastack::host {
 
@@ -23,9 +24,10 @@ struct UdpEntry {
   udp::UdpEndpoint endpoint;
   Endpoint bound;  ///< what it keeps from others, until it is connected; port 0: nothing
   TimePoint since{};
-  Claim claim;           ///< who else may have its place
-  bool told = false;     ///< an event of it waits to be pulled
-  bool blocked = false;  ///< a send found no room: it is told when there is
+  Claim claim;              ///< who else may have its place
+  wire::MarksOfBoth marks;  ///< of each packet
+  bool told = false;        ///< an event of it waits to be pulled
+  bool blocked = false;     ///< a send found no room: it is told when there is
 };
 
 /// Ports are UDP's own: TCP's are not among them.

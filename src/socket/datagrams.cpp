@@ -40,8 +40,15 @@ Result<void> Sockets::open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint&
   s.generation = id->generation;
   s.bound = local.port != 0 || is_choice(s, local.address);
   if (s.bound) s.choices.ensure().local = local;
+  apply_choices(s);
   own(udp_owners_, id->index, descriptors_[static_cast<std::size_t>(fd)]);
   return {};
+}
+
+void Sockets::apply_choices(const OpenSocket& s) {
+  if (!s.choices || !s.choices->settings) return;  // as the host has it
+  const tcp::Settings& chosen = *s.choices->settings;
+  host_->udp_choose(s.udp(), chosen.receive_buffer, chosen.ip);
 }
 
 Result<void> Sockets::connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote,

@@ -89,7 +89,8 @@ std::int64_t get_listening(Context& c) { return c.s.kind == OpenSocket::Kind::li
 std::int64_t get_low_at(Context& c) { return c.settings.receive_low_at; }
 Errno set_low_at(Context& c, std::int64_t value) {
   if (value < 0) value = kMostInt;
-  const auto most = std::int64_t{c.settings.receive_buffer} / 2;
+  const bool datagrams = c.s.kind == OpenSocket::Kind::datagram;
+  const auto most = datagrams ? kMostInt : std::int64_t{c.settings.receive_buffer} / 2;
   c.settings.receive_low_at = static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(value, 1, std::max<std::int64_t>(most, 1)));
   c.wake_reader();
@@ -140,20 +141,26 @@ Errno set_defer(Context& c, std::int64_t seconds) {
   return Errno::none;
 }
 
+template <auto Family, auto Member>
+std::int64_t mark_get(Context& c) {
+  return c.settings.ip.*Family.*Member;
+}
+/// -1 is as it was. IPv4's is at least 1; IPv6's may be 0, and then goes no further than the link.
+template <auto Family>
 Errno set_hop_limit(Context& c, std::int64_t value) {
-  if (value == 0) return Errno::einval;
-  c.settings.hop_limit = value < 0 ? tcp::Settings{}.hop_limit : static_cast<std::uint8_t>(value);
+  if (value == 0 && Family == &wire::MarksOfBoth::v4) return Errno::einval;
+  (c.settings.ip.*Family).hop_limit =
+      value < 0 ? wire::IpMarks{}.hop_limit : static_cast<std::uint8_t>(value);
   return Errno::none;
 }
-/// ECN's two bits are TCP's own. Of a number Linux takes the last octet.
+/// ECN's two bits are TCP's own. Of a number Linux takes the last octet; -1 is IPv6's 0.
+template <auto Family>
 Errno set_traffic_class(Context& c, std::int64_t value) {
   constexpr std::int64_t kEcn = 3;
+  if (value < 0 && Family == &wire::MarksOfBoth::v6) value = 0;
   if (c.s.kind != OpenSocket::Kind::datagram) value &= ~kEcn;
-  c.settings.traffic_class = static_cast<std::uint8_t>(value);
+  (c.settings.ip.*Family).traffic_class = static_cast<std::uint8_t>(value);
   return Errno::none;
-}
-Errno set_v6_traffic_class(Context& c, std::int64_t value) {
-  return set_traffic_class(c, std::max<std::int64_t>(value, 0));
 }
 std::int64_t get_quick_acks(Context& c) { return c.settings.quick_acks ? 1 : 0; }
 
@@ -213,6 +220,9 @@ Errno set_udp_cork(Context& c, std::int64_t value) {
 
 using S = tcp::Settings;
 using C = OpenSocket::Choices;
+using M = wire::IpMarks;
+constexpr auto kV4 = &wire::MarksOfBoth::v4;
+constexpr auto kV6 = &wire::MarksOfBoth::v6;
 
 // clang-format off
 constexpr std::array kOptions{
@@ -234,11 +244,11 @@ constexpr std::array kOptions{
     Option{"SO_PROTOCOL", kSolSocket, kSoProtocol, Type::number, For::all, 0, 0, Outside::error, get_protocol, nullptr},
     Option{"SO_DOMAIN", kSolSocket, kSoDomain, Type::number, For::all, 0, 0, Outside::error, get_domain, nullptr},
 
-    Option{"IP_TOS", kSolIp, kIpTos, Type::octet, For::all, kLeastInt, kMostInt, Outside::error, settings_get<&S::traffic_class>, set_traffic_class},
-    Option{"IP_TTL", kSolIp, kIpTtl, Type::octet, For::all, -1, 255, Outside::error, settings_get<&S::hop_limit>, set_hop_limit},
-    Option{"IPV6_UNICAST_HOPS", kSolIpv6, kIpv6UnicastHops, Type::number, For::inet6, -1, 255, Outside::error, settings_get<&S::hop_limit>, set_hop_limit},
+    Option{"IP_TOS", kSolIp, kIpTos, Type::octet, For::all, kLeastInt, kMostInt, Outside::error, mark_get<kV4, &M::traffic_class>, set_traffic_class<kV4>},
+    Option{"IP_TTL", kSolIp, kIpTtl, Type::octet, For::all, -1, 255, Outside::error, mark_get<kV4, &M::hop_limit>, set_hop_limit<kV4>},
+    Option{"IPV6_UNICAST_HOPS", kSolIpv6, kIpv6UnicastHops, Type::number, For::inet6, -1, 255, Outside::error, mark_get<kV6, &M::hop_limit>, set_hop_limit<kV6>},
     Option{"IPV6_V6ONLY", kSolIpv6, kIpv6V6Only, Type::flag, For::inet6, kLeastInt, kMostInt, Outside::error, get_only_v6, set_only_v6},
-    Option{"IPV6_TCLASS", kSolIpv6, kIpv6Tclass, Type::number, For::inet6, -1, 255, Outside::error, settings_get<&S::traffic_class>, set_v6_traffic_class},
+    Option{"IPV6_TCLASS", kSolIpv6, kIpv6Tclass, Type::number, For::inet6, -1, 255, Outside::error, mark_get<kV6, &M::traffic_class>, set_traffic_class<kV6>},
 
     Option{"TCP_NODELAY", kSolTcp, kTcpNoDelay, Type::flag, For::stream, kLeastInt, kMostInt, Outside::error, kNoDelayGet, kNoDelaySet},
     Option{"TCP_MAXSEG", kSolTcp, kTcpMaxSeg, Type::number, For::stream, 0, 32767, Outside::error, get_max_segment, set_max_segment},

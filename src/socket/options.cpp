@@ -223,7 +223,11 @@ Result<int> Sockets::get_option(Fd fd, int level, int name, TimePoint now) {
 tcp::Settings Sockets::settings_of(const OpenSocket& s) const {
   if (const tcp::Connection* c = connection(s)) return c->settings();
   if (s.choices && s.choices->settings) return *s.choices->settings;
-  return host_->config().settings ? *host_->config().settings : tcp::Settings{};
+  tcp::Settings all = host_->config().settings ? *host_->config().settings : tcp::Settings{};
+  if (s.kind == OpenSocket::Kind::datagram) {
+    all.receive_buffer = static_cast<std::uint32_t>(host_->config().udp_receive_buffer);
+  }
+  return all;
 }
 
 void Sockets::change_settings(OpenSocket& s, const tcp::Settings& to, TimePoint now) {
@@ -234,6 +238,7 @@ void Sockets::change_settings(OpenSocket& s, const tcp::Settings& to, TimePoint 
   }
   s.choices.ensure().settings = changed;
   if (s.kind == OpenSocket::Kind::listening) host_->set_settings(s.listener(), changed);
+  if (s.kind == OpenSocket::Kind::datagram) apply_choices(s);
 }
 
 /// Sockets whose options are the same share one value: a server that sets TCP_NODELAY on each of

@@ -245,6 +245,7 @@ class Sockets {
   // datagrams.cpp
   Result<void> open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local, TimePoint now);
   Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
+  void apply_choices(const OpenSocket& s);  ///< options of UDP that the host minds
   Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now, int flags,
                                     const std::optional<host::Endpoint>& to);
   Result<std::size_t> go_on_with_datagram(OpenSocket& s, PartsIn parts, bool more, TimePoint now);

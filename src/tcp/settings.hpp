@@ -5,6 +5,7 @@
 
 #include "base/shared.hpp"
 #include "base/time.hpp"
+#include "wire/ip_marks.hpp"
 
 namespace lastack::tcp {
 
@@ -23,8 +24,7 @@ struct Settings {
   std::uint16_t max_segment = 0;      ///< octets that a segment may have; 0: what the path takes
   std::uint32_t not_sent_low_at = 0;  ///< of octets not sent yet, for who holds them; 0: no mark
   std::uint32_t receive_low_at = 1;   ///< octets that make readable, for who reads; at least 1
-  std::uint8_t hop_limit = 64;
-  std::uint8_t traffic_class = 0;
+  wire::MarksOfBoth ip;               ///< of each packet
 
   Duration rto_initial = 1s;  ///< RFC 6298 §2.1
   /// DEVIATES: RFC 6298 §2.4 asks for 1 s; 200 ms is what Linux and most hosts use.

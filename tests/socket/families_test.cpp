@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/two_hosts.hpp"
+#include "wire/ip.hpp"
 
 namespace lastack::socket {
 namespace {
@@ -222,6 +223,75 @@ TEST_F(FamiliesTest, ADatagramInPartsWaitsForRoom) {
   std::vector<std::byte> into(65536);
   EXPECT_EQ(b().recv(server, into, now()), 60000U);
   EXPECT_EQ(b().recv(server, into, now()).error(), Errno::eagain);
+}
+
+/// An IPv6 socket has marks for what it sends as IPv4, too; ECN's bits are TCP's own.
+TEST_F(FamiliesTest, PacketsAreMarkedAsTheOptionsOfTheirFamilySay) {
+  using Marks = std::pair<int, int>;
+  std::vector<Marks> seen;
+  world.on_sent = [&](const sim::Flight& flight) {
+    const auto ip = wire::parse_ip(flight.packet.bytes());
+    if (flight.from == kA) seen.emplace_back(ip->header.hop_limit, ip->header.traffic_class);
+  };
+  for (const int type : {kSockStream, kSockDgram}) {
+    for (const auto& [to, hop_limit] : {std::pair{v4(2), 3}, {v6("fd00::2"), 4}}) {
+      for (const bool late : {false, true}) {
+        seen.clear();
+        const Fd fd = *a().socket(kAfInet6, type);
+        const auto set = [&](int level, int name, int value) {
+          EXPECT_TRUE(a().set_option(fd, level, name, value, now()));
+        };
+        if (late && type == kSockDgram) {
+          EXPECT_TRUE(a().connect(fd, to, now()));
+        }
+        set(kSolIp, kIpTtl, 3);
+        set(kSolIpv6, kIpv6UnicastHops, 4);
+        set(kSolIp, kIpTos, 0x33);
+        set(kSolIpv6, kIpv6Tclass, 0x43);
+        if (!late || type == kSockStream) (void)a().connect(fd, to, now());
+        if (type == kSockDgram) {
+          EXPECT_TRUE(a().send(fd, std::array{std::byte{1}}, now()));
+        }
+        world.settle();
+        const int ecn = type == kSockDgram ? 3 : 0;
+        ASSERT_FALSE(seen.empty());
+        EXPECT_EQ(seen.front(), Marks(hop_limit, (hop_limit == 3 ? 0x30 : 0x40) + ecn));
+      }
+    }
+  }
+}
+
+TEST_F(FamiliesTest, TheReceiveBufferBoundsTheDatagramsThatWait) {
+  const Fd client = *a().socket(kAfInet, kSockDgram);
+  ASSERT_TRUE(a().connect(client, v4(2), now()));
+  const std::vector<std::byte> octets(1000);
+  const auto come = [&](int chosen, bool late) {
+    const Fd server = *b().socket(kAfInet, kSockDgram);
+    if (late) {
+      EXPECT_TRUE(b().bind(server, any4()));
+    }
+    if (chosen != 0) {
+      EXPECT_TRUE(b().set_option(server, kSolSocket, kSoRcvBuf, chosen, now()));
+    }
+    if (!late) {
+      EXPECT_TRUE(b().bind(server, any4()));
+    }
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_TRUE(a().send(client, octets, now()));
+      world.settle();
+    }
+    std::vector<std::byte> into(2000);
+    int count = 0;
+    while (b().recv(server, into, now())) ++count;
+    EXPECT_TRUE(b().close(server, now()));
+    return count;
+  };
+  for (const bool late : {false, true}) {
+    EXPECT_EQ(come(0, late), 100);
+    const int few = come(10'000, late);  // doubled, and each costs more than its octets
+    EXPECT_GE(few, 8);
+    EXPECT_LE(few, 20);
+  }
 }
 
 /// What was "::" keeps 0.0.0.0 for as long as there is anything of it, though connect() has chosen

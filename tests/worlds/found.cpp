@@ -1,4 +1,5 @@
 // What random scripts have shown to differ once: sections of the written program since.
+#include <array>
 #include <string>
 
 #include "worlds/program.hpp"
@@ -305,6 +306,50 @@ void urgent_and_disconnected(std::vector<Section>& all, bool v6) {
   }
 }
 
+/// An urgent octet that another overtakes: passed over where the reader stands before it and it is
+/// no octet like any other by then.
+void overtaken(std::vector<Section>& all, bool v6) {
+  constexpr int kInline = option("SO_OOBINLINE");
+  for (const int octets : {1, 5}) {
+    for (const int when : {0, 1, 2, 3}) {
+      Teller urgent(v6);
+      urgent.connected();
+      if (when == 0) urgent.set(kServer, kInline, 1);
+      urgent.send(kClient, octets, kOutOfBand);
+      if (when == 1) urgent.set(kServer, kInline, 1);
+      urgent.send(kClient, octets, kOutOfBand).send(kClient, 2);
+      if (when == 2) urgent.set(kServer, kInline, 1);
+      if (when == 0) urgent.set(kServer, kInline, 0);
+      urgent.recv(kServer, 20).recv(kServer, 20).recv(kServer, 20).recv(kServer, 1, kOutOfBand);
+      all.push_back({"SO_OOBINLINE, " + std::to_string(octets) + " octets, two of them urgent, " +
+                         std::to_string(when),
+                     Row::none, urgent.take()});
+    }
+  }
+}
+
+/// What IPv4's and IPv6's packets are marked with are two things, and a listener's are its
+/// children's.
+void marks(std::vector<Section>& all, bool v6) {
+  constexpr std::array kMarks{option("IP_TTL"), option("IPV6_UNICAST_HOPS"), option("IP_TOS"),
+                              option("IPV6_TCLASS")};
+  for (const bool stream : {true, false}) {
+    Teller tell(v6);
+    stream ? tell.stream(0, 1) : tell.datagrams(0, 1);
+    for (const int mark : kMarks) {
+      for (const int value : {7, 0, -1, -2, 255, 256, 9}) tell.set(1, mark, value);
+      for (const int other : kMarks) tell.get(1, other);
+    }
+    all.push_back({stream ? "marks of a stream" : "marks of datagrams", Row::none, tell.take()});
+  }
+  Teller child(v6);
+  child.stream(1, kListener).bind(kListener, 1).stream(0, kClient);
+  for (const int mark : kMarks) child.set(kListener, mark, 4 * (mark + 1));
+  child.listen(kListener).connect(kClient).accept(kListener, kServer);
+  for (const int mark : kMarks) child.get(kServer, mark).get(kClient, mark);
+  all.push_back({"marks of who is accepted", Row::none, child.take()});
+}
+
 /// SO_RCVLOWAT is for who waits: a read that does not finds what is there, and so do those
 /// accepted.
 void fewer_than_enough(std::vector<Section>& all, bool v6) {
@@ -346,6 +391,8 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   shared_too_late(all, v6);
   urgent_and_disconnected(all, v6);
   fewer_than_enough(all, v6);
+  overtaken(all, v6);
+  marks(all, v6);
   all_before_a_reset(all, v6);
   if (v6) both_families_kept(all);
   if (v6) mapped_kept(all);

@@ -131,6 +131,8 @@ inline constexpr std::array kOptionChoices{
     OptionChoice{"TCP_NODELAY, short", 6, 1},
     OptionChoice{"UDP_CORK, short", 17, 1},
     OptionChoice{"IPV6_V6ONLY, short", 41, 26},
+    OptionChoice{"IPV6_UNICAST_HOPS", 41, 16},
+    OptionChoice{"IPV6_TCLASS", 41, 67},
     OptionChoice{"TCP_MAXSEG", 6, 2},
     OptionChoice{"TCP_INFO", 6, 11},
     OptionChoice{"TCP_CONGESTION", 6, 13},
