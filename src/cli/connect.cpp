@@ -106,10 +106,10 @@ class Connecting {
   host::FlowId flow_;
   TimePoint last_moved_ = io::monotonic_now();
   TimePoint began_{};
-  int tries_ = 0;             ///< SYNs sent
-  bool unreachable_ = false;  ///< an ICMP error says so, and it may pass
-  std::size_t reported_ = 0;  ///< changes of state
-  bool sent_all_ = false;     ///< standard input has ended, and all of it is TCP's
+  int tries_ = 0;                           ///< SYNs sent
+  tcp::Error may_pass_ = tcp::Error::none;  ///< what an ICMP error says
+  std::size_t reported_ = 0;                ///< changes of state
+  bool sent_all_ = false;                   ///< standard input has ended, and all of it is TCP's
   bool received_all_ = false;
   std::optional<socket::Errno> error_;
 };
@@ -188,11 +188,11 @@ void Connecting::wait_until_open() {
     if (state() == tcp::State::closed) break;
     const tcp::Tcb& tcb = host_.host().connection(flow_)->tcb();
     tries_ = tcb.timers.unanswered + 1;
-    unreachable_ = tcb.error == tcp::Error::unreachable;
+    may_pass_ = tcb.error;
     if (out_of_patience()) {
-      throw Failure{
-          why_not_open(unreachable_ ? socket::Errno::ehostunreach : socket::Errno::etimedout),
-          kFailed};
+      const bool none = may_pass_ == tcp::Error::none;
+      throw Failure{why_not_open(socket::errno_of(none ? tcp::Error::timed_out : may_pass_, false)),
+                    kFailed};
     }
     turn(patience());
   }
@@ -218,6 +218,12 @@ std::string Connecting::why_not_open(socket::Errno error) {
             to());
       }
       return fmt::format("{} is unreachable: a router says so (ICMP)", to());
+    case socket::Errno::enetunreach:
+      return fmt::format("the network of {} is unreachable: a router says so (ICMP)", to());
+    case socket::Errno::eacces:
+      return fmt::format("{} may not be talked to: a router's policy says so (ICMP)", to());
+    case socket::Errno::enoprotoopt:
+      return fmt::format("{} does not speak TCP: it says so (ICMP)", to());
     case socket::Errno::econnreset: return fmt::format("{} reset the connection", to());
     default: return fmt::format("can't connect to {}: {}", to(), to_string(error));
   }

@@ -19,6 +19,17 @@ std::uint16_t mss_for(std::uint16_t mtu, wire::Family family) {
   return static_cast<std::uint16_t>(mtu - wire::ip_header_size(family) - wire::kTcpHeader);
 }
 
+tcp::Error error_of(Meaning::What what) {
+  switch (what) {
+    case Meaning::What::port: return tcp::Error::refused;
+    case Meaning::What::network: return tcp::Error::net_unreachable;
+    case Meaning::What::protocol: return tcp::Error::no_protocol;
+    case Meaning::What::policy: return tcp::Error::prohibited;
+    case Meaning::What::host: break;
+  }
+  return tcp::Error::unreachable;
+}
+
 /// The smallest MTU that we cut to ourselves.
 std::uint16_t cut_to(std::uint16_t mtu) { return std::max(mtu, ip::kSmallestCut); }
 
@@ -124,7 +135,7 @@ void Host::icmp_error_arrives(const wire::ParsedIcmp& icmp, wire::Family family,
     return;
   }
   tcp::IcmpError error{.kind = tcp::IcmpError::Kind::soft,
-                       .error = meaning.refused ? tcp::Error::refused : tcp::Error::unreachable,
+                       .error = error_of(meaning.what),
                        .seq = about->seq,
                        .mss = 0};
   if (meaning.kind == Meaning::Kind::hard) error.kind = tcp::IcmpError::Kind::hard;

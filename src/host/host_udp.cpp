@@ -30,9 +30,17 @@ Slice compact(Slice payload, BufferPool* pool) {
 udp::Error error_of(const Meaning& meaning) {
   switch (meaning.kind) {
     case Meaning::Kind::too_big: return udp::Error::too_big;
-    case Meaning::Kind::hard: return meaning.refused ? udp::Error::refused : udp::Error::prohibited;
+    case Meaning::Kind::hard: break;
     default: return udp::Error::unreachable;
   }
+  switch (meaning.what) {
+    case Meaning::What::port: return udp::Error::refused;
+    case Meaning::What::network: return udp::Error::net_prohibited;
+    case Meaning::What::protocol: return udp::Error::no_protocol;
+    case Meaning::What::policy: return udp::Error::not_allowed;
+    case Meaning::What::host: break;
+  }
+  return udp::Error::prohibited;
 }
 
 }  // namespace

@@ -5,31 +5,36 @@
 namespace lastack::ip {
 namespace {
 
-constexpr Meaning kSoft{.kind = Meaning::Kind::soft};
-constexpr Meaning kHard{.kind = Meaning::Kind::hard};
-constexpr Meaning kRefused{.kind = Meaning::Kind::hard, .refused = true};
+using What = Meaning::What;
+
+constexpr Meaning soft(What what) { return {.kind = Meaning::Kind::soft, .what = what}; }
+constexpr Meaning hard(What what) { return {.kind = Meaning::Kind::hard, .what = what}; }
 
 /// Codes 2 and 3 are hard, 4 is path MTU discovery. RFC 9293 is silent about codes above 5; what an
 /// administrator prohibits is hard as in IPv6, the rest may pass.
 Meaning unreachable_v4(std::uint8_t code) {
   switch (code) {
-    case wire::icmp4::kPort: return kRefused;
-    case wire::icmp4::kProtocol:
-    case wire::icmp4::kNetProhibited:
+    case wire::icmp4::kPort: return hard(What::port);
+    case wire::icmp4::kProtocol: return hard(What::protocol);
+    case wire::icmp4::kNetProhibited: return hard(What::network);
     case wire::icmp4::kHostProhibited:
-    case wire::icmp4::kProhibited: return kHard;
-    default: return kSoft;
+    case wire::icmp4::kProhibited: return hard(What::host);
+    case wire::icmp4::kNet:
+    case wire::icmp4::kNetUnknown:
+    case wire::icmp4::kNetTos: return soft(What::network);
+    default: return soft(What::host);
   }
 }
 
 /// Codes 1 and 4 are hard; 5 and 6 are kinds of 1 (RFC 4443 §3.1).
 Meaning unreachable_v6(std::uint8_t code) {
   switch (code) {
-    case wire::icmp6::kPort: return kRefused;
+    case wire::icmp6::kPort: return hard(What::port);
     case wire::icmp6::kProhibited:
     case wire::icmp6::kSourcePolicy:
-    case wire::icmp6::kRejectRoute: return kHard;
-    default: return kSoft;
+    case wire::icmp6::kRejectRoute: return hard(What::policy);
+    case wire::icmp6::kNoRoute: return soft(What::network);
+    default: return soft(What::host);
   }
 }
 
@@ -42,7 +47,7 @@ Meaning meaning_of(const wire::IcmpMessage& message, const wire::Quote& about) {
       return family == wire::Family::v4 ? unreachable_v4(message.code)
                                         : unreachable_v6(message.code);
     case wire::IcmpKind::time_exceeded:
-    case wire::IcmpKind::parameter_problem: return kSoft;
+    case wire::IcmpKind::parameter_problem: return soft(What::host);
     case wire::IcmpKind::packet_too_big: {
       const auto mtu = believable_mtu(family, message.mtu, about.length);
       if (!mtu) return {.kind = Meaning::Kind::unbelievable};

@@ -18,7 +18,15 @@ struct Meaning {
     unbelievable,  ///< "too big", with a size that can't be
   };
   Kind kind = Kind::none;
-  bool refused = false;   ///< hard: the host is there, and nobody at it wants this
+  /// What cannot be reached, where it is soft or hard.
+  enum class What : std::uint8_t {
+    host,
+    network,
+    port,      ///< the host is there, and nobody at it wants this
+    protocol,  ///< ... and it does not speak this
+    policy,    ///< IPv6: it is not allowed
+  };
+  What what = What::host;
   std::uint16_t mtu = 0;  ///< too_big: what the path takes
 };
 

@@ -10,6 +10,7 @@ std::string_view to_string(Errno error) {
       std::pair{Errno::enoent, "ENOENT"},
       std::pair{Errno::eagain, "EAGAIN"},
       std::pair{Errno::ebadf, "EBADF"},
+      std::pair{Errno::eacces, "EACCES"},
       std::pair{Errno::einval, "EINVAL"},
       std::pair{Errno::emfile, "EMFILE"},
       std::pair{Errno::enotty, "ENOTTY"},
@@ -48,6 +49,9 @@ Errno errno_of(tcp::Error error, bool in_close_wait) {
     case tcp::Error::reset: return in_close_wait ? Errno::epipe : Errno::econnreset;
     case tcp::Error::timed_out: return Errno::etimedout;
     case tcp::Error::unreachable: return Errno::ehostunreach;
+    case tcp::Error::net_unreachable: return Errno::enetunreach;
+    case tcp::Error::prohibited: return Errno::eacces;
+    case tcp::Error::no_protocol: return Errno::enoprotoopt;
     case tcp::Error::aborted: return Errno::econnaborted;
     case tcp::Error::closing: return Errno::epipe;
     case tcp::Error::exists: return Errno::eisconn;
@@ -75,6 +79,9 @@ Errno errno_of(udp::Error error) {
     case udp::Error::refused: return Errno::econnrefused;
     case udp::Error::prohibited:
     case udp::Error::unreachable: return Errno::ehostunreach;
+    case udp::Error::net_prohibited: return Errno::enetunreach;
+    case udp::Error::no_protocol: return Errno::enoprotoopt;
+    case udp::Error::not_allowed: return Errno::eacces;
     case udp::Error::too_big:
     case udp::Error::too_long: return Errno::emsgsize;
     case udp::Error::no_destination: return Errno::edestaddrreq;

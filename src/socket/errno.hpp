@@ -16,6 +16,7 @@ enum class Errno : std::uint8_t {
   enoent = 2,
   eagain = 11,
   ebadf = 9,
+  eacces = 13,
   einval = 22,
   emfile = 24,
   enotty = 25,

@@ -21,6 +21,7 @@ std::errc socket::errc_of(Errno error) {
     case Errno::eprotonosupport:
     case Errno::esocktnosupport: return std::errc::protocol_not_supported;
     case Errno::eafnosupport: return std::errc::address_family_not_supported;
+    case Errno::eacces: return std::errc::permission_denied;
     case Errno::einval: return std::errc::invalid_argument;
     case Errno::ebadf: return std::errc::bad_file_descriptor;
     case Errno::emfile: return std::errc::too_many_files_open;

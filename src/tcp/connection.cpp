@@ -223,7 +223,8 @@ Effects Connection::icmp_arrives(const IcmpError& icmp, TimePoint now) {
   }
   const bool handshake = tcb_.state == State::syn_sent || tcb_.state == State::syn_rcvd ||
                          mutated(Mutant::icmp_hard_when_synchronised);
-  if (icmp.kind == IcmpError::Kind::hard && handshake) {
+  const bool hard = icmp.kind == IcmpError::Kind::hard || settings().icmp_ends_handshake;
+  if (hard && handshake) {
     fail(Event::icmp_hard, icmp.error, fx, now);
   } else {
     tcb_.error = icmp.error;  // RFC 5927 §5: soft once synchronised; told if nothing else answers

@@ -42,14 +42,17 @@ inline constexpr std::size_t kDropCount = 20;
 /// Why a connection ended, or what its user did wrong. socket/ makes errno of it.
 enum class Error : std::uint8_t {
   none,
-  refused,      ///< RST answered our SYN
-  reset,        ///< RST in a later state
-  timed_out,    ///< nobody answered
-  unreachable,  ///< ICMP said so
-  aborted,      ///< our own ABORT
-  closing,      ///< the user has already closed this direction
-  not_open,     ///< there is no connection
-  exists,       ///< open on a connection that is open
+  refused,          ///< RST answered our SYN
+  reset,            ///< RST in a later state
+  timed_out,        ///< nobody answered
+  unreachable,      ///< ICMP said so
+  net_unreachable,  ///< ... of the whole network
+  prohibited,       ///< ICMPv6: it is not allowed
+  no_protocol,      ///< ICMP: nobody speaks TCP there
+  aborted,          ///< our own ABORT
+  closing,          ///< the user has already closed this direction
+  not_open,         ///< there is no connection
+  exists,           ///< open on a connection that is open
   // (one byte: kept in the connection)
 };
 

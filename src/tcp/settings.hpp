@@ -45,14 +45,16 @@ struct Settings {
 
   std::uint8_t challenge_acks_per_second = 10;  ///< RFC 5961 §7, for each connection
 
-  // Where Linux differs from BSD and Stevens; `--profile linux` turns all four on.
+  // Where Linux differs from BSD and Stevens; `--profile linux` turns all five on.
   bool rst_ends_time_wait = false;         ///< RFC 9293; off is RFC 1337
   bool shut_rd_keeps_buffered = false;     ///< SHUT_RD leaves all of it readable, later data too
   bool shut_rdwr_resets_new_data = false;  ///< after SHUT_RDWR new data is answered with RST
   bool linger_goes_on = false;             ///< what SO_LINGER's time was too short for is not reset
+  bool icmp_ends_handshake = false;        ///< a soft ICMP error too, not only a hard one
 
   constexpr void close_as_linux(bool on) {
-    rst_ends_time_wait = shut_rd_keeps_buffered = shut_rdwr_resets_new_data = linger_goes_on = on;
+    rst_ends_time_wait = shut_rd_keeps_buffered = shut_rdwr_resets_new_data = linger_goes_on =
+        icmp_ends_handshake = on;
   }
 
   friend bool operator==(const Settings&, const Settings&) = default;

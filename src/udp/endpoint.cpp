@@ -8,8 +8,9 @@ namespace lastack::udp {
 
 std::string_view to_string(Error error) {
   static constexpr std::array<std::string_view, kErrorCount> kNames{
-      "none",     "would_block",    "refused",     "prohibited", "unreachable", "too_big",
-      "too_long", "no_destination", "bad_address", "no_route",   "not_open"};
+      "none",           "would_block", "refused",     "prohibited", "net_prohibited",
+      "no_protocol",    "not_allowed", "unreachable", "too_big",    "too_long",
+      "no_destination", "bad_address", "no_route",    "not_open"};
   return kNames[static_cast<std::size_t>(error)];
 }
 

@@ -19,7 +19,10 @@ enum class Error : std::uint8_t {
   none,
   would_block,     ///< nothing to read, or no room to send
   refused,         ///< ICMP: the host is there, and nobody at that port (hard)
-  prohibited,      ///< ICMP: another hard error, there is no use in trying on
+  prohibited,      ///< ICMP: there is no use in trying on (hard, as the next three)
+  net_prohibited,  ///< ... with the whole network
+  no_protocol,     ///< ICMP: nobody speaks UDP there
+  not_allowed,     ///< ICMPv6: a policy forbids it
   unreachable,     ///< ICMP: it may pass (soft)
   too_big,         ///< ICMP: the path takes less; the next one is cut to what it takes
   too_long,        ///< more octets than a datagram can have
@@ -28,7 +31,7 @@ enum class Error : std::uint8_t {
   no_route,        ///< no address of ours has the receiver's family, or can be sent from
   not_open,        ///< the endpoint was closed
 };
-inline constexpr std::size_t kErrorCount = 11;
+inline constexpr std::size_t kErrorCount = 14;
 [[nodiscard]] std::string_view to_string(Error error);
 
 /// One that came.
@@ -41,7 +44,7 @@ struct Datagram {
 
 /// What ICMP has said about a datagram of ours (RFC 1122 §4.1.3.3).
 struct Report {
-  Error error = Error::none;  ///< refused, prohibited, unreachable or too_big
+  Error error = Error::none;  ///< one of ICMP's
   lastack::Endpoint about;    ///< the receiver it did not reach
   std::uint16_t mtu = 0;      ///< of too_big: octets of a packet that the path takes
   friend bool operator==(const Report&, const Report&) = default;

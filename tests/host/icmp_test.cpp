@@ -89,7 +89,7 @@ TEST_P(IcmpErrors, AHardOneEndsAnAttemptToConnect) {
 
 TEST_P(IcmpErrors, ASoftOneIsToldWhenNothingElseAnswers) {
   const host::FlowId flow = connect();
-  error({.kind = IcmpKind::unreachable, .code = either(1, 0)}, sent().at(0));
+  error({.kind = IcmpKind::unreachable, .code = either(1, 3)}, sent().at(0));
   EXPECT_EQ(ours.connection(flow)->state(), State::syn_sent);
   while (ours.connection(flow)->state() != State::closed) {
     now = ours.next_deadline();
@@ -97,6 +97,47 @@ TEST_P(IcmpErrors, ASoftOneIsToldWhenNothingElseAnswers) {
     (void)sent();
   }
   EXPECT_EQ(ours.connection(flow)->tcb().error, tcp::Error::unreachable);
+}
+
+/// What each says, told to whoever waits for the handshake: at once where it is hard, and where a
+/// soft one is to end it; else once nothing has answered.
+TEST_P(IcmpErrors, EachSaysWhatCannotBeReached) {
+  using tcp::Error;
+  const std::vector<std::pair<std::uint8_t, Error>> v4{
+      {0, Error::net_unreachable}, {1, Error::unreachable},  {2, Error::no_protocol},
+      {3, Error::refused},         {5, Error::unreachable},  {6, Error::net_unreachable},
+      {9, Error::net_unreachable}, {10, Error::unreachable}, {13, Error::unreachable}};
+  const std::vector<std::pair<std::uint8_t, Error>> of_v6{
+      {0, Error::net_unreachable}, {1, Error::prohibited}, {2, Error::unreachable},
+      {3, Error::unreachable},     {4, Error::refused},    {5, Error::prohibited},
+      {6, Error::prohibited}};
+  for (const auto& [code, told] : v6() ? of_v6 : v4) {
+    const tcp::Settings ends{.icmp_ends_handshake = true};
+    const host::FlowId flow = *ours.connect({}, {them(), 5555}, tcp::SettingsPtr(ends), now);
+    error({.kind = IcmpKind::unreachable, .code = code}, sent().at(0));
+    EXPECT_EQ(ours.connection(flow)->state(), State::closed) << int{code};
+    EXPECT_EQ(ours.connection(flow)->tcb().error, told) << int{code};
+  }
+}
+
+TEST_P(IcmpErrors, ASoftOneEndsAHandshakeWhereItIsTo) {
+  const tcp::Settings ends{.icmp_ends_handshake = true};
+  const host::FlowId flow = *ours.connect({}, {them(), 5555}, tcp::SettingsPtr(ends), now);
+  Octets guessed = sent().at(0);
+  const Octets syn = guessed;
+  guessed[ip_header() + 4] ^= std::byte{1};
+  error({.kind = IcmpKind::time_exceeded}, guessed);
+  EXPECT_EQ(ours.connection(flow)->state(), State::syn_sent);
+  error({.kind = IcmpKind::time_exceeded}, syn);
+  EXPECT_EQ(ours.connection(flow)->state(), State::closed);
+  EXPECT_EQ(ours.connection(flow)->tcb().error, tcp::Error::unreachable);
+}
+
+TEST_P(IcmpErrors, ASoftOneEndsNothingOnceSynchronised) {
+  const host::FlowId flow = established();
+  ours.set_settings(flow, tcp::SettingsPtr(tcp::Settings{.icmp_ends_handshake = true}), now);
+  error({.kind = IcmpKind::unreachable, .code = either(1, 3)}, sends(flow, 100).at(0));
+  EXPECT_EQ(ours.connection(flow)->state(), State::established);
 }
 
 TEST_P(IcmpErrors, OneAboutAnotherSegmentIsNotHeeded) {

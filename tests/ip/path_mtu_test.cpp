@@ -21,12 +21,14 @@ Meaning meaning(const wire::IcmpMessage& message, bool v6 = false, std::uint32_t
   return meaning_of(message, about);
 }
 
-/// The kind of each code from 0 on: s soft, h hard, r hard and refused.
+/// What each code from 0 on says: s soft, n soft of the network, h hard, N hard of the network,
+/// r hard and refused, p hard and no such protocol, f hard and forbidden.
 std::string kinds(IcmpKind kind, bool v6, std::uint8_t codes) {
   std::string all;
   for (std::uint8_t code = 0; code < codes; ++code) {
     const Meaning m = meaning({.kind = kind, .code = code}, v6);
-    all += m.refused ? 'r' : m.kind == Kind::hard ? 'h' : m.kind == Kind::soft ? 's' : '?';
+    const bool known = m.kind == Kind::hard || m.kind == Kind::soft;
+    all += !known ? '?' : (m.kind == Kind::soft ? "sn???" : "hNrpf")[static_cast<int>(m.what)];
   }
   return all;
 }
@@ -34,10 +36,10 @@ std::string kinds(IcmpKind kind, bool v6, std::uint8_t codes) {
 TEST(IcmpMeaning, SoftAndHard) {
   // Code 4 with this kind never comes from the wire: it is "too big" there.
   EXPECT_EQ(kinds(IcmpKind::unreachable, false, 16),
-            "sshrsssss"
-            "hhss"
+            "nsprssnss"
+            "Nhns"
             "hss");
-  EXPECT_EQ(kinds(IcmpKind::unreachable, true, 9), "shssrhhss");
+  EXPECT_EQ(kinds(IcmpKind::unreachable, true, 9), "nfssrffss");
   EXPECT_EQ(kinds(IcmpKind::time_exceeded, false, 2), "ss");
   EXPECT_EQ(kinds(IcmpKind::time_exceeded, true, 2), "ss");
   EXPECT_EQ(kinds(IcmpKind::parameter_problem, false, 3), "sss");

@@ -76,7 +76,8 @@ TEST(UdpEndpoint, ConnectsAndDisconnects) {
 }
 
 TEST(UdpEndpoint, AHardErrorIsToldOnceAndBeforeWhatWaits) {
-  for (const Error error : {Error::refused, Error::prohibited, Error::too_big}) {
+  for (const Error error : {Error::refused, Error::prohibited, Error::net_prohibited,
+                            Error::no_protocol, Error::not_allowed, Error::too_big}) {
     UdpEndpoint e(kLocal);
     e.connect(kLocal, kRemote);
     EXPECT_TRUE(e.datagram_arrives(datagram(3)));
