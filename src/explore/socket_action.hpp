@@ -33,6 +33,10 @@ struct SocketAction {
     keepalive,      ///< SO_KEEPALIVE
     user_timeout,   ///< TCP_USER_TIMEOUT
     no_fin_wait,    ///< TCP_LINGER2 below 0
+    receive_room,   ///< SO_RCVBUF: as little as may be, which Bounds::window may be below
+    send_room,      ///< SO_SNDBUF: as little as may be
+    small_parts,    ///< TCP_MAXSEG: as little as may be
+    another_syn,    ///< TCP_SYNCNT: one more
     defer_accept,   ///< TCP_DEFER_ACCEPT, of the listener
     defer_no_more,  ///< and off again
     restart,        ///< once nobody holds the listener: another one, at the same place

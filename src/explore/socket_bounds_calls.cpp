@@ -63,6 +63,16 @@ std::vector<Bounds> options() {
   };
   for (Bounds& bounds : all) bounds.shuts = false;
   all.front().in_flight = 1;
+  all.push_back(with(plain("SO_RCVBUF", {Kind::receive_room}), {1, 1}, {1, 1}, {1, 0}));
+  all.back().in_flight = 1;
+  all.push_back(
+      with(plain("SO_RCVBUF that takes room away", {Kind::receive_room}), {1, 2}, {2, 0}, {0, 1}));
+  all.back().window = 5000;
+  all.back().in_flight = 1;
+  all.push_back(with(plain("SO_SNDBUF, TCP_MAXSEG", {Kind::send_room, Kind::small_parts}), {1, 1},
+                     {1, 0}, {1, 0}));
+  all.push_back(with(plain("TCP_SYNCNT", {Kind::another_syn}), {2, 1}, {0, 0}, {1, 0}));
+  all.back().losses = 1;
   all.push_back(with(plain("SO_KEEPALIVE", {Kind::keepalive}), {2, 1}, {0, 0}, {1, 0}));
   all.push_back(with(plain("TCP_USER_TIMEOUT", {Kind::user_timeout}), {2, 1}, {1, 0}, {1, 0}));
   all.push_back(with(plain("TCP_LINGER2", {Kind::no_fin_wait}), {2, 1}, {0, 0}, {1, 0}));

@@ -115,6 +115,10 @@ void SocketSide::set_option(Kind kind) {
     case Kind::keepalive: set(socket::kSolSocket, socket::kSoKeepAlive, 1); break;
     case Kind::user_timeout: set(socket::kSolTcp, socket::kTcpUserTimeout, 500); break;
     case Kind::no_fin_wait: set(socket::kSolTcp, socket::kTcpLinger2, -1); break;
+    case Kind::receive_room: set(socket::kSolSocket, socket::kSoRcvBuf, 1); break;
+    case Kind::send_room: set(socket::kSolSocket, socket::kSoSndBuf, 1); break;
+    case Kind::small_parts: set(socket::kSolTcp, socket::kTcpMaxSeg, 88); break;
+    case Kind::another_syn: set(socket::kSolTcp, socket::kTcpSynCnt, 2); break;
     case Kind::defer_accept: set(socket::kSolTcp, socket::kTcpDeferAccept, 1); break;
     case Kind::defer_no_more: set(socket::kSolTcp, socket::kTcpDeferAccept, 0); break;
     default: break;

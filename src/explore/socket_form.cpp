@@ -17,6 +17,10 @@ void encode_chosen(Encoder& out, const tcp::Settings& settings) {
            std::uint64_t{settings.fin_timeout < Duration(0)} << 6U |
            std::uint64_t{settings.defer_accept > Duration(0)} << 7U);
   out.byte(settings.receive_low_at << 1U | settings.not_sent_low_at);
+  out.byte(std::uint64_t{settings.receive_buffer == kLeastReceiveBuffer} |
+           std::uint64_t{settings.send_buffer < tcp::Settings{}.send_buffer} << 1U |
+           std::uint64_t{settings.max_segment != 0} << 2U |
+           std::uint64_t{settings.syn_retries} << 3U);
 }
 
 }  // namespace

@@ -14,6 +14,9 @@
 
 namespace lastack::explore {
 
+/// Octets: the least that SO_RCVBUF makes of a receive buffer.
+inline constexpr std::uint32_t kLeastReceiveBuffer = 2304;
+
 /// Of connections.
 class SocketSide : public Side {
  public:
