@@ -181,12 +181,12 @@ class Host {
   /// How many octets of memory its queue may keep, and how its packets are marked.
   void udp_choose(UdpId id, std::size_t receive_buffer, const wire::MarksOfBoth& marks);
   /// Octets taken: all of them, as one datagram, which may be empty. Without `to`, to whom it is
-  /// connected; `from` is an address of ours for where it has none. would_block where too much
-  /// waits to be sent: an event follows. An error of ICMP's that is due stays so.
+  /// connected. `from` names an address of ours for where it has none, and a port for another than
+  /// its own. would_block where too much waits to be sent: an event follows.
   std::expected<std::size_t, udp::Error> udp_send_to(UdpId id, std::optional<Endpoint> to,
                                                      std::span<const std::byte> octets,
                                                      TimePoint now,
-                                                     std::optional<wire::IpAddress> from = {});
+                                                     std::optional<Endpoint> from = {});
   /// The datagram that has waited longest.
   std::expected<udp::Datagram, udp::Error> udp_receive(UdpId id);
   /// The error that is due; the next call does not tell it again.
@@ -282,9 +282,9 @@ class Host {
   void icmp_to_udp(const Flow& flow, const ip::Meaning& meaning, TimePoint now);
   void no_way_for_udp(wire::Bytes packet, TimePoint now);
   [[nodiscard]] bool is_one_receiver(const wire::IpAddress& to) const;
-  [[nodiscard]] std::expected<Flow, udp::Error> udp_flow(
-      const UdpEntry& entry, const std::optional<Endpoint>& to,
-      const std::optional<wire::IpAddress>& from) const;
+  [[nodiscard]] std::expected<Flow, udp::Error> udp_flow(const UdpEntry& entry,
+                                                         const std::optional<Endpoint>& to,
+                                                         const std::optional<Endpoint>& from) const;
   Slice datagram(const UdpEntry& of, const Flow& flow, wire::Bytes octets, TimePoint now);
   [[gnu::noinline]] void transmit_udp(PacketOut& out, TimePoint now);
 

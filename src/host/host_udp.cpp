@@ -172,7 +172,7 @@ std::expected<void, Refusal> Host::udp_connect(UdpId id, const Endpoint& remote)
 std::expected<std::size_t, udp::Error> Host::udp_send_to(UdpId id, std::optional<Endpoint> to,
                                                          std::span<const std::byte> octets,
                                                          TimePoint now,
-                                                         std::optional<wire::IpAddress> from) {
+                                                         std::optional<Endpoint> from) {
   UdpEntry* entry = udp_.find(id);
   if (entry == nullptr) return std::unexpected(udp::Error::not_open);
   const auto flow = udp_flow(*entry, to, from);
@@ -194,13 +194,14 @@ std::expected<std::size_t, udp::Error> Host::udp_send_to(UdpId id, std::optional
 /// From where to where a datagram goes that is sent so.
 std::expected<Flow, udp::Error> Host::udp_flow(const UdpEntry& entry,
                                                const std::optional<Endpoint>& to,
-                                               const std::optional<wire::IpAddress>& from) const {
+                                               const std::optional<Endpoint>& from) const {
   const udp::UdpEndpoint& endpoint = entry.endpoint;
   if (!to && !endpoint.connected()) return std::unexpected(udp::Error::no_destination);
   Flow flow{endpoint.local(), to ? *to : endpoint.remote()};
   const Family family = flow.remote.address.family();
   if (!is_one_receiver(flow.remote.address)) return std::unexpected(udp::Error::bad_address);
-  if (from && is_local(*from)) flow.local.address = *from;
+  if (from && is_local(from->address)) flow.local.address = from->address;
+  if (from && from->port != 0) flow.local.port = from->port;
   if (flow.local.address.family() != family) {
     if (!entry.claim.both) return std::unexpected(udp::Error::no_route);
     flow.local.address = {};

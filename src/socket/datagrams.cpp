@@ -104,7 +104,7 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   if (due != udp::Error::none) return std::unexpected(errno_of(due));
   if (s.shut_write) return std::unexpected(Errno::epipe);
   if (more) {
-    s.choices.ensure().begun.emplace(receiver);
+    s.choices.ensure().begun.emplace(receiver, endpoint.local().port);
     return go_on_with_datagram(s, parts, more, now);
   }
   std::vector<std::byte> all;
@@ -117,6 +117,16 @@ Result<std::size_t> Sockets::send_datagram(Fd fd, OpenSocket& s, PartsIn parts, 
   if (sent) return *sent;
   if (sent.error() == udp::Error::would_block) s.no_room = true;
   return std::unexpected(errno_of(sent.error()));
+}
+
+/// As in Linux: over IPv4 from the port that the socket has by now, over IPv6 from the one that it
+/// had when the datagram began.
+std::expected<std::size_t, udp::Error> Sockets::send_whole(host::UdpId id,
+                                                           const OpenSocket::BegunDatagram& begun,
+                                                           TimePoint now) {
+  std::optional<host::Endpoint> from;
+  if (!begun.to.address.is_v4()) from = {.address = {}, .port = begun.port};
+  return host_->udp_send_to(id, begun.to, begun.octets, now, from);
 }
 
 /// MSG_MORE and UDP_CORK: whom it is for was said when it began. One that gets too long is given
@@ -133,7 +143,7 @@ Result<std::size_t> Sockets::go_on_with_datagram(OpenSocket& s, PartsIn parts, b
     return std::unexpected(Errno::emsgsize);
   }
   if (more) return said;
-  const auto sent = host_->udp_send_to(s.udp(), begun->to, begun->octets, now);
+  const auto sent = send_whole(s.udp(), *begun, now);
   if (!sent && sent.error() == udp::Error::would_block) {
     begun->octets.resize(before);
     s.no_room = true;
@@ -148,7 +158,7 @@ Result<std::size_t> Sockets::go_on_with_datagram(OpenSocket& s, PartsIn parts, b
 void Sockets::send_begun(OpenSocket& s, TimePoint now) {
   if (!s.choices || !s.choices->begun) return;
   const auto begun = std::exchange(s.choices->begun, std::nullopt);
-  (void)host_->udp_send_to(s.udp(), begun->to, begun->octets, now);
+  (void)send_whole(s.udp(), *begun, now);
 }
 
 Result<Received> Sockets::recv_datagram(OpenSocket& s, PartsOut parts, int flags) {

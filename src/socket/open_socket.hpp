@@ -30,7 +30,8 @@ struct OpenSocket {
 
   /// A datagram that goes on in the next call.
   struct BegunDatagram {
-    host::Endpoint to;  ///< as the first call had it, whatever becomes of the socket's peer
+    host::Endpoint to;   ///< as the first call had it, whatever becomes of the socket's peer
+    std::uint16_t port;  ///< from which it leaves over IPv6: the one that the first call had
     std::vector<std::byte> octets;
     friend bool operator==(const BegunDatagram&, const BegunDatagram&) = default;
   };

@@ -245,6 +245,9 @@ class Sockets {
   // datagrams.cpp
   Result<void> open_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& local, TimePoint now);
   Result<void> connect_datagrams(Fd fd, OpenSocket& s, const host::Endpoint& remote, TimePoint now);
+  std::expected<std::size_t, udp::Error> send_whole(host::UdpId id,
+                                                    const OpenSocket::BegunDatagram& begun,
+                                                    TimePoint now);
   void apply_choices(const OpenSocket& s);  ///< options of UDP that the host minds
   Result<std::size_t> send_datagram(Fd fd, OpenSocket& s, PartsIn parts, TimePoint now, int flags,
                                     const std::optional<host::Endpoint>& to);

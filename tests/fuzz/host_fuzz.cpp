@@ -158,7 +158,7 @@ class World {
     for (const host::UdpId id : echoes_) {
       while (const auto datagram = side_.host.udp_receive(id)) {
         const auto octets = datagram->payload.bytes();
-        (void)side_.host.udp_send_to(id, datagram->from, octets, side_.now, datagram->to);
+        (void)side_.host.udp_send_to(id, datagram->from, octets, side_.now, host::Endpoint{datagram->to, 0});
       }
     }
   }

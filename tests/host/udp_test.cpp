@@ -383,7 +383,7 @@ TEST_P(UdpHost, ADatagramGoesOutWithAChecksumAndDontFragment) {
 
 TEST_P(UdpHost, AnAnswerGoesOutFromWhereTheQuestionWentTo) {
   const UdpId id = open();
-  ASSERT_TRUE(ours.udp_send_to(id, Endpoint{them(), 5555}, counted(1), now, us_too()));
+  ASSERT_TRUE(ours.udp_send_to(id, Endpoint{them(), 5555}, counted(1), now, Endpoint{us_too(), 0}));
   EXPECT_EQ(wire::parse_ip(sent().at(0))->header.source, us_too());
 }
 

@@ -350,6 +350,24 @@ void marks(std::vector<Section>& all, bool v6) {
   all.push_back({"marks of who is accepted", Row::none, child.take()});
 }
 
+/// A datagram has begun, and its socket gets another port: over IPv6 it leaves from the one that
+/// the first call had, and what is said of it is not for this socket.
+void begun_and_bound_anew(std::vector<Section>& all, bool v6) {
+  constexpr int kMore = 0x8000;
+  for (const int place : {0, 2}) {
+    for (const int there : {1, 4}) {  // nobody is at the latter
+      Teller begun(v6);
+      begun.datagrams(0, 1).datagrams(1, 2).bind(2, 1).bind(1, place).connect(1, there);
+      begun.send(1, 5, kMore).op(Op::disconnect, 1).bind(1, 3).names(1).hold();
+      begun.send_to(1, 4, 1).connect(1, there).release().recv(2, 100).error(1).recv(1);
+      begun.send(1, 3).recv(2, 100).error(1);
+      all.push_back({"a datagram from port " + std::to_string(place) + " to " +
+                         std::to_string(there) + ", bound anew",
+                     Row::none, begun.take()});
+    }
+  }
+}
+
 /// SO_RCVLOWAT is for who waits: a read that does not finds what is there, and so do those
 /// accepted.
 void fewer_than_enough(std::vector<Section>& all, bool v6) {
@@ -392,6 +410,7 @@ void found_at_random(std::vector<Section>& all, bool v6) {
   urgent_and_disconnected(all, v6);
   fewer_than_enough(all, v6);
   overtaken(all, v6);
+  begun_and_bound_anew(all, v6);
   marks(all, v6);
   all_before_a_reset(all, v6);
   if (v6) both_families_kept(all);

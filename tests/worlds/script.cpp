@@ -81,7 +81,6 @@ class Runner {
       undone_.push_back(false);
       limited_.push_back(false);
       told_again_.push_back(false);
-      begun_.push_back(false);
     }
     return "ok";
   }
@@ -124,11 +123,6 @@ class Runner {
   [[nodiscard]] std::vector<bool>::reference told_again(const Slot& s) {
     return told_again_[static_cast<std::size_t>(s.open - 1)];
   }
-  /// Some of a datagram may wait for the rest: the kernel sends it from the port of its first call,
-  /// whatever bind() has made of the socket since.
-  [[nodiscard]] std::vector<bool>::reference begun(const Slot& s) {
-    return begun_[static_cast<std::size_t>(s.open - 1)];
-  }
 
   World& world_;
   std::uint16_t ports_;
@@ -136,7 +130,6 @@ class Runner {
   std::vector<bool> undone_;
   std::vector<bool> limited_;
   std::vector<bool> told_again_;
-  std::vector<bool> begun_;
   std::array<Slot, kSlots> slots_;
   std::vector<Connection> connections_;
   std::uint32_t counter_ = 1;
@@ -177,9 +170,7 @@ std::string Runner::act_on(const Step& step, Slot& s) {
       const int made = world_.side(from.side).accept(from.fd);
       return put(step.to, from.side, made, true, from.v6, from.holder);
     }
-    case Op::bind:
-      if (begun(s)) return "left out";
-      return answer(world_.side(s.side).bind(s.fd, place(s, s.side, step.a, step.b)));
+    case Op::bind: return answer(world_.side(s.side).bind(s.fd, place(s, s.side, step.a, step.b)));
     case Op::listen: return answer(world_.side(s.side).listen(s.fd, step.a));
     case Op::connect: return connect(step, s);
     case Op::disconnect: undone(s) = true; return answer(world_.side(s.side).connect(s.fd, {}));
@@ -249,11 +240,6 @@ std::string Runner::names(const Slot& s) {
 std::string Runner::send(const Slot& s, int n, int flags, const std::optional<End>& to) {
   const int sent = world_.side(s.side).send(s.fd, octets(n), flags, to);
   if ((flags & MSG_OOB) != 0 && sent < n && s.stream && limited(s)) told_again(s) = true;
-  if (!s.stream && sent >= 0) {
-    constexpr OptionChoice kCork = kOptionChoices[static_cast<std::size_t>(option("UDP_CORK"))];
-    begun(s) =
-        (flags & MSG_MORE) != 0 || world_.side(s.side).get(s.fd, kCork.level, kCork.number) > 0;
-  }
   return answer(sent) + (world_.side(s.side).raised() ? " SIGPIPE" : "");
 }
 
@@ -291,7 +277,6 @@ std::string Runner::drain(const Slot& s) {
 std::string Runner::set(const Step& step, const Slot& s) {
   const OptionChoice& o = kOptionChoices[static_cast<std::size_t>(step.a)];
   if (std::strcmp(o.name, "TCP_NOTSENT_LOWAT") == 0) limited(s) = true;
-  if (std::strcmp(o.name, "UDP_CORK") == 0 && step.b == 0) begun(s) = false;
   std::vector<std::byte> value(sizeof(int));
   std::memcpy(value.data(), &step.b, sizeof(int));
   if (std::string_view(o.name).ends_with("short")) value.resize(2);
