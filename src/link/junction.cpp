@@ -5,22 +5,19 @@
 #include <utility>
 
 #include "link/destination.hpp"
-#include "wire/bytes.hpp"
 #include "wire/ip.hpp"
+#include "wire/quote.hpp"
 
 namespace lastack::link {
 namespace {
 
-/// Both ends of what has ports, in one piece.
+/// Both ends of what has ports, in one piece: of TCP the headers are enough.
 std::optional<std::pair<Endpoint, Endpoint>> ends_of(Bytes packet) {
-  const auto ip = wire::parse_ip(packet);
-  const bool has_ports = ip && (ip->header.protocol == wire::kProtocolTcp ||
-                                ip->header.protocol == wire::kProtocolUdp);
-  if (!has_ports || ip->payload.size() < 4) return std::nullopt;
-  wire::Reader ports(ip->payload);
-  const std::uint16_t source = ports.u16();
-  return std::pair(Endpoint{ip->header.source, source},
-                   Endpoint{ip->header.destination, ports.u16()});
+  const auto read = wire::parse_quote(packet);
+  if (!read || !read->has_transport) return std::nullopt;
+  if (read->protocol != wire::kProtocolTcp && !wire::parse_ip(packet)) return std::nullopt;
+  return std::pair(Endpoint{read->source, read->source_port},
+                   Endpoint{read->destination, read->destination_port});
 }
 
 }  // namespace
@@ -62,12 +59,12 @@ void Junction::Sorted::pass_on(Packet packet, TimePoint now) {
   junction_->ends_[out ? 1 : 0].inbox_.pass_on(std::move(packet), now);
 }
 
-/// What wires may do to a packet is done to a copy; and who looks for ports looks at all of it.
+/// What wires may do to a packet is done to a copy.
 void Junction::End::send(const PacketRef& packet, TimePoint now) {
   const Bytes first = packet.header.empty() && !packet.payload.empty()
                           ? packet.payload.front().bytes()
                           : packet.header;
-  if (junction_->wires_ || junction_->minds_port(first)) return Link::send(packet, now);
+  if (junction_->wires_) return Link::send(packet, now);
   junction_->ends_[near_ && junction_->goes_out(first) ? 1 : 0].inbox_.send(packet, now);
 }
 

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "wire/ip.hpp"
+#include "wire/tcp.hpp"
 #include "wire/udp.hpp"
 
 namespace lastack::link {
@@ -74,6 +76,32 @@ TEST_F(Meeting, CarriesToTheFarEndWhatIsAnothersOfTheLoopback) {
   junction.near().pass_on(packet_to("127.0.0.54", 53), kMet);
   EXPECT_EQ(received(junction.far()), 1U);
   EXPECT_EQ(received(junction.near()), 2U);
+}
+
+/// Where ports say whose a packet is, the headers are enough to tell; from the far end all of them
+/// go to the near one.
+TEST_F(Meeting, TakesOctetsAsTheyLieWherePortsMatter) {
+  Junction junction(1500, {at("10.0.2.15")}, {{at("127.0.0.1"), 80}});
+  const auto sends = [](Link& link, std::uint16_t port) {
+    const wire::IpHeader ip{
+        .source = at("127.0.0.1"), .destination = at("127.0.0.1"), .protocol = wire::kProtocolTcp};
+    std::array<std::byte, 40> header{};
+    wire::emit_tcp({.source_port = 2000, .destination_port = port}, std::span(header).subspan(20));
+    wire::emit_ip(ip, 23, header);
+    Slice octets = Slice::allocate_behind(64, 3);
+    octets.extend(std::span(header).first(3));
+    link.send({.header = header, .payload = {&octets, 1}}, kMet);
+    return octets;
+  };
+  for (const bool far : {false, true}) {
+    for (const std::uint16_t port : {std::uint16_t{80}, std::uint16_t{81}}) {
+      const Slice octets = sends(far ? junction.far() : junction.near(), port);
+      std::vector<Packet> got;
+      Link& to = !far && port == 80 ? junction.far() : junction.near();
+      ASSERT_EQ(to.receive(got, kMet), 1U) << far << port;
+      EXPECT_EQ(got[0].octets.bytes().last(3).data(), octets.bytes().data());
+    }
+  }
 }
 
 class BadMeeting : public Meeting {
