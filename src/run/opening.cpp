@@ -182,7 +182,7 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     network_.settle();
     const bool there =
         tcp::traits(sockets_->state(guest.fd).value_or(tcp::State::closed)).synchronized;
-    there ? guest.stand_in.touch(far) : guest.stand_in.stuff(far);
+    there ? StandIn::touch(far) : guest.stand_in.stuff(far);
     return answer_of(done);
   }
   const bool again = done.error() == Errno::ealready;
