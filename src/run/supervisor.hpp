@@ -132,6 +132,7 @@ class Supervisor {
   [[nodiscard]] Answer disconnect(const Asked& asked);
   [[nodiscard]] Answer accept(const Asked& asked);
   [[nodiscard]] Answer accept_for(Guest& guest, WaitingCall& waiting, TimePoint now);
+  [[nodiscard]] Answer accept_now(Guest& guest, const Call& call, int listeners_far, TimePoint now);
   void show_waiting(Guest& guest, int far);
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
                                                   std::int64_t& error);
