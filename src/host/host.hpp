@@ -79,12 +79,8 @@ class Host {
   /// every call that may have made something to send, and after advance().
   bool transmit(PacketOut& out, TimePoint now) {
     out.clear();
-    return may_transmit() && transmit_next(out, now);
-  }
-  /// False where transmit() would find nothing.
-  [[nodiscard]] bool may_transmit() const {
     const bool none = dirty_.empty() && replies_.empty() && looped_.empty() && udp_.outbox.empty();
-    return !none || link_;
+    return (!none || link_) && transmit_next(out, now);
   }
   /// When advance() wants to be called; may be early, never late by more than a tick of the wheel.
   [[nodiscard]] TimePoint next_deadline() const {

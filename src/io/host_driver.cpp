@@ -88,13 +88,15 @@ void HostDriver::tell() {
   }
 }
 
-/// Where the machine is busy packets wait longer for the process than timers run: what came in time
-/// counts before a timer says that it did not.
 /// Who is asked all the time, between two calls of programs, has nothing to do most of the time.
-bool HostDriver::is_idle(TimePoint now) const {
-  return (paused(Way::out) || !host_->may_transmit()) && next_deadline() > now;
+bool HostDriver::is_idle(TimePoint now) {
+  if (next_deadline() <= now) return false;
+  const bool sent = !paused(Way::out) && send_one(now, Fate::passes);
+  return !sent && host_->events() == 0;  // packets to an address of the host's own bring events
 }
 
+/// Where the machine is busy packets wait longer for the process than timers run: what came in time
+/// counts before a timer says that it did not.
 void HostDriver::take_what_came() {
   for (std::size_t batch = 0; batch < kMostBatches && receive() > 0; ++batch) {
     tell();

@@ -67,7 +67,7 @@ class HostDriver {
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
   void tell();
-  [[nodiscard]] bool is_idle(TimePoint now) const;
+  [[nodiscard]] bool is_idle(TimePoint now);
   void take_what_came();
   void move_link(TimePoint now);
   [[nodiscard]] TimePoint next_move() const;
