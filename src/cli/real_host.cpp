@@ -107,9 +107,7 @@ void RealHost::answer_challenges() {
 
 void RealHost::settle() {
   constexpr int kMostRounds = 64;  // two programs may talk on and on
-  for (int i = 0; i < kMostRounds; ++i) {
-    driver_.turn();
-    if (driver_.next_deadline() > io::monotonic_now()) return;
+  for (int i = 0; i < kMostRounds && driver_.turn(); ++i) {
   }
 }
 

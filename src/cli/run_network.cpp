@@ -301,10 +301,11 @@ void RunNetwork::settle() {
   constexpr int kMostRounds = 16;
   host_->settle();
   for (int i = 0; (gateway_ || neighbours_) && i < kMostRounds; ++i) {
-    if (neighbours_) neighbours_->turn(io::monotonic_now());
-    if (gateway_) gateway_->turn();
+    const TimePoint now = io::monotonic_now();
+    if (i > 0 && std::min(host_->next_deadline(), next_deadline()) > now) return;
+    if (neighbours_) neighbours_->turn(now);
+    if (gateway_) gateway_->turn(now);
     host_->settle();
-    if (std::min(host_->next_deadline(), next_deadline()) > io::monotonic_now()) return;
   }
 }
 

@@ -88,10 +88,16 @@ void HostDriver::tell() {
   }
 }
 
+/// Who is asked all the time, between two calls of programs, has nothing to do most of the time.
+bool HostDriver::is_idle(TimePoint now) {
+  if (next_deadline() <= now) return false;
+  const bool sent = !paused(Way::out) && send_one(now, Fate::passes);
+  return !sent && host_->events() == 0;  // packets to an address of the host's own bring events
+}
+
 /// Where the machine is busy packets wait longer for the process than timers run: what came in time
 /// counts before a timer says that it did not.
 void HostDriver::take_what_came() {
-  if (host_->next_deadline() > monotonic_now()) return;
   for (std::size_t batch = 0; batch < kMostBatches && receive() > 0; ++batch) {
     tell();
     send(monotonic_now());
@@ -106,10 +112,17 @@ void HostDriver::move_link(TimePoint now) {
   out_.clear();
 }
 
-void HostDriver::turn() {
-  if (stands_still()) return move_link(monotonic_now());
-  take_what_came();
-  const TimePoint now = monotonic_now();
+bool HostDriver::turn() {
+  TimePoint now = monotonic_now();
+  if (stands_still()) {
+    move_link(now);
+    return false;
+  }
+  if (is_idle(now)) return false;
+  if (host_->next_deadline() <= now) {
+    take_what_came();
+    now = monotonic_now();
+  }
   host_->advance(now);
   link_->advance(now);
   moved_ = now;
@@ -124,6 +137,7 @@ void HostDriver::turn() {
   }
   link_->flush(now);
   out_.clear();
+  return next_deadline() <= now;
 }
 
 void HostDriver::send(TimePoint now) {

@@ -37,8 +37,9 @@ class HostDriver {
   void receive_handed_over();
   /// Packets of others that were dropped, since they did not keep up.
   [[nodiscard]] std::uint64_t not_handed_over() const { return not_handed_over_; }
-  /// Timers that are due, events to users, and all packets there are to send.
-  void turn();
+  /// Timers that are due, events to users, and all packets there are to send. Whether there is more
+  /// to do by now.
+  bool turn();
   [[nodiscard]] TimePoint next_deadline() const;
   /// While a way is paused nothing is read from the link, or nothing is sent: packets wait. While
   /// both are, the host's time stands still. The link's goes on: what is under way arrives.
@@ -66,6 +67,7 @@ class HostDriver {
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
   void tell();
+  [[nodiscard]] bool is_idle(TimePoint now);
   void take_what_came();
   void move_link(TimePoint now);
   [[nodiscard]] TimePoint next_move() const;

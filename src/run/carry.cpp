@@ -142,8 +142,7 @@ bool Supervisor::give_urgent(Guest& guest, TimePoint now) {
 /// What TCP has stays there until the program has room for it: so it counts as unread.
 void Supervisor::give_to_program(Guest& guest, TimePoint now) {
   while (guest.writable && !guest.stand_in.reading_ended()) {
-    guest.writable = give_urgent(guest, now);
-    if (!guest.writable) return;
+    if (!give_urgent(guest, now)) return has_no_room(guest);
     if (!has_unread(guest)) {  // an error is for the program: a read of ours would take it
       const unsigned bits = sockets_->poll(guest.fd).value_or(0);
       const bool over = (bits & socket::kPollRdHup) != 0 && (bits & socket::kPollErr) == 0;
@@ -154,8 +153,17 @@ void Supervisor::give_to_program(Guest& guest, TimePoint now) {
     if (!ready || ready->count == 0) return;
     const std::size_t given = guest.stand_in.give(*ready);
     if (given > 0) consume(*sockets_, guest.fd, given, now);
-    if (given < ready->octets()) guest.writable = false;
+    if (given < ready->octets()) has_no_room(guest);
   }
+}
+
+/// Whatever the program reads makes room, and would be news each time: most connections never want
+/// to know.
+void Supervisor::has_no_room(Guest& guest) {
+  guest.writable = false;
+  if (std::exchange(guest.room_told, true)) return;
+  loop_->watch_anew(ends_, guest.stand_in.descriptor(), guest.stand_in.inode(),
+                    kNewsOfEnds | EPOLLOUT);
 }
 
 void Supervisor::end_reading(Guest& guest) {

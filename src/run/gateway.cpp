@@ -80,12 +80,14 @@ Gateway::~Gateway() {
   loop_->remove_watcher(outsides_);
 }
 
-void Gateway::turn() {
-  act_on_due(io::monotonic_now());
+void Gateway::turn(TimePoint now) {
+  act_on_due(now);
   driver_.turn();
-  act_on_wakes(io::monotonic_now());
-  for (const Id id : std::exchange(failing_, {})) act(id, io::monotonic_now());
-  give_up_expecting(io::monotonic_now());
+  act_on_wakes(now);
+  if (!failing_.empty()) {
+    for (const Id id : std::exchange(failing_, {})) act(id, now);
+  }
+  give_up_expecting(now);
 }
 
 TimePoint Gateway::next_deadline() const {

@@ -54,7 +54,7 @@ class Gateway {
   [[nodiscard]] std::expected<void, int> publish(const host::Endpoint& outside, std::uint16_t port);
 
   /// Does what there is to do now.
-  void turn();
+  void turn(TimePoint now);
   [[nodiscard]] TimePoint next_deadline() const;
   [[nodiscard]] std::vector<ShownLeg> shown() const;
   /// Whether programs have sent something that the machine does not have yet.

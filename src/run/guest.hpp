@@ -43,6 +43,7 @@ struct Guest {
   bool readable = false;         ///< the near end may have something to take
   bool has_stops = false;        ///< and a read may end before all of that
   bool writable = true;          ///< it may take something
+  bool room_told = false;        ///< news of room there are watched for
   bool hung_up = false;          ///< the last holder has closed
   bool ended = false;            ///< all was taken that the program will ever write
   bool unread = false;           ///< it closed without having read everything

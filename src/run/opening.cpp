@@ -182,7 +182,7 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
     network_.settle();
     const bool there =
         tcp::traits(sockets_->state(guest.fd).value_or(tcp::State::closed)).synchronized;
-    there ? guest.stand_in.touch(far) : guest.stand_in.stuff(far);
+    there ? StandIn::touch(far) : guest.stand_in.stuff(far);
     return answer_of(done);
   }
   const bool again = done.error() == Errno::ealready;
@@ -253,12 +253,16 @@ OwnedFd Supervisor::renew(const Asked& asked) {
 Supervisor::Answer Supervisor::accept(const Asked& asked) {
   Guest& guest = asked.guest;
   forget_gone_calls(guest, asked.now);
-  WaitingCall waiting{.call = asked.call};
-  const Answer answer = accept_for(guest, waiting, asked.now);
+  const Answer answer = accept_now(guest, asked.call, asked.far, asked.now);
+  if (!answer) return answer;
   show_waiting(guest, asked.far);
   if (answer != failed(Errno::eagain) || asked.non_blocking()) return answer;
-  wait(guest, waiting, socket::Call::accept, asked.now);
+  wait(guest, {.call = asked.call}, socket::Call::accept, asked.now);
   return std::nullopt;
+}
+
+Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, TimePoint now) {
+  return accept_now(guest, waiting.call, -1, now);
 }
 
 /// The next connection with its stand-in, which is not the caller's yet.
@@ -298,8 +302,10 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   return child;
 }
 
-Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, TimePoint now) {
-  const Call& call = waiting.call;
+/// Who has its connection goes on at once, and may look at the listener: so that shows before what
+/// waits then.
+Supervisor::Answer Supervisor::accept_now(Guest& guest, const Call& call, int listeners_far,
+                                          TimePoint now) {
   const int flags = call.number == __NR_accept4 ? call.integer(3) : 0;
   if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) return failed(Errno::einval);
   const bool any =
@@ -319,9 +325,11 @@ Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, Ti
     (void)sockets_->close(child->fd, now);
     return -EFAULT;
   }
+  show_waiting(guest, listeners_far);
   const int number = notifier_->give(call, far.get(), (flags & SOCK_CLOEXEC) != 0);
   if (number < 0) {
     guest.returned.push_front(child->fd);
+    show_waiting(guest, listeners_far);
     return number == -ENOENT ? Answer() : Answer(number);
   }
   child->holder = {call.thread, number};

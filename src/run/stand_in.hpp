@@ -76,7 +76,7 @@ class StandIn {
   // --- Readiness.
 
   /// Who waits for edges hears that the program can write, which it could before.
-  void touch(int far);
+  static void touch(int far);
   /// The program can't write (POLLOUT is off) until unstuff().
   void stuff(int far);
   void unstuff();

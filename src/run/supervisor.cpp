@@ -253,8 +253,9 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   by_open_[*sockets_->open_of(taken.fd)] = &taken;
   by_inode_[inode] = std::move(guest);
   ledger_->note(taken.stand_in.descriptor(), inode);
-  loop_->watch(ends_, taken.stand_in.descriptor(), inode,
-               EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  taken.room_told = taken.datagrams;
+  const std::uint32_t room = taken.room_told ? std::uint32_t{EPOLLOUT} : 0;
+  loop_->watch(ends_, taken.stand_in.descriptor(), inode, kNewsOfEnds | room);
   return taken;
 }
 

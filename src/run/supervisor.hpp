@@ -71,6 +71,7 @@ class Supervisor {
   static constexpr std::size_t kMostReset = 256;  ///< before it is looked who still has them
   static constexpr std::size_t kScratch = std::size_t{256} << 10U;
   static constexpr std::uint64_t kCalls = 0;  ///< no socket's inode
+  static constexpr std::uint32_t kNewsOfEnds = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
   /// One call, with what there is to know of it.
   struct Asked {
@@ -117,6 +118,7 @@ class Supervisor {
   [[nodiscard]] bool give_urgent(Guest& guest, TimePoint now);
   [[nodiscard]] bool send_left(Guest& guest, TimePoint now);
   void give_to_program(Guest& guest, TimePoint now);
+  void has_no_room(Guest& guest);
   void end_reading(Guest& guest);
   void end_writing(Guest& guest, int far);
   void settle(Guest& guest);
@@ -130,6 +132,7 @@ class Supervisor {
   [[nodiscard]] Answer disconnect(const Asked& asked);
   [[nodiscard]] Answer accept(const Asked& asked);
   [[nodiscard]] Answer accept_for(Guest& guest, WaitingCall& waiting, TimePoint now);
+  [[nodiscard]] Answer accept_now(Guest& guest, const Call& call, int listeners_far, TimePoint now);
   void show_waiting(Guest& guest, int far);
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
                                                   std::int64_t& error);

@@ -53,6 +53,26 @@ TEST_F(Driver, TellsWhatPacketsToOneselfBring) {
   EXPECT_GT(driver.next_deadline(), monotonic_now());
 }
 
+/// Who asks again and again is told that there is nothing to do, and what there is comes out:
+/// packets, timers and events.
+TEST_F(Driver, SaysWhetherThereIsMoreToDo) {
+  EXPECT_FALSE(driver.turn());
+  const socket::Fd client = *sockets.socket();
+  const host::Endpoint other{wire::IpAddress::v4(10, 0, 0, 2), 80};
+  (void)sockets.connect(client, other, monotonic_now());
+  EXPECT_FALSE(driver.turn());
+  std::vector<link::Packet> packets;
+  EXPECT_EQ(wire.end(1).receive(packets, monotonic_now()), 1U);
+  events = 0;
+  EXPECT_FALSE(driver.turn());
+  EXPECT_EQ(events, 0U);
+  const socket::Fd refused = *sockets.socket();
+  (void)sockets.connect(refused, {own.address, 81}, monotonic_now());
+  EXPECT_FALSE(driver.turn());
+  EXPECT_GT(events, 0U);
+  EXPECT_EQ(sockets.state(refused), tcp::State::closed);
+}
+
 /// Two that answer each other for ever: a turn ends all the same, and the next begins at once.
 TEST_F(Driver, ATurnEndsWhateverSocketsSayToEachOther) {
   std::vector<socket::Fd> ends{*sockets.socket()};
@@ -73,7 +93,7 @@ TEST_F(Driver, ATurnEndsWhateverSocketsSayToEachOther) {
   (void)sockets.set_no_delay(ends[1], true, monotonic_now());
   ASSERT_TRUE(sockets.send(ends[0], {&octet, 1}, monotonic_now()));
   events = 0;
-  driver.turn();
+  EXPECT_TRUE(driver.turn());
   EXPECT_GT(events, 10U);
   EXPECT_EQ(driver.next_deadline(), TimePoint{});
 }

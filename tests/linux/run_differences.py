@@ -71,6 +71,7 @@ class Reader:
         self.before = self.ours_before = {}
         self.all_sent = 0
         self.unread = {}  # of those that shut reading: what lay there then and was not read since
+        self.left = {}  # the same as FIONREAD has it here: with urgent octets, and those behind them
         self.lay = None
         self.urgent = 0
         self.urgent_taken = set()  # of whom an urgent octet was read as such
@@ -136,15 +137,18 @@ class Reader:
             stream = self.before.get(slot, {}).get("state") != "UDP"
             self.urgent += stream and words[0] == "send" and int(words[3]) & OUT_OF_BAND != 0
         if words[0] == "shutdown" and words[2] in "02" and answer in ("0", "ENOTCONN"):
-            lay = self.before.get(slot, {}).get("in", "0")
-            self.unread.setdefault(socket, int(lay) if lay.isdigit() else 0)
+            for kept, before in ((self.unread, self.before), (self.left, self.ours_before)):
+                lay = before.get(slot, {}).get("in", "0")
+                kept.setdefault(socket, int(lay) if lay.isdigit() else 0)
         if words[0] == "disconnect" and answer == "0" and self.before.get(slot, {}).get("state") != "UDP":
             self.unread.pop(socket, None)
+            self.left.pop(socket, None)
             self.connected.discard(socket)
         taken, self.lay = our_answer.split()[0], self.unread.get(socket)
         takes = words[0] == "recv" and taken.isdigit() and int(words[3]) & (OUT_OF_BAND | PEEK) == 0
-        if takes and socket in self.unread:
-            self.unread[socket] -= min(int(taken), self.unread[socket])
+        for kept in (self.unread, self.left):
+            if takes and socket in kept:
+                kept[socket] -= min(int(taken), kept[socket])
 
     def state(self, slot, said):
         new = said["state"] == "CLOSED" and self.open.get(slot) not in self.connected
@@ -178,7 +182,7 @@ class Reader:
     def facts(self, slot, step, said):
         """What the table's expressions may ask: the octets of the call and its flags, poll() as the kernel has it now
         and had it before, octets left of those that were there when reading was shut (None where it was not), after
-        the call and before it, all that was sent in this script, how often with an urgent octet, what FIONREAD says
+        the call and before it, and as they are counted here, all that was sent in this script, how often with an urgent octet, what FIONREAD says
         in the kernel, whether a read has passed over an urgent octet, whether SO_OOBINLINE was set after an urgent
         octet was read, whether that is less than SO_RCVLOWAT, whether it refused to send what was sent here, whether
         something was shut and nothing begun since, whether the socket began again after an end, and whether several
@@ -188,7 +192,8 @@ class Reader:
         socket = self.open.get(slot)
         return {"op": words[0], "asked": int(words[2]) if moves else None, "flags": int(words[3]) if moves else 0,
                 "poll": bits(said.get("poll", "-")), "had": bits(self.before.get(slot, {}).get("poll", "-")),
-                "unread": self.unread.get(socket), "lay": self.lay, "sent": self.all_sent, "urgent": self.urgent,
+                "unread": self.unread.get(socket), "lay": self.lay, "left": self.left.get(socket),
+                "sent": self.all_sent, "urgent": self.urgent,
                 "shut": socket in self.shut, "again": socket in self.again,
                 "refused": self.refused, "shared": len(self.holders[socket]) > 1, "inside": said.get("in"),
                 "passed_over": self.passed_over, "in_place": socket in self.in_place,

@@ -420,6 +420,20 @@ def close_then_bind():
     say("done")
 
 
+def accept_then_look():
+    """Who has the last connection that waited finds no other: at once, with no call between."""
+    found = 0
+    with listener() as at:
+        look = select.poll()
+        look.register(at, select.POLLIN)
+        for _ in range(LOOPS):
+            with socket.create_connection(at.getsockname()):
+                descriptor, _ = at._accept()
+                found += len(look.poll(0))
+                os.close(descriptor)
+    say(found)
+
+
 def write_then_shut():
     for _ in range(LOOPS):
         client, server = connected_quietly()
@@ -664,7 +678,7 @@ STEPS = [half_close, both_ended_is_not_closed, unread_octets_reset, told_by_so_e
          does_not_block, reading_is_shut, a_listener_is_shut, a_child_keeps_it_open, one_of_four_shuts_it_for_all,
          closed_by_four, a_storm_of_signals,
          passed_to_another, killed_holder, a_signal_while_it_accepts, time_is_over, many_wait, much_both_ways, options,
-         error_queue, six, a_thousand_in_a_row, close_then_bind, write_then_shut, other_families,
+         error_queue, six, a_thousand_in_a_row, close_then_bind, accept_then_look, write_then_shut, other_families,
          datagrams, datagrams_are_waited_for,
          several_datagrams_are_waited_for, nobody_receives, messages_that_do_not_go,
          a_datagram_to_nobody_in_particular,

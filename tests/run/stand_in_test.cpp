@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,6 +70,30 @@ TEST_F(StandInTest, stuffed_it_can_not_be_written_until_it_is_unstuffed) {
   near.unstuff();
   EXPECT_FALSE(near.stuffed());
   EXPECT_TRUE(writable(far));
+  EXPECT_EQ(near.waiting(), 0U);
+}
+
+TEST_F(StandInTest, touched_it_is_news_that_it_can_be_written_and_nothing_else_changes) {
+  auto [near, far] = make();
+  const OwnedFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+  ASSERT_EQ(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, far.get(), &event), 0);
+  const auto news = [&] { return ::epoll_wait(epoll.get(), &event, 1, 0); };
+  const auto room_of_far = [&] {
+    int octets = 0;
+    socklen_t size = sizeof octets;
+    ::getsockopt(far.get(), SOL_SOCKET, SO_SNDBUF, &octets, &size);
+    return octets;
+  };
+  const int before = room_of_far();
+  EXPECT_EQ(news(), 1);
+  EXPECT_EQ(news(), 0);
+  StandIn::touch(far.get());
+  EXPECT_EQ(news(), 1);
+  EXPECT_EQ(event.events, std::uint32_t{EPOLLOUT});
+  EXPECT_EQ(news(), 0);
+  EXPECT_EQ(room_of_far(), before);
   EXPECT_EQ(near.waiting(), 0U);
 }
 
