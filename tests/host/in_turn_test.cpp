@@ -1,5 +1,7 @@
 // Many connections that are heard in turn: what is known ahead of a packet changes nothing.
+#include <array>
 #include <numeric>
+#include <vector>
 
 #include "host/alone.hpp"
 
