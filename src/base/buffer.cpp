@@ -132,6 +132,7 @@ Block* allocate_block(std::size_t octets, PoolCore* home) {
   Block* const block = size.unused;
   if (block == nullptr) return new_block(octets, home);
   size.unused = next_of(block);
+  __builtin_prefetch(size.unused);  // where many were let go of, it has left the caches since
   --size.kept;
   home->kept -= sizeof(Block) + block->capacity;
   mark_unused(block, false);

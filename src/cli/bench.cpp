@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
+#include "base/random.hpp"
 #include "cli/bench_floor.hpp"
 #include "cli/bench_sockets.hpp"
 #include "cli/bench_threads.hpp"
@@ -31,6 +33,7 @@ struct BenchOptions {
   std::uint64_t rounds = 200'000;
   std::size_t idle = 0;
   bool round_robin = false;
+  bool shuffled = false;
   std::uint64_t connections = 50'000;
   std::uint64_t time_wait = 1000;
   std::size_t idle_connections = 10'000;
@@ -112,10 +115,19 @@ double time_rounds(BenchWorld& world, std::uint64_t rounds, Pick pick) {
   return static_cast<double>(cpu_ns() - before) / static_cast<double>(rounds);
 }
 
+/// The same order each time.
+void put_out_of_order(std::vector<BenchWorld::Pair>& all) {
+  Random random(1);
+  for (std::size_t left = all.size(); left > 1; --left) {
+    std::swap(all[left - 1], all[random.below(static_cast<std::uint32_t>(left))]);
+  }
+}
+
 Run pingpong(const BenchOptions& options) {
   BenchWorld world(wire_of(options));
   std::vector<BenchWorld::Pair> all;
   for (std::size_t i = 0; i <= options.idle; ++i) all.push_back(world.connect(i));
+  if (options.shuffled) put_out_of_order(all);
   world.pass(std::chrono::seconds(1));
   const std::uint64_t packets_before = world.packets();
   const double ns = time_rounds(world, options.rounds, [&](std::uint64_t i) {
@@ -356,7 +368,9 @@ void add_pingpong(CLI::App& bench, const std::shared_ptr<BenchOptions>& options)
   one->add_option("--idle", options->idle, "other connections that are open")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
-  one->add_flag("--round-robin", options->round_robin, "each round trip on another of them");
+  one->add_flag("--round-robin", options->round_robin,
+                "each round trip on another of them, in the order in which they were made");
+  one->add_flag("--shuffled", options->shuffled, "in another order, which is the same each time");
 }
 
 void add_connect(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {

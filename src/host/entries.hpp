@@ -43,6 +43,7 @@ struct ConnectionEntry {
   bool held : 1 = false;        ///< somebody has its id
   bool orphan : 1 = false;      ///< nobody has any more, and it counts against Config::most_orphans
   bool may_be_cut : 1 = false;  ///< its path takes so little that IPv4's routers are to cut
+  bool waits : 1 = true;        ///< for a deadline, as far as is known: looked at since `dirty`
   std::uint8_t told = 0;        ///< tcp::Ready bits of events that wait to be pulled
   Claim claim;                  ///< who else may bind its port
   TimerMark timer_stands;       ///< where in the wheel, so that few need to look there

@@ -31,53 +31,57 @@ std::uint64_t wide_hash_of(const Flow& flow, const HashKey& key) {
 }
 
 void FlowTable::insert(std::uint32_t hash, Handle handle) {
-  if (4 * (size_ + 1) > 3 * tags_.size()) grow();
+  if (4 * (size_ + 1) > 3 * kInLine * lines_.size()) grow();
   put(hash, handle);
   ++size_;
 }
 
 void FlowTable::put(std::uint32_t hash, Handle handle) {
   std::size_t i = home_of(hash);
-  while (tags_[i] != kFree) i = (i + 1) & mask();
-  tags_[i] = tag_of(hash);
-  handles_[i] = handle;
-  lower_[i] = Lower(hash);
+  while (tag(i) != kFree) i = (i + 1) & mask();
+  Line& line = line_of(i);
+  line.tags[i % kInLine] = tag_of(hash);
+  line.handles[i % kInLine] = handle;
+  line.lower[i % kInLine] = Lower(hash);
 }
 
 std::size_t FlowTable::slot_of(std::uint32_t hash, Handle handle) const {
   std::size_t i = home_of(hash);
-  while (handles_[i] != handle) i = (i + 1) & mask();
+  while (line_of(i).handles[i % kInLine] != handle) i = (i + 1) & mask();
   return i;
 }
 
 void FlowTable::replace(std::uint32_t hash, Handle from, Handle to) {
-  handles_[slot_of(hash, from)] = to;
+  handle(slot_of(hash, from)) = to;
 }
 
 void FlowTable::erase(std::uint32_t hash, Handle handle) {
   std::size_t hole = slot_of(hash, handle);
-  for (std::size_t i = (hole + 1) & mask(); tags_[i] != kFree; i = (i + 1) & mask()) {
+  for (std::size_t i = (hole + 1) & mask(); tag(i) != kFree; i = (i + 1) & mask()) {
     // It may move into the hole unless its own place lies behind that.
     const std::size_t home = home_of(hash_at(i));
     if (((i - home) & mask()) < ((i - hole) & mask())) continue;
-    tags_[hole] = tags_[i];
-    handles_[hole] = handles_[i];
-    lower_[hole] = lower_[i];
+    move(i, hole);
     hole = i;
   }
-  tags_[hole] = kFree;
-  handles_[hole] = {};
+  line_of(hole).tags[hole % kInLine] = kFree;
+  this->handle(hole) = {};
   --size_;
 }
 
+void FlowTable::move(std::size_t from, std::size_t to) {
+  const Line& source = line_of(from);
+  Line& line = line_of(to);
+  line.tags[to % kInLine] = source.tags[from % kInLine];
+  line.handles[to % kInLine] = source.handles[from % kInLine];
+  line.lower[to % kInLine] = source.lower[from % kInLine];
+}
+
 void FlowTable::grow() {
-  const std::size_t slots = tags_.empty() ? 16 : 2 * tags_.size();
   FlowTable larger;
-  larger.tags_.assign(slots, kFree);
-  larger.handles_.resize(slots);
-  larger.lower_.resize(slots);
-  for (std::size_t i = 0; i < tags_.size(); ++i) {
-    if (tags_[i] != kFree) larger.put(hash_at(i), handles_[i]);
+  larger.lines_.resize(lines_.empty() ? 2 : 2 * lines_.size());
+  for (std::size_t i = 0; i < kInLine * lines_.size(); ++i) {
+    if (tag(i) != kFree) larger.put(hash_at(i), handle(i));
   }
   larger.size_ = size_;
   *this = std::move(larger);

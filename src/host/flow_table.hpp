@@ -63,19 +63,24 @@ class RememberedHash {
 /// A slot is a handle and 31 bits of its hash, of which the upper 7 are its tag: 8 octets, at most
 /// three quarters of them taken. The flows themselves stand in the entries: `same(handle)` says
 /// whether one is the flow that is looked for. Probing is linear, and taking one out moves the ones
-/// behind it up, so that no tombstones pile up. Who looks for a flow reads tags and one handle,
-/// which lie by themselves: where there are many flows, a line of the caches holds more of what is
-/// asked for.
+/// behind it up, so that no tombstones pile up. Eight slots share a line of the caches: where there
+/// are many flows, it is the only one of the table that most look-ups wait for.
 class FlowTable {
  public:
   template <typename Same>
   [[nodiscard]] Handle find(std::uint32_t hash, Same same) const {
-    if (tags_.empty()) return {};
+    if (lines_.empty()) return {};
     const std::uint8_t tag = tag_of(hash);
     for (std::size_t i = home_of(hash);; i = (i + 1) & mask()) {
-      if (tags_[i] == tag && same(handles_[i])) return handles_[i];
-      if (tags_[i] == kFree) return {};
+      const Line& line = line_of(i);
+      const std::uint8_t its = line.tags[i % kInLine];
+      if (its == tag && same(line.handles[i % kInLine])) return line.handles[i % kInLine];
+      if (its == kFree) return {};
     }
+  }
+  /// find() comes soon: what it looks at first may come into the caches meanwhile.
+  void expect(std::uint32_t hash) const {
+    if (!lines_.empty()) __builtin_prefetch(&line_of(home_of(hash)));
   }
   void insert(std::uint32_t hash, Handle handle);
   /// Takes out the slot that leads to `handle`; it must be there.
@@ -104,7 +109,14 @@ class FlowTable {
    private:
     std::array<std::uint8_t, 3> octets_{};
   };
-  static_assert(sizeof(std::uint8_t) + sizeof(Handle) + sizeof(Lower) == 8);
+
+  static constexpr std::size_t kInLine = 8;
+  struct alignas(64) Line {
+    std::array<std::uint8_t, kInLine> tags{};
+    std::array<Handle, kInLine> handles{};
+    std::array<Lower, kInLine> lower{};
+  };
+  static_assert(sizeof(Line) == 64);
 
   /// Of the upper bits: the lower ones say where to look.
   [[nodiscard]] static std::uint8_t tag_of(std::uint32_t hash) {
@@ -112,18 +124,23 @@ class FlowTable {
   }
   /// All that is kept of the hash in a slot that is taken: its home in a table of any size.
   [[nodiscard]] std::uint32_t hash_at(std::size_t slot) const {
-    return (std::uint32_t{tags_[slot]} << kTagAt & kKept) | lower_[slot].bits();
+    return (std::uint32_t{tag(slot)} << kTagAt & kKept) |
+           line_of(slot).lower[slot % kInLine].bits();
   }
-  [[nodiscard]] std::size_t mask() const { return tags_.size() - 1; }
+  [[nodiscard]] std::size_t mask() const { return kInLine * lines_.size() - 1; }
   [[nodiscard]] std::size_t home_of(std::uint32_t hash) const { return hash & kKept & mask(); }
+  [[nodiscard]] const Line& line_of(std::size_t slot) const { return lines_[slot / kInLine]; }
+  [[nodiscard]] Line& line_of(std::size_t slot) { return lines_[slot / kInLine]; }
+  [[nodiscard]] std::uint8_t tag(std::size_t slot) const {
+    return line_of(slot).tags[slot % kInLine];
+  }
+  [[nodiscard]] Handle& handle(std::size_t slot) { return line_of(slot).handles[slot % kInLine]; }
+  void move(std::size_t from, std::size_t to);
   void put(std::uint32_t hash, Handle handle);
   [[nodiscard]] std::size_t slot_of(std::uint32_t hash, Handle handle) const;
   void grow();
 
-  // Of each slot:
-  std::vector<std::uint8_t> tags_;
-  std::vector<Handle> handles_;
-  std::vector<Lower> lower_;
+  std::vector<Line> lines_;
   std::size_t size_ = 0;
 };
 

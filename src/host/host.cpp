@@ -2,6 +2,7 @@
 #include "host/host.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "host/link_side.hpp"
@@ -19,6 +20,32 @@ std::vector<ip::UsableAddress> at_once(const std::vector<wire::Prefix>& prefixes
   all.reserve(prefixes.size());
   for (const wire::Prefix& p : prefixes) all.push_back({.prefix = p});
   return all;
+}
+
+/// Whether all there is to do is to wait: what the queue of those that may send would find, too.
+bool rests(const ConnectionEntry& entry) {
+  const tcp::Connection& connection = entry.connection;
+  return connection.state() == tcp::State::established && connection.nothing_due() &&
+         connection.settings().not_sent_low_at == 0;
+}
+
+/// The nth of the timers that are due has its turn: what is asked first of those that follow may
+/// come into the caches meanwhile, and then all there is of those that have to do something.
+void expect_due(std::size_t n, const std::vector<std::uint32_t>& due,
+                const Slab<ConnectionEntry>& connections) {
+  constexpr std::size_t kFirst = 32;
+  constexpr std::size_t kAll = 16;
+  const auto is_connection = [&](std::size_t at) {
+    return at < due.size() && Handle::from(due[at]).kind() == Handle::Kind::connection;
+  };
+  if (is_connection(n + kFirst)) {
+    const ConnectionEntry& entry = connections[Handle::from(due[n + kFirst]).index()];
+    __builtin_prefetch(&entry.dirty);
+    __builtin_prefetch(&entry.timer_stands);
+  }
+  if (!is_connection(n + kAll)) return;
+  const std::uint32_t soon = Handle::from(due[n + kAll]).index();
+  if (connections[soon].waits) connections.expect(soon);
 }
 
 }  // namespace
@@ -89,7 +116,10 @@ const Flow& Host::flow_of(Handle handle) const {
 }
 
 Handle Host::lookup(const Flow& flow, std::uint32_t hash) const {
-  return table_.find(hash, [&](Handle handle) { return flow_of(handle) == flow; });
+  return table_.find(hash, [&](Handle handle) {
+    if (handle.kind() == Handle::Kind::connection) connections_.expect(handle.index());
+    return flow_of(handle) == flow;
+  });
 }
 
 tcp::State Host::state_of(const Flow& flow) const {
@@ -114,10 +144,27 @@ Handle Host::living(const Flow& flow, std::uint32_t hash) {
   return {};
 }
 
+std::uint32_t Host::hash(const ConnectionEntry& entry) const {
+  return last_ == &entry && of_last_.hash ? *of_last_.hash : hash(entry.flow);
+}
+
 void Host::remember_last(std::uint32_t index, std::optional<std::uint32_t> hash) {
   last_ = &connections_[index];
   of_last_ = {index, hash,
               wire::sum_of_ends(last_->flow.local.address, last_->flow.remote.address)};
+  heard_.take(index);
+  if (heard_.steady()) look_ahead();
+}
+
+/// Where connections are heard one after another, what comes next may come into the caches
+/// meanwhile: a connection, and what an ACK lets go of at one that is there already.
+void Host::look_ahead() {
+  constexpr std::uint32_t kAll = 16;
+  constexpr std::uint32_t kOctets = 8;
+  connections_.expect(heard_.next(kAll));
+  if (const ConnectionEntry* const next = connections_.find(heard_.next(kOctets))) {
+    next->out.expect_release();
+  }
 }
 
 /// A new connection; the next packet is most likely for it.
@@ -156,6 +203,9 @@ void Host::apply(ConnectionEntry& entry, std::uint32_t index, const tcp::Effects
     event.flow = {index, connections_.generation(index)};
     event.news = fx;
   }
+  if (fx.accepted.empty() && !entry.dirty && rests(entry)) {
+    return minds_deadline(entry, entry.connection.next_deadline(), now);
+  }
   mark(entry, index);
 }
 
@@ -190,8 +240,8 @@ void Host::mark(Handle handle) {
 }
 
 /// The wheel's entry is moved only to an earlier time: one that fires too early is put in again.
-void Host::minds_deadline(ConnectionEntry& entry, TimePoint now) {
-  const TimePoint deadline = entry.connection.next_deadline();
+void Host::minds_deadline(ConnectionEntry& entry, TimePoint deadline, TimePoint now) {
+  entry.waits = deadline != kNever;
   if (deadline == kNever || entry.timer_stands.covers(deadline)) return;
   entry.timer_stands.set(deadline, now);
   wheel_.set_earlier(entry.timer, deadline);
@@ -209,7 +259,7 @@ void Host::settle(ConnectionEntry& entry, std::uint32_t index, TimePoint now) {
     to_time_wait_record(index, now);
     return;
   }
-  minds_deadline(entry, now);
+  minds_deadline(entry, entry.connection.next_deadline(), now);
 }
 
 void Host::remove_from_table(ConnectionEntry& entry, std::uint32_t index) {
@@ -315,8 +365,9 @@ void Host::advance(TimePoint now) {
   if (reassembly_.next_deadline() <= now) reassembly_due(now);
   due_.clear();
   wheel_.advance(now, due_);
-  for (const std::uint32_t packed : due_) {
-    const Handle handle = Handle::from(packed);
+  for (std::size_t n = 0; n < due_.size(); ++n) {
+    expect_due(n, due_, connections_);
+    const Handle handle = Handle::from(due_[n]);
     const std::uint32_t i = handle.index();
     switch (handle.kind()) {
       case Handle::Kind::connection: timer_fires(i, now); break;
@@ -335,12 +386,20 @@ void Host::advance(TimePoint now) {
   }
 }
 
-/// Most often what it stood for came about since, and there is nothing to do but to wait on.
+/// Most often what it stood for came about since, and there is nothing to do but to wait on; or not
+/// even that, which is known without a look at the connection.
 void Host::timer_fires(std::uint32_t index, TimePoint now) {
   ConnectionEntry& entry = connections_[index];
   entry.timer_stands.forget();
-  if (entry.connection.next_deadline() > now) return minds_deadline(entry, now);
-  while (entry.connection.next_deadline() <= now) connection_due(index, now);
+  if (!entry.waits && !entry.dirty) {
+    assert(entry.connection.next_deadline() == kNever);
+    return;
+  }
+  const TimePoint deadline = entry.connection.next_deadline();
+  if (deadline > now) return minds_deadline(entry, deadline, now);
+  do {
+    connection_due(index, now);
+  } while (entry.connection.next_deadline() <= now);
   mark(entry, index);
 }
 

@@ -32,6 +32,7 @@
 #include "host/port_index.hpp"
 #include "host/port_use.hpp"
 #include "host/refusal.hpp"
+#include "host/strides.hpp"
 #include "host/syn_cookies.hpp"
 #include "host/timing_wheel.hpp"
 #include "host/trace.hpp"
@@ -409,10 +410,9 @@ class Host {
   ConnectionEntry* get(FlowId id) { return connections_.find(id.index, id.generation); }
   [[nodiscard]] bool is_of_last(const wire::IpHeader& header) const;
   void remember_last(std::uint32_t index, std::optional<std::uint32_t> hash);
-  [[nodiscard]] std::uint32_t hash(const ConnectionEntry& entry) const {
-    return last_ == &entry && of_last_.hash ? *of_last_.hash : hash(entry.flow);
-  }
-  [[nodiscard]] bool is_answer(const wire::IpHeader& ip, const wire::TcpHeader& header);
+  [[nodiscard]] std::uint32_t hash(const ConnectionEntry& entry) const;
+  bool is_of(std::uint32_t index, const wire::IpHeader& ip, const wire::TcpHeader& header);
+  [[gnu::noinline]] void look_ahead();
   template <typename Made>
   std::uint32_t make_connection(const Flow& flow, const Claim& claim, Made connection);
   void enter_table(std::uint32_t index, std::uint32_t hash);
@@ -443,7 +443,7 @@ class Host {
   void timer_fires(std::uint32_t index, TimePoint now);
   void connection_due(std::uint32_t index, TimePoint now);
   void time_wait_due(std::uint32_t index, TimePoint now);
-  void minds_deadline(ConnectionEntry& entry, TimePoint now);
+  void minds_deadline(ConnectionEntry& entry, TimePoint deadline, TimePoint now);
   [[nodiscard]] const tcp::Settings& settings_of(const SettingsPtr& settings) const;
   [[nodiscard]] const tcp::Settings& settings_of(const SynRcvdEntry& entry) const;
 
@@ -489,6 +489,7 @@ class Host {
   Box<LinkSide> link_;               ///< null where the medium is not Ethernet
   ConnectionEntry* last_ = nullptr;  ///< of the last packet, or made since; while in the table
   Remembered of_last_;
+  Strides heard_;                     ///< of connections that packets came for, one after another
   std::uint32_t asked_ = UINT32_MAX;  ///< the connection that sent last: it may be answered next
   std::uint16_t port_counter_ = 0;
   std::uint16_t identification_ = 0;

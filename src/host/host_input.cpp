@@ -71,7 +71,8 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   const bool same = of_last && last_->flow.local.port == header.destination_port &&
                     last_->flow.remote.port == header.source_port &&
                     last_->connection.state() != tcp::State::closed;
-  if (!same && !is_answer(ip.header, header)) {
+  const auto guess = [&](std::uint32_t index) { return is_of(index, ip.header, header); };
+  if (!same && !guess(asked_) && !(heard_.steady() && guess(heard_.next()))) {
     const Flow flow{{ip.header.destination, header.destination_port},
                     {ip.header.source, header.source_port}};
     const std::uint32_t hash = arrived_.of(flow);
@@ -91,16 +92,18 @@ std::size_t Host::tcp_arrives(const wire::ParsedIp& ip, std::span<const Slice> p
   return run_to_last(ip, *tcp, packets, now);
 }
 
-/// Who has sent is often the next to be sent something: then neither hash nor table is asked.
-bool Host::is_answer(const wire::IpHeader& ip, const wire::TcpHeader& header) {
-  const ConnectionEntry* const entry = connections_.find(asked_);
-  const bool answer =
+/// Whether it is for the connection that `index` names, if there is one. Who has sent is often the
+/// next to be sent something; so is the next in turn, where one comes after another. Then neither
+/// hash nor table is asked.
+bool Host::is_of(std::uint32_t index, const wire::IpHeader& ip, const wire::TcpHeader& header) {
+  const ConnectionEntry* const entry = connections_.find(index);
+  const bool its =
       entry != nullptr && entry->in_table && entry->flow.local.port == header.destination_port &&
       entry->flow.remote.port == header.source_port &&
       entry->flow.local.address == ip.destination && entry->flow.remote.address == ip.source &&
       entry->connection.state() != tcp::State::closed;
-  if (answer) remember_last(asked_, std::nullopt);
-  return answer;
+  if (its) remember_last(index, std::nullopt);
+  return its;
 }
 
 /// For no connection: a record, a listener, or nobody.
@@ -116,11 +119,11 @@ void Host::to_record(Handle handle, const Flow& flow, std::uint32_t hash,
 }
 
 /// Most of what arrives are runs of segments that continue each other: one look at the connection
-/// does for all of them.
+/// does for all of them. Nothing continues a segment without octets.
 std::size_t Host::run_to_last(const wire::ParsedIp& ip, const wire::ParsedTcp& tcp,
                               std::span<const Slice> packets, TimePoint now) {
   Run run = run_of(tcp, packets[0]);
-  if (packets.size() > 1) {
+  if (packets.size() > 1 && run.payload > 0) {
     wire::Merger merger(packets[0].bytes(), ip, tcp, config_.verify_checksum);
     std::size_t count = 1;
     while (count < packets.size() && merger.takes(packets[count].bytes())) {

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/strides.hpp"
+
 namespace lastack::host {
 
 /// Entries that keep their place and index for as long as they live. A place that is given back is
@@ -64,6 +66,11 @@ class Slab {
   }
   [[nodiscard]] T& operator[](std::uint32_t index) { return place(index).value; }
   [[nodiscard]] const T& operator[](std::uint32_t index) const { return place(index).value; }
+  /// The entry at `index`, if there is one, is used soon: all of it may come into the caches
+  /// meanwhile.
+  void expect(std::uint32_t index) const {
+    if (index < places_) fetch(&place(index));
+  }
   /// Odd while there is an entry at `index`; another one each time it comes and goes.
   [[nodiscard]] std::uint32_t generation(std::uint32_t index) const {
     return blocks_[index / kBlock]->generations[index % kBlock];
@@ -124,10 +131,18 @@ class Slab {
     const std::uint32_t at = index % kBlock;
     return wanted(block.generations[at]) ? &block.places[at].value : nullptr;
   }
+  static void fetch(const void* entry) {
+    constexpr std::size_t kLine = 64;
+    const auto* const octets = static_cast<const std::byte*>(entry);
+    for (std::size_t at = 0; at < sizeof(Place); at += kLine) __builtin_prefetch(octets + at);
+    __builtin_prefetch(octets + sizeof(Place) - 1);
+  }
   void remember(T* found, std::uint32_t index, std::uint32_t generation) {
     found_ = found;
     found_index_ = index;
     found_generation_ = generation;
+    asked_.take(index);
+    if (asked_.steady()) expect(asked_.next(2));
   }
   [[nodiscard]] Place& place(std::uint32_t index) {
     return blocks_[index / kBlock]->places[index % kBlock];
@@ -153,6 +168,7 @@ class Slab {
   T* found_ = nullptr;  ///< the last one that was found by its generation: it is asked for again
   std::uint32_t found_index_ = 0;
   std::uint32_t found_generation_ = 0;
+  Strides asked_;  ///< of those that were found so
 };
 
 }  // namespace lastack::host

@@ -141,8 +141,10 @@ void TimingWheel::advance(TimePoint now, std::vector<std::uint32_t>& due) {
   now_ = std::max(now_, target);
 }
 
-/// Everything in the slot that `now_` has reached is due, or goes to where it now belongs.
+/// Everything in the slot that `now_` has reached is due, or goes to where it now belongs. Many
+/// that were made one after another were started so, too.
 void TimingWheel::empty_slot(std::size_t level, std::size_t slot, std::vector<std::uint32_t>& due) {
+  constexpr TimerId kAhead = 64;
   TimerId id = heads_[level][slot];
   heads_[level][slot] = kNoTimer;
   occupied_[level] &= ~(std::uint64_t{1} << slot);
@@ -150,6 +152,8 @@ void TimingWheel::empty_slot(std::size_t level, std::size_t slot, std::vector<st
   while (id != kNoTimer) {
     Node& node = nodes_[id];
     const TimerId next = node.next;
+    const TimerId later = next + kAhead * (next - id);
+    if (later < nodes_.size()) __builtin_prefetch(&nodes_[later]);
     node.slot = kNoSlot;
     node.next = node.previous = kNoTimer;
     if (node.tick() <= now_) {

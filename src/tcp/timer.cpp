@@ -11,6 +11,8 @@ TimePoint Connection::next_deadline() const {
   const auto& timers = tcb_.timers;
   const TimePoint ours =
       std::min(std::min(timers.retransmission, timers.delayed_ack), timers.state);
+  const Settings& s = settings();
+  if (!s.keepalive && s.user_timeout == Duration(0)) return ours;  // as most have it
   return std::min(std::min(ours, keepalive_deadline()), user_deadline());
 }
 
