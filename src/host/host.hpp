@@ -181,9 +181,8 @@ class Host {
   void udp_disconnect(UdpId id) { udp_.disconnect(id); }
   /// How many octets of memory its queue may keep, and how its packets are marked.
   void udp_choose(UdpId id, std::size_t receive_buffer, const wire::MarksOfBoth& marks);
-  /// Octets taken: all of them, as one datagram, which may be empty. Without `to`, to whom it is
-  /// connected. `from` names an address of ours for where it has none, and a port for another than
-  /// its own. would_block where too much waits to be sent: an event follows.
+  /// Octets taken: all, as one datagram. Without `to` it goes to the peer; `from`: instead of its
+  /// own address, or port. would_block where too much waits to be sent: an event follows.
   std::expected<std::size_t, udp::Error> udp_send_to(UdpId id, std::optional<Endpoint> to,
                                                      std::span<const std::byte> octets,
                                                      TimePoint now,
