@@ -35,7 +35,8 @@ void UdpServices::act(Open& open, TimePoint now) {
       open.rest = std::move(*datagram);
     }
     const udp::Datagram& d = *open.rest;
-    const auto sent = host_->udp_send_to(open.id, d.from, d.payload.bytes(), now, host::Endpoint{d.to, 0});
+    const auto sent =
+        host_->udp_send_to(open.id, d.from, d.payload.bytes(), now, host::Endpoint{d.to, 0});
     if (!sent && sent.error() == udp::Error::would_block) return;
     open.rest.reset();
   }

@@ -158,7 +158,8 @@ class World {
     for (const host::UdpId id : echoes_) {
       while (const auto datagram = side_.host.udp_receive(id)) {
         const auto octets = datagram->payload.bytes();
-        (void)side_.host.udp_send_to(id, datagram->from, octets, side_.now, host::Endpoint{datagram->to, 0});
+        (void)side_.host.udp_send_to(id, datagram->from, octets, side_.now,
+                                     host::Endpoint{datagram->to, 0});
       }
     }
   }
