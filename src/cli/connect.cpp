@@ -344,6 +344,7 @@ std::string Connecting::why_ended(socket::Errno error) const {
     case socket::Errno::etimedout:
       return fmt::format("{} answers no more: what was sent last was not acknowledged", to());
     case socket::Errno::ehostunreach:
+    case socket::Errno::enetunreach:
       return fmt::format("{} has become unreachable, and answers no more", to());
     default: return fmt::format("the connection to {} has failed: {}", to(), to_string(error));
   }
