@@ -106,10 +106,9 @@ class Connecting {
   host::FlowId flow_;
   TimePoint last_moved_ = io::monotonic_now();
   TimePoint began_{};
-  int tries_ = 0;                           ///< SYNs sent
-  tcp::Error may_pass_ = tcp::Error::none;  ///< what an ICMP error says
-  std::size_t reported_ = 0;                ///< changes of state
-  bool sent_all_ = false;                   ///< standard input has ended, and all of it is TCP's
+  int tries_ = 0;             ///< SYNs sent
+  std::size_t reported_ = 0;  ///< changes of state
+  bool sent_all_ = false;     ///< standard input has ended, and all of it is TCP's
   bool received_all_ = false;
   std::optional<socket::Errno> error_;
 };
@@ -188,10 +187,9 @@ void Connecting::wait_until_open() {
     if (state() == tcp::State::closed) break;
     const tcp::Tcb& tcb = host_.host().connection(flow_)->tcb();
     tries_ = tcb.timers.unanswered + 1;
-    may_pass_ = tcb.error;
     if (out_of_patience()) {
-      const bool none = may_pass_ == tcp::Error::none;
-      throw Failure{why_not_open(socket::errno_of(none ? tcp::Error::timed_out : may_pass_, false)),
+      const bool told = tcb.error != tcp::Error::none;  // by ICMP, and it may pass
+      throw Failure{why_not_open(socket::errno_of(told ? tcb.error : tcp::Error::timed_out, false)),
                     kFailed};
     }
     turn(patience());

@@ -78,10 +78,6 @@ class FlowTable {
       if (its == kFree) return {};
     }
   }
-  /// find() comes soon: what it looks at first may come into the caches meanwhile.
-  void expect(std::uint32_t hash) const {
-    if (!lines_.empty()) __builtin_prefetch(&line_of(home_of(hash)));
-  }
   void insert(std::uint32_t hash, Handle handle);
   /// Takes out the slot that leads to `handle`; it must be there.
   void erase(std::uint32_t hash, Handle handle);
