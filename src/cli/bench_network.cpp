@@ -24,7 +24,7 @@
 namespace lastack::cli {
 namespace {
 
-constexpr std::size_t kKernelChunk = std::size_t{1} << 20U;  // octets a call
+constexpr std::size_t kKernelChunk = std::size_t{128} << 10U;  // octets a call, as iperf3
 
 /// A connection of the kernel's to this program; ends the process where there is none.
 int kernel_connects() {

@@ -48,7 +48,7 @@ TunBench::TunBench(Work work, std::uint32_t buffer)
       driver_(host_, *device_),
       octets_(kProgramChunk) {
   driver_.on_event = [this](const host::HostEvent&) { act(); };
-  loop_.add(device_->descriptor(), [this] { driver_.receive(); });
+  driver_.watch(loop_, device_->descriptor());
   listener_ = *sockets_.socket();
   const auto bound = sockets_.bind(listener_, {*wire::IpAddress::parse(kBenchHost), kBenchPort});
   if (!bound || !sockets_.listen(listener_, 1, io::monotonic_now())) {

@@ -179,7 +179,7 @@ void RealHost::watch_device(bool on) {
   const int handed_over = others_ != nullptr ? others_->descriptor(share_.index) : -1;
   if (!device_) return;
   if (on) {
-    loop_.add(device_->descriptor(), [this] { driver_.receive(); });
+    driver_.watch(loop_, device_->descriptor());
     if (others_ != nullptr) loop_.add(handed_over, [this] { driver_.receive_handed_over(); });
   } else {
     loop_.remove(device_->descriptor());

@@ -98,17 +98,27 @@ void EventLoop::look() {
 
 // --- waiting
 
-int EventLoop::ask(std::span<epoll_event> room, TimePoint deadline) const {
+/// How long to ask before we sleep, for those who expect more; not where a timer ends it before.
+Duration EventLoop::patience(TimePoint deadline) {
+  if (!std::exchange(expects_more_, false)) return Duration(0);
+  const bool in_time = deadline - Patience::kMost > monotonic_now();
+  return in_time ? patience_.before_sleep() : Duration(0);
+}
+
+int EventLoop::ask(std::span<epoll_event> room, TimePoint deadline) {
   const auto ask = [&](int milliseconds) {
     return ::epoll_wait(epoll_, room.data(), static_cast<int>(room.size()), milliseconds);
   };
   int n = 0;
-  if (busy_ > Duration(0)) {
-    const TimePoint until = std::min(deadline, monotonic_now() + busy_);
+  const Duration patience = this->patience(deadline);
+  const Duration busy = std::max(busy_, patience);
+  if (busy > Duration(0)) {
+    const TimePoint until = std::min(deadline, monotonic_now() + busy);
     do {
       n = ask(0);
     } while (n == 0 && monotonic_now() < until);
   }
+  if (patience > Duration(0)) patience_.tried(n > 0);
   if (n != 0) return n;
   int milliseconds = -1;
   if (deadline != kNever) {

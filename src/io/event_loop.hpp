@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "io/patience.hpp"
 
 namespace lastack::io {
 
@@ -61,6 +62,9 @@ class EventLoop {
   /// From now on it asks again and again for so long before it sleeps: what comes meanwhile is not
   /// kept waiting for a processor to wake up, and this one is busy all the time. 0: never.
   void poll_busily(Duration most) { busy_ = most; }
+  /// For handlers: more is likely to come at once. The wait that comes next asks for a moment before
+  /// it sleeps, as far as that has been worth it (Patience).
+  void expect_more() { expects_more_ = true; }
 
   /// Readable while a handler has something to do: for another's loop.
   [[nodiscard]] int descriptor() const { return epoll_; }
@@ -73,10 +77,13 @@ class EventLoop {
   void control(int what, WatcherId id, int descriptor, std::uint64_t number,
                std::uint32_t events) const;
   std::uint64_t note(std::span<const epoll_event> events);
-  [[nodiscard]] int ask(std::span<epoll_event> room, TimePoint deadline) const;
+  [[nodiscard]] Duration patience(TimePoint deadline);
+  [[nodiscard]] int ask(std::span<epoll_event> room, TimePoint deadline);
 
   int epoll_;
   Duration busy_{0};
+  Patience patience_;
+  bool expects_more_ = false;
   std::map<int, std::function<void()>> handlers_;
   std::vector<Watcher> watchers_ = std::vector<Watcher>(1);  ///< by id; handlers have the first
 };

@@ -32,14 +32,22 @@ void HostDriver::receive_handed_over() {
   octets_.clear();
 }
 
-std::size_t HostDriver::receive() {
+void HostDriver::watch(EventLoop& loop, int descriptor) {
+  loop.add(descriptor, [this, &loop] {
+    if (receive_all().octets >= kWorthMore) loop.expect_more();
+  });
+}
+
+std::size_t HostDriver::receive() { return receive_all().packets; }
+
+HostDriver::Came HostDriver::receive_all() {
   Came all;
   for (;;) {
     const Came batch = receive_batch();
     all.packets += batch.packets;
     all.octets += batch.octets;
     const bool enough = all.packets >= kMostAtOnce || all.octets >= kMostOctetsAtOnce;
-    if (enough || batch.octets < kWorthMore) return all.packets;
+    if (enough || batch.octets < kWorthMore) return all;
     tell();
   }
 }

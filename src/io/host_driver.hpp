@@ -27,6 +27,9 @@ class HostDriver {
   /// Called with each event of the host; may call the host's user side.
   std::function<void(const host::HostEvent&)> on_event;
 
+  /// Receives whenever there is something to read from `descriptor`, the link's, which `loop` is
+  /// asked to watch. What comes in streams is waited for with patience (EventLoop::expect_more()).
+  void watch(EventLoop& loop, int descriptor);
   /// What waits at the link, in batches: how many packets. Between two the users act: so they read
   /// what is still in the caches, and the next packets come into the memory that it lay in.
   std::size_t receive();
@@ -63,6 +66,7 @@ class HostDriver {
     std::size_t packets = 0;
     std::size_t octets = 0;
   };
+  Came receive_all();
   Came receive_batch();
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }

@@ -234,7 +234,7 @@ std::expected<void, SystemError> Loop::attach(Stack& stack, const TunOptions& op
       parts_->attachments.emplace_back(StackAccess::core(stack), std::move(*tun), parts_->news);
   made.device = &device;
   made.name = options.name;
-  parts_->loop.add(device.descriptor(), [&made] { made.driver.receive(); });
+  made.driver.watch(parts_->loop, device.descriptor());
   stack.advance(io::monotonic_now());
   return {};
 }
