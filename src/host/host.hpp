@@ -350,7 +350,7 @@ class Host {
   // host_ports.cpp
   struct FreePort;
   std::optional<FreePort> ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                         const Claim& claim, std::optional<TimePoint> now = {});
+                                         std::optional<TimePoint> now = {});
   std::expected<FreePort, Refusal> place_for(const Flow& flow, const SettingsPtr& settings,
                                              TimePoint now);
   [[nodiscard]] bool gives_way(Handle there, std::optional<TimePoint> chosen = std::nullopt) const;

@@ -10,7 +10,6 @@ namespace lastack::host {
 /// Ports are taken in turn, so what comes first has most likely stood there for the longest; who
 /// finds many of them one after another need not look for a free one among all.
 std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const Endpoint& remote,
-                                                   const Claim& claim,
                                                    std::optional<TimePoint> now) {
   constexpr std::uint32_t kEnough = 64;  // ports looked at in vain
   const std::uint32_t range = config_.last_port - config_.first_port + 1U;
@@ -25,7 +24,7 @@ std::optional<Host::FreePort> Host::ephemeral_port(const Endpoint& local, const 
     const std::uint32_t hash = this->hash(flow);
     const Handle there = lookup(flow, hash);
     if (there && (found || !now || !gives_way(there, now))) continue;
-    if (for_bind ? used_.at(port).keeps(claim) : is_anothers(flow)) continue;
+    if (for_bind ? used_.at(port).all() > 0 : is_anothers(flow)) continue;
     found = FreePort{port, hash, there ? std::optional(there.index()) : std::nullopt};
     at = i;
     if (!there) break;
@@ -40,7 +39,7 @@ std::expected<Host::FreePort, Refusal> Host::place_for(const Flow& flow,
   const bool newer = settings_of(settings).timestamps;  // than what had the same ends
   if (flow.local.port == 0) {
     const auto free =
-        ephemeral_port(flow.local, flow.remote, {}, newer ? std::optional(now) : std::nullopt);
+        ephemeral_port(flow.local, flow.remote, newer ? std::optional(now) : std::nullopt);
     if (!free) return std::unexpected(Refusal::address_not_available);
     return *free;
   }

@@ -52,7 +52,7 @@ std::expected<Endpoint, Refusal> Host::bind(const Endpoint& local, const Claim& 
   }
   Endpoint at = local;
   if (at.port == 0) {
-    const auto port = ephemeral_port(at, {}, claim);
+    const auto port = ephemeral_port(at, {});
     if (!port) return std::unexpected(Refusal::address_in_use);
     at.port = port->port;
   }
@@ -114,7 +114,7 @@ std::expected<ListenerId, Refusal> Host::listen(const Endpoint& local, std::uint
   }
   Endpoint at = local;
   if (at.port == 0) {
-    const auto port = ephemeral_port(at, {}, claim);
+    const auto port = ephemeral_port(at, {});
     if (!port) return std::unexpected(Refusal::address_not_available);
     at.port = port->port;
   }

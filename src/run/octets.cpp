@@ -60,6 +60,8 @@ std::size_t Readable::octets() const {
 }
 
 ssize_t Readable::send_to(int descriptor) const {
+  constexpr int kHow = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (count == 1) return ::send(descriptor, pieces[0].data(), pieces[0].size(), kHow);
   std::array<iovec, kPieces> parts{};
   for (std::size_t i = 0; i < count; ++i) {
     parts[i] = {.iov_base = const_cast<std::byte*>(pieces[i].data()), .iov_len = pieces[i].size()};
@@ -67,7 +69,7 @@ ssize_t Readable::send_to(int descriptor) const {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = count;
-  return ::sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return ::sendmsg(descriptor, &message, kHow);
 }
 
 socket::Result<Readable> look(socket::Sockets& sockets, socket::Fd fd, std::span<std::byte> scratch,

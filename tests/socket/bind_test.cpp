@@ -173,6 +173,47 @@ TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
   EXPECT_EQ(sockets.connect(none, remote(), now()).error(), Errno::einprogress);
 }
 
+/// As in Linux: SO_REUSEADDR lets one ask for a port in TIME_WAIT, but it is given to nobody who did
+/// not ask for it. Whoever binds it next might not share it.
+TEST_P(Bind, APortThatIsChosenForYouIsNobodyElses) {
+  host::Config config;
+  config.addresses = {{world->address(kA), 24}};
+  config.first_port = 40000;
+  config.last_port = 40001;
+  host::Host host(config, Random(1));
+  Sockets sockets(host);
+  const auto sharing = [&] {
+    const Fd fd = *sockets.socket();
+    EXPECT_TRUE(sockets.set_reuse_address(fd, true));
+    return fd;
+  };
+  const auto settle_host = [&] {
+    host::PacketOut out;
+    while (host.transmit(out, now())) {
+    }
+    host::HostEvent event;
+    while (host.next_event(event)) sockets.heard(event);
+  };
+  const Fd listener = sharing();
+  ASSERT_TRUE(sockets.bind(listener, at(40000)));
+  ASSERT_TRUE(sockets.listen(listener, 1, now()));
+  const Fd client = *sockets.socket();
+  ASSERT_TRUE(sockets.bind(client, at(30000)));
+  EXPECT_EQ(sockets.connect(client, at(40000), now()).error(), Errno::einprogress);
+  settle_host();
+  const Fd accepted = *sockets.accept(listener);
+  for (const Fd fd : {accepted, client, listener}) {
+    ASSERT_TRUE(sockets.close(fd, now()));
+    settle_host();
+  }
+  EXPECT_EQ(sockets.bind(*sockets.socket(), at(40000)).error(), Errno::eaddrinuse);
+  const Fd chosen = sharing();
+  ASSERT_TRUE(sockets.bind(chosen, at(0)));
+  EXPECT_EQ(sockets.local_name(chosen)->port, 40001);
+  EXPECT_EQ(sockets.bind(sharing(), at(0)).error(), Errno::eaddrinuse);
+  EXPECT_TRUE(sockets.bind(sharing(), at(40000)));
+}
+
 /// SO_REUSEADDR and SO_REUSEPORT are two things: both have to say the same.
 TEST_P(Bind, WhoSharesAddressesDoesNotShareWithWhoSharesPorts) {
   const auto with = [&](int option) {
