@@ -62,8 +62,8 @@ class EventLoop {
   /// From now on it asks again and again for so long before it sleeps: what comes meanwhile is not
   /// kept waiting for a processor to wake up, and this one is busy all the time. 0: never.
   void poll_busily(Duration most) { busy_ = most; }
-  /// For handlers: more is likely to come at once. The wait that comes next asks for a moment before
-  /// it sleeps, as far as that has been worth it (Patience).
+  /// For handlers: more is likely to come at once. The wait that comes next asks for a moment
+  /// before it sleeps, as far as that has been worth it (Patience).
   void expect_more() { expects_more_ = true; }
 
   /// Readable while a handler has something to do: for another's loop.
