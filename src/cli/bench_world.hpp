@@ -31,6 +31,8 @@ struct BenchWire {
 class BenchWorld {
  public:
   explicit BenchWorld(const BenchWire& wire);
+  /// Those that one port listens for, of all the ports that a client may have.
+  static constexpr std::size_t kClientsPerServer = 60'000;
 
   using Pair = std::pair<socket::Fd, socket::Fd>;
   /// A client's descriptor at A and its server's at B, established: the `nth` of those that stay
@@ -80,7 +82,6 @@ class BenchWorld {
   Side a_;
   Side b_;
   static constexpr std::uint16_t kFirstServer = 80;
-  static constexpr std::size_t kClientsPerServer = 60'000;
   std::vector<socket::Fd> listeners_;  ///< on kFirstServer and the ports behind it
   host::PacketOut out_;
   std::vector<Slice> batch_;

@@ -7,12 +7,13 @@
 
 namespace lastack::io {
 
-/// Whoever has just read a good piece of a stream mostly finds the next one before a processor could
-/// have gone to sleep and woken up again. Where that does not come true it is tried more and more
-/// rarely: a sender that has to share this processor, or a slow one, loses next to nothing.
+/// Whoever has just read a good piece of a stream mostly finds the next one before a processor
+/// could have gone to sleep and woken up again. Where that does not come true it is tried more and
+/// more rarely: a sender that has to share this processor, or a slow one, loses next to nothing.
 class Patience {
  public:
-  /// As long as a wake-up takes where it takes long: in a virtual machine, from one core to another.
+  /// As long as a wake-up takes where it takes long: in a virtual machine, from one core to
+  /// another.
   static constexpr Duration kMost = 50us;
   static constexpr unsigned kMostPasses = 63;  ///< between two tries
 

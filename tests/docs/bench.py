@@ -87,6 +87,8 @@ def main():
         and ping["cpu_ns_per_round_trip"] > 1)
     connect = bench("connect", "--connections", "500", "--time-wait", "100")
     found["connect keeps the TIME_WAITs asked for"] = 90 <= connect["time_wait_kept"] <= 110
+    many = bench("connect", "--connections", "500", "--time-wait", "70000")
+    found["connect keeps more TIME_WAITs than a port has clients"] = 65000 <= many["time_wait_kept"] <= 75000
     found["connect: nine packets each"] = connect["packets_both_ways"] == 9 * 500
     scale = bench("scale", "--connections", "2000", "--rounds", "5000")
     found["scale among 2000"] = (scale["connections"] == 2000 and scale["alone_ns"] > 1 and

@@ -173,8 +173,8 @@ TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
   EXPECT_EQ(sockets.connect(none, remote(), now()).error(), Errno::einprogress);
 }
 
-/// As in Linux: SO_REUSEADDR lets one ask for a port in TIME_WAIT, but it is given to nobody who did
-/// not ask for it. Whoever binds it next might not share it.
+/// As in Linux: SO_REUSEADDR lets one ask for a port in TIME_WAIT, but it is given to nobody who
+/// did not ask for it. Whoever binds it next might not share it.
 TEST_P(Bind, APortThatIsChosenForYouIsNobodyElses) {
   host::Config config;
   config.addresses = {{world->address(kA), 24}};
