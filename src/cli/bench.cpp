@@ -1,8 +1,10 @@
 // lastack bench: what the stack costs, both ends together, in one process on one core.
 #include <fmt/core.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -209,11 +211,20 @@ Run connect(const BenchOptions& options) {
 
 // --- idle
 
+/// Octets of this process that lie in memory.
+std::uint64_t resident_octets() {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages >> pages;  // the second is what is resident
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 Run idle(const BenchOptions& options) {
+  ::malloc_trim(0);  // or what a run before has freed is taken, and nothing grows
   BenchWorld world(wire_of(options));
   std::array<std::byte, 1> one{};
   ping(world, world.connect(), one);
   const std::size_t before = ::mallinfo2().uordblks;
+  const std::uint64_t resident_before = resident_octets();
   for (std::size_t i = 0; i < options.idle_connections; ++i) {
     const auto fds = world.connect(i + 1);
     ping(world, fds, one);
@@ -221,11 +232,14 @@ Run idle(const BenchOptions& options) {
   }
   world.pass(std::chrono::seconds(1));
   const auto grown = static_cast<double>(::mallinfo2().uordblks - before);
+  const auto resident = static_cast<double>(resident_octets() - resident_before);
+  const double ends = 2.0 * static_cast<double>(options.idle_connections);
   const std::size_t counted = sizeof(host::ConnectionEntry) + 4 + (64 + 2) / 3 +
                               sizeof(host::TimingWheel::Node) + sizeof(socket::OpenSocket) +
                               2 * sizeof(std::uint32_t);
   return {"heap_octets_per_end",
-          {{"heap_octets_per_end", grown / (2.0 * static_cast<double>(options.idle_connections))},
+          {{"heap_octets_per_end", grown / ends},
+           {"resident_octets_per_end", resident / ends},
            {"counted_octets_per_end", counted},
            {"tcb_octets", sizeof(tcp::Tcb)},
            {"syn_rcvd_octets", sizeof(tcp::SynRcvd)},
@@ -400,8 +414,9 @@ void add_idle(CLI::App& bench, const std::shared_ptr<BenchOptions>& options) {
       {"idle",
        {.summary = "memory of an idle connection",
         .description = "Opens connections, lets each carry an octet and rest, and divides what the "
-                       "heap has grown by. Octets are those of one end.",
-        .examples = {{"lastack bench idle --connections 50000", "fifty thousand of them"}}},
+                       "heap has grown by, and what of the process lies in memory. Octets are "
+                       "those of one end.",
+        .examples = {{"lastack bench idle --connections 100000", "a hundred thousand of them"}}},
        idle});
   one->add_option("--connections", options->idle_connections, "connections that are open")
       ->check(CLI::Range(1, 1'000'000))
