@@ -15,6 +15,14 @@ class Bind : public SocketTest {
   [[nodiscard]] host::Endpoint any(std::uint16_t port) const {
     return {*wire::IpAddress::parse(GetParam() ? "::" : "0.0.0.0"), port};
   }
+  /// Of a host that chooses ports from 40000 on.
+  [[nodiscard]] host::Config with_ports_to(std::uint16_t last) const {
+    host::Config config;
+    config.addresses = {{world->address(kA), 24}};
+    config.first_port = 40000;
+    config.last_port = last;
+    return config;
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Family, Bind, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "v6" : "v4"; });
@@ -154,11 +162,7 @@ TEST_P(Bind, ListenersThatBalanceShareWhatComes) {
 }
 
 TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
-  host::Config config;
-  config.addresses = {{world->address(kA), 24}};
-  config.first_port = 40000;
-  config.last_port = 40003;
-  host::Host host(config, Random(1));
+  host::Host host(with_ports_to(40003), Random(1));
   Sockets sockets(host);
   std::vector<Fd> bound;
   for (int i = 0; i < 3; ++i) {
@@ -176,11 +180,7 @@ TEST_P(Bind, ConnectTakesNoPortThatIsBound) {
 /// As in Linux: SO_REUSEADDR lets one ask for a port in TIME_WAIT, but it is given to nobody who
 /// did not ask for it. Whoever binds it next might not share it.
 TEST_P(Bind, APortThatIsChosenForYouIsNobodyElses) {
-  host::Config config;
-  config.addresses = {{world->address(kA), 24}};
-  config.first_port = 40000;
-  config.last_port = 40001;
-  host::Host host(config, Random(1));
+  host::Host host(with_ports_to(40001), Random(1));
   Sockets sockets(host);
   const auto sharing = [&] {
     const Fd fd = *sockets.socket();
