@@ -24,8 +24,6 @@
 namespace lastack::cli {
 namespace {
 
-constexpr std::size_t kKernelChunk = std::size_t{128} << 10U;  // octets a call, as iperf3
-
 /// A connection of the kernel's to this program; ends the process where there is none.
 int kernel_connects() {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -85,14 +83,14 @@ std::string output_of(const std::string& script) {
 }
 
 void kernel_sends() {
-  const std::vector<std::byte> octets(kKernelChunk);
+  const std::vector<std::byte> octets(kBenchChunk);
   const int fd = kernel_connects();
   while (::send(fd, octets.data(), octets.size(), MSG_NOSIGNAL) > 0) {
   }
 }
 
 void kernel_receives(bool discard) {
-  std::vector<std::byte> octets(kKernelChunk);
+  std::vector<std::byte> octets(kBenchChunk);
   const int fd = kernel_connects();
   while (::recv(fd, octets.data(), octets.size(), discard ? MSG_TRUNC : 0) > 0) {
   }

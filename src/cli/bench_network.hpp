@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -30,13 +31,14 @@ class Beside {
 /// What a script of bash prints, errors too.
 [[nodiscard]] std::string output_of(const std::string& script);
 
+inline constexpr std::size_t kBenchChunk = std::size_t{128} << 10U;  ///< octets a call, as iperf3
 inline constexpr std::uint16_t kBenchPort = 9;
 inline constexpr const char* kBenchHost = "10.77.0.2";    ///< this program's end of the device
 inline constexpr const char* kBenchKernel = "10.77.0.1";  ///< the kernel's
 
 // What the kernel's end does, with one connection to kBenchHost, until it is ended.
 
-/// Sends without end, 1 MiB a call.
+/// Sends without end, kBenchChunk a call.
 void kernel_sends();
 /// Reads; with `discard` nothing is copied to the reader (MSG_TRUNC).
 void kernel_receives(bool discard);

@@ -10,8 +10,7 @@
 namespace lastack::cli {
 namespace {
 
-constexpr std::size_t kProgramChunk = std::size_t{128} << 10U;  // octets a call, as iperf3
-constexpr std::size_t kBenchTrace = 4096;                       // events, as serve keeps them
+constexpr std::size_t kBenchTrace = 4096;  // events, as serve keeps them
 
 void must(const std::expected<void, link::TunError>& done) {
   if (done) return;
@@ -46,7 +45,7 @@ TunBench::TunBench(Work work, std::uint32_t buffer)
       host_(bench_config(buffer), system_random()),
       sockets_(host_),
       driver_(host_, *device_),
-      octets_(kProgramChunk) {
+      octets_(kBenchChunk) {
   driver_.on_event = [this](const host::HostEvent&) { act(); };
   driver_.watch(loop_, device_->descriptor());
   listener_ = *sockets_.socket();

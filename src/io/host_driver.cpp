@@ -34,13 +34,11 @@ void HostDriver::receive_handed_over() {
 
 void HostDriver::watch(EventLoop& loop, int descriptor) {
   loop.add(descriptor, [this, &loop] {
-    if (receive_all().octets >= kWorthMore) loop.expect_more();
+    if (receive().octets >= kWorthMore) loop.expect_more();
   });
 }
 
-std::size_t HostDriver::receive() { return receive_all().packets; }
-
-HostDriver::Came HostDriver::receive_all() {
+HostDriver::Came HostDriver::receive() {
   Came all;
   for (;;) {
     const Came batch = receive_batch();
@@ -106,7 +104,7 @@ bool HostDriver::is_idle(TimePoint now) {
 /// Where the machine is busy packets wait longer for the process than timers run: what came in time
 /// counts before a timer says that it did not.
 void HostDriver::take_what_came() {
-  for (std::size_t batch = 0; batch < kMostBatches && receive() > 0; ++batch) {
+  for (std::size_t batch = 0; batch < kMostBatches && receive().packets > 0; ++batch) {
     tell();
     send(monotonic_now());
   }

@@ -30,9 +30,13 @@ class HostDriver {
   /// Receives whenever there is something to read from `descriptor`, the link's, which `loop` is
   /// asked to watch. What comes in streams is waited for with patience (EventLoop::expect_more()).
   void watch(EventLoop& loop, int descriptor);
-  /// What waits at the link, in batches: how many packets. Between two the users act: so they read
-  /// what is still in the caches, and the next packets come into the memory that it lay in.
-  std::size_t receive();
+  struct Came {
+    std::size_t packets = 0;
+    std::size_t octets = 0;
+  };
+  /// What waits at the link, in batches. Between two the users act: so they read what is still in
+  /// the caches, and the next packets come into the memory that it lay in.
+  Came receive();
   /// The host is one of several that share its addresses (host::Share). What comes to it and is
   /// another's goes there; `others` outlives this.
   void share_with(Handover& others) { others_ = &others; }
@@ -62,11 +66,6 @@ class HostDriver {
   static constexpr std::size_t kMostAtOnce = 64;  ///< the same in packets
   static constexpr Duration kLookAgain = 1ms;
 
-  struct Came {
-    std::size_t packets = 0;
-    std::size_t octets = 0;
-  };
-  Came receive_all();
   Came receive_batch();
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
