@@ -205,8 +205,7 @@ std::size_t Slice::extend(std::span<const std::byte> bytes) {
 }
 
 Slice Slice::with_header(std::span<const std::byte> header, std::uint32_t holders) const {
-  if (block_ == nullptr || block_->head < header.size()) return {};
-  if (begin_ != block_->head || block_->references > holders) return {};
+  if (!has_head() || block_->head < header.size() || block_->references > holders) return {};
   Slice all = *this;
   all.begin_ -= static_cast<std::uint32_t>(header.size());
   all.length_ += static_cast<std::uint32_t>(header.size());

@@ -170,6 +170,10 @@ class Slice {
   }
   /// Copies as many of `bytes` as there is room for behind this slice, and grows. Returns how many.
   std::size_t extend(std::span<const std::byte> bytes);
+  /// Whether it begins right behind such room.
+  [[nodiscard]] bool has_head() const {
+    return block_ != nullptr && block_->head > 0 && begin_ == block_->head;
+  }
   /// These octets with `header` in front, which is written there, without moving them. Empty where
   /// there is no room for it, or where more than `holders` slices have the block: one of them may
   /// have a header there.

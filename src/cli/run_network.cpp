@@ -123,6 +123,7 @@ RunNetwork::RunNetwork(RunOptions& options)
   }
   names_.hosts = host_names_of(options, run_);
   junction_.emplace(device.mtu, own_, local_ones(resolvers_, allow_host_));
+  if (!options.has_neighbours()) junction_->leave_sums();
   const auto wire = bad_wire(device);
   if (wire && !tun_) junction_->impair(wire->impairment, wire->seed);
 }
@@ -194,6 +195,7 @@ void RunNetwork::begin_neighbours(const RunOptions& options) {
 void RunNetwork::begin_gateway(const RunOptions& options) {
   host::Config config = host_->host().config();
   config.addresses = {{usual_surroundings().machine.v4, 24}, {usual_surroundings().machine.v6, 64}};
+  config.transmit_checksum |= neighbours_.has_value();  // whose wires may be bad
   run::Surroundings around = usual_surroundings();
   around.run = run_;
   for (const run::HostName& one : host_names_of(options, run_)) around.hosts.push_back(one.address);

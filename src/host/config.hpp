@@ -42,6 +42,9 @@ struct Config {
   /// Packets to our own addresses go out like others, to a link that brings them back; else they
   /// never leave the host.
   bool loops_over_link = false;
+  /// What was handed over behind room for a header leaves in segments of its own, if it makes at
+  /// least an eighth of a whole one: for links that take octets as they lie (link::without_copy).
+  bool keeps_blocks = false;
   /// Every address of one host counts as ours: for who stands on a wire for the rest of the world.
   bool takes_any = false;
   tcp::SettingsPtr settings;                 ///< for connections that name none; may be null

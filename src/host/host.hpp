@@ -365,7 +365,7 @@ class Host {
   void record_leaves(Handle handle);
   void build(const Flow& flow, tcp::Outgoing& segment, ConnectionEntry* of, PacketOut& out,
              const tcp::Settings* how = nullptr);
-  void finish_checksum(const Flow& flow, bool of_last, PacketOut& out) const;
+  void finish_checksum(const Flow& flow, bool of_last, bool whole, PacketOut& out) const;
   [[gnu::noinline]] void loop_back(const PacketOut& out);
   [[nodiscard]] bool may_reply();
   void reply(const Flow& flow, tcp::Outgoing segment);

@@ -13,6 +13,8 @@ namespace {
 
 /// Octets that a connection sends in one turn, where others wait: as much as the largest packet.
 constexpr std::size_t kTurn = 65536;
+/// Of a segment, what costs more to copy than to send by itself.
+constexpr std::size_t kPartsWorth = 8;
 
 }  // namespace
 
@@ -55,8 +57,13 @@ void Host::take_turns(std::size_t octets) {
 }
 
 bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint now) {
-  const std::uint32_t most =
+  std::uint32_t most =
       std::max<std::uint32_t>(config_.super_segment, entry.connection.tcb().snd.mss);
+  if (config_.keeps_blocks) {
+    const std::size_t block = entry.out.block_at(entry.connection.tcb().snd.nxt);
+    if (block >= most / kPartsWorth)
+      most = static_cast<std::uint32_t>(std::min<std::size_t>(block, most));
+  }
   tcp::Outgoing segment;
   if (!entry.connection.transmit(now, most, segment)) return false;
   if (link_ && segment.why == tcp::Why::timeout) doubt_way(entry.flow, segment, now);
@@ -175,7 +182,10 @@ void Host::build(const Flow& flow, tcp::Outgoing& segment, ConnectionEntry* of, 
   out.to_us = of != nullptr ? of->to_us : is_local(flow.remote.address);
   // Whoever cuts it has to sum the parts.
   out.checksum_partial = (cut || !config_.transmit_checksum) && !out.to_us;
-  finish_checksum(flow, of != nullptr && of == last_, out);
+  // And what goes to ourselves needs no sum where we verify none.
+  const bool for_nobody = out.to_us && !config_.transmit_checksum && !config_.verify_checksum;
+  const bool whole = !out.checksum_partial && !for_nobody;
+  finish_checksum(flow, of != nullptr && of == last_, whole, out);
 }
 
 /// What is sent again is no segment sent to RFC 4022, and to Linux.
@@ -196,14 +206,14 @@ void Host::count_out(const wire::IpAddress& from, std::size_t octets) {
   counts.out_octets += octets;
 }
 
-/// Sums header and octets; or where the link will, only the pseudo-header, as offloads want it.
-void Host::finish_checksum(const Flow& flow, bool of_last, PacketOut& out) const {
+/// Sums header and octets; or, not `whole`, only the pseudo-header, as offloads want it.
+void Host::finish_checksum(const Flow& flow, bool of_last, bool whole, PacketOut& out) const {
   const auto segment = out.header_room().subspan(out.tcp_at, out.header_size - out.tcp_at);
   const std::size_t length = segment.size() + out.payload_size;
   wire::Sum sum =
       of_last ? of_last_.ends : wire::sum_of_ends(flow.local.address, flow.remote.address);
   sum.add_words(static_cast<std::uint32_t>(length) + wire::kProtocolTcp);
-  if (out.checksum_partial) {
+  if (!whole) {
     wire::set_tcp_checksum(segment, sum.folded());
     return;
   }
@@ -249,7 +259,8 @@ void Host::reply(const Flow& flow, tcp::Outgoing segment) {
   build(flow, segment, nullptr, out);
   if (std::exchange(out.checksum_partial, false)) {
     wire::set_tcp_checksum(out.header_room().subspan(out.tcp_at), 0);
-    finish_checksum(flow, false, out);  // it waits in one piece, which says nothing of its checksum
+    finish_checksum(flow, false, true,
+                    out);  // it waits in one piece, which says nothing of its checksum
   }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));

@@ -65,7 +65,9 @@ void Junction::End::send(const PacketRef& packet, TimePoint now) {
                           ? packet.payload.front().bytes()
                           : packet.header;
   if (junction_->wires_) return Link::send(packet, now);
-  junction_->ends_[near_ && junction_->goes_out(first) ? 1 : 0].inbox_.send(packet, now);
+  PacketRef sent = packet;
+  sent.checksum_partial &= !junction_->leaves_sums_;
+  junction_->ends_[near_ && junction_->goes_out(first) ? 1 : 0].inbox_.send(sent, now);
 }
 
 void Junction::End::pass_on(Packet packet, TimePoint now) {

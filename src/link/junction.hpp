@@ -32,6 +32,9 @@ class Junction {
   /// Whether packets that are several in one are cut before they come here; impaired, they are in
   /// any case.
   void take_one_by_one(bool on) { one_by_one_ = on; }
+  /// Checksums that were left to the wire (PacketRef::checksum_partial) stay as they are from now
+  /// on: at both ends nobody verifies them. Impaired, they are finished in any case.
+  void leave_sums() { leaves_sums_ = true; }
   struct Wires;
   /// Null where nothing is impaired.
   [[nodiscard]] const Wires* wires() const { return wires_.get(); }
@@ -85,6 +88,7 @@ class Junction {
   Sorted sorted_;
   std::unique_ptr<Wires> wires_;
   bool one_by_one_ = false;
+  bool leaves_sums_ = false;
 };
 
 /// As the near end has it.

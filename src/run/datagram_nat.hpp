@@ -27,6 +27,7 @@ class DatagramNat final : public link::Wrapper {
   DatagramNat(link::Link& inner, io::EventLoop& loop, Moved in_the_machine);
   ~DatagramNat() override;
 
+  void send(const link::PacketRef& packet, TimePoint now) override { inner().send(packet, now); }
   std::size_t receive(std::vector<link::Packet>& into, TimePoint now) override;
 
  private:

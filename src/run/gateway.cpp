@@ -16,7 +16,10 @@ namespace lastack::run {
 namespace {
 
 host::Config gateway_config(host::Config config) {
-  config.takes_any = config.loops_over_link = true;
+  tcp::Settings settings = config.settings ? *config.settings : tcp::Settings{};
+  settings.nagle = false;  // what is to be held back, who sends it has
+  config.settings = tcp::SettingsPtr(settings);
+  config.takes_any = config.loops_over_link = config.keeps_blocks = true;
   config.trace = 0;
   return config;
 }
@@ -54,7 +57,10 @@ host::Endpoint name_of(int descriptor, NameOf& ask) {
 
 OwnedFd machine_stream(const host::Endpoint& end) {
   constexpr int kHow = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  return OwnedFd(::socket(end.address.is_v4() ? AF_INET : AF_INET6, kHow, 0));
+  OwnedFd stream(::socket(end.address.is_v4() ? AF_INET : AF_INET6, kHow, 0));
+  const int on = 1;
+  (void)::setsockopt(stream.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return stream;
 }
 
 Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,

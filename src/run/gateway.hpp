@@ -143,7 +143,8 @@ class Gateway {
   std::vector<std::byte> scratch_ = std::vector<std::byte>(kScratch);
 };
 
-/// A socket of the machine for a stream to where `end` is, that never blocks.
+/// A socket of the machine for a stream to where `end` is, that never blocks and holds nothing
+/// back; so do those that it accepts.
 [[nodiscard]] OwnedFd machine_stream(const host::Endpoint& end);
 
 }  // namespace lastack::run

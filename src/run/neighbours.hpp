@@ -46,6 +46,7 @@ class Neighbours final : public link::Wrapper {
   /// Does what there is to do now.
   void turn(TimePoint now);
 
+  void send(const link::PacketRef& packet, TimePoint now) override { inner().send(packet, now); }
   std::size_t receive(std::vector<link::Packet>& into, TimePoint now) override;
   [[nodiscard]] TimePoint next_deadline() const override;
 

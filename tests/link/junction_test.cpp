@@ -104,6 +104,35 @@ TEST_F(Meeting, TakesOctetsAsTheyLieWherePortsMatter) {
   }
 }
 
+/// Whoever left the sum to the wire finds it finished, or as it was: then nobody copies.
+TEST_F(Meeting, LeavesSumsThatNobodyVerifies) {
+  const wire::IpHeader ip{
+      .source = at("10.0.2.15"), .destination = at("192.0.2.1"), .protocol = wire::kProtocolTcp};
+  std::array<std::byte, 40> header{};
+  wire::emit_tcp({.source_port = 2000, .destination_port = 80}, std::span(header).subspan(20));
+  wire::emit_ip(ip, 23, header);
+  wire::Sum pseudo = wire::sum_of_ends(ip.source, ip.destination);
+  pseudo.add_words(23 + wire::kProtocolTcp);
+  wire::set_tcp_checksum(std::span(header).subspan(20), pseudo.folded());
+  const auto sent = [&] {
+    Slice octets = Slice::allocate_behind(64, 3);
+    octets.extend(std::span(header).first(3));
+    junction_.near().send(
+        {.header = header, .payload = {&octets, 1}, .checksum_partial = true, .tcp_at = 20}, kMet);
+    std::vector<Packet> got;
+    EXPECT_EQ(junction_.far().receive(got, kMet), 1U);
+    return std::pair(std::move(octets), std::move(got.at(0).octets));
+  };
+  const auto sum_of = [&](const Slice& packet) {
+    return wire::tcp_sum(ip.source, ip.destination, packet.bytes().subspan(20)).checksum();
+  };
+  EXPECT_EQ(sum_of(sent().second), 0);
+  junction_.leave_sums();
+  const auto [octets, packet] = sent();
+  EXPECT_NE(sum_of(packet), 0);
+  EXPECT_EQ(packet.bytes().last(3).data(), octets.bytes().data());
+}
+
 class BadMeeting : public Meeting {
  protected:
   BadMeeting() { junction_.impair({.delay = 10ms, .rate = 100'000}, 1); }

@@ -197,6 +197,34 @@ def many(at):
     check("300 connections at once, each with its own answer", done.stdout == "300\n", done.stdout, done.stderr)
 
 
+def small_writes(at):
+    """Who switches Nagle's algorithm off is not held back between the two connections: not for the 40 ms that an
+    acknowledgement may take."""
+    rounds = 25
+
+    def serve(connection):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while connection.recv(2, socket.MSG_WAITALL) == b"ab":
+            for octet in (b"c", b"d"):
+                connection.sendall(octet)
+
+    with World(serve) as world:
+        done = out(at, """
+            connection = to("10.0.2.2", sys.argv[1])
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            took = []
+            for _ in range(int(sys.argv[2])):
+                begun = time.monotonic()
+                for octet in (b"a", b"b"):
+                    connection.sendall(octet)
+                assert connection.recv(2, socket.MSG_WAITALL) == b"cd"
+                took.append(time.monotonic() - begun)
+            print(sorted(took)[len(took) // 2])
+            """, world.port, rounds)
+    check("small writes go on at once, in both directions", 0 < float(done.stdout or 0) < 0.02,
+          done.stdout, done.stderr)
+
+
 def over_a_bad_wire(at):
     content = os.urandom(1 * MIB)
     with World(lambda c: c.sendall(content)) as world:
@@ -351,7 +379,7 @@ def main(folder):
     must("ip", "address", "add", f"{WORLD}/24", "dev", "world0")
     must("ip", "link", "set", "world0", "up")
     at = Folder(folder)
-    for part in (octets_and_ends, resets, no_way, a_slow_world, many, over_a_bad_wire, datagrams, names,
+    for part in (octets_and_ends, resets, no_way, a_slow_world, many, small_writes, over_a_bad_wire, datagrams, names,
                  into_the_run, nothing_is_left):
         part(at)
     must("ip", "link", "delete", "world0")

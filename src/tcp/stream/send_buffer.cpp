@@ -30,6 +30,15 @@ SendBuffer::Gathered SendBuffer::gather(Range wanted, std::span<Slice> out) cons
   return got;
 }
 
+std::size_t SendBuffer::block_at(Offset at) const {
+  std::size_t block = 0;
+  held_.each({at, end()}, [&](const Slice& whole, std::size_t from, std::size_t octets) {
+    if (from == 0 && whole.has_head()) block = octets;
+    return false;
+  });
+  return block;
+}
+
 Slice SendBuffer::slice(Range wanted, BufferPool* pool) const {
   const Range held{std::max(wanted.begin, begin()), std::min(wanted.end, end())};
   Slice whole;

@@ -52,6 +52,9 @@ class SendBuffer {
     std::size_t octets = 0;  ///< less than asked for where the array is full or the range not held
   };
   Gathered gather(Range wanted, std::span<Slice> out) const;
+  /// Octets from `at` to the end of what was handed over as one slice behind room for a header
+  /// (Slice::allocate_behind); 0 where `at` is not its beginning.
+  [[nodiscard]] std::size_t block_at(Offset at) const;
   /// `wanted` as one slice: shared where it lies in one block, copied otherwise. Shorter where not
   /// all of it is held.
   [[nodiscard]] Slice slice(Range wanted, BufferPool* pool = nullptr) const;
