@@ -46,7 +46,7 @@ TunBench::TunBench(Work work, std::uint32_t buffer)
       sockets_(host_),
       driver_(host_, *device_),
       octets_(kBenchChunk) {
-  driver_.on_event = [this](const host::HostEvent&) { act(); };
+  driver_.on_event = [this](const host::HostEvent&, TimePoint) { act(); };
   driver_.watch(loop_, device_->descriptor());
   listener_ = *sockets_.socket();
   const auto bound = sockets_.bind(listener_, {*wire::IpAddress::parse(kBenchHost), kBenchPort});

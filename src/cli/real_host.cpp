@@ -43,8 +43,8 @@ RealHost::RealHost(const DeviceOptions& options, Place place)
       driver_(host_, link_for(place)) {
   if (others_ != nullptr) driver_.share_with(*others_);
   loop_.poll_busily(Duration(options.busy_poll));
-  driver_.on_event = [this](const host::HostEvent& event) {
-    if (on_event) on_event(event, io::monotonic_now());
+  driver_.on_event = [this](const host::HostEvent& event, TimePoint now) {
+    if (on_event) on_event(event, now);
   };
   watch_device(true);
   for (const io::Way way : {io::Way::in, io::Way::out}) pause(way, options.paused);

@@ -46,7 +46,7 @@ HostDriver::Came HostDriver::receive() {
     all.octets += batch.octets;
     const bool enough = all.packets >= kMostAtOnce || all.octets >= kMostOctetsAtOnce;
     if (enough || batch.octets < kWorthMore) return all;
-    tell();
+    tell(monotonic_now());
   }
 }
 
@@ -83,14 +83,14 @@ bool HostDriver::step(Way way, Fate fate) {
       waiting_.pop_front();
     }
   }
-  tell();
+  tell(now);
   return stepped;
 }
 
-void HostDriver::tell() {
+void HostDriver::tell(TimePoint now) {
   host::HostEvent event;
   while (host_->next_event(event)) {
-    if (on_event) on_event(event);
+    if (on_event) on_event(event, now);
   }
 }
 
@@ -105,8 +105,9 @@ bool HostDriver::is_idle(TimePoint now) {
 /// counts before a timer says that it did not.
 void HostDriver::take_what_came() {
   for (std::size_t batch = 0; batch < kMostBatches && receive().packets > 0; ++batch) {
-    tell();
-    send(monotonic_now());
+    const TimePoint now = monotonic_now();
+    tell(now);
+    send(now);
   }
 }
 
@@ -118,8 +119,7 @@ void HostDriver::move_link(TimePoint now) {
   out_.clear();
 }
 
-bool HostDriver::turn() {
-  TimePoint now = monotonic_now();
+bool HostDriver::turn(TimePoint now) {
   if (stands_still()) {
     move_link(now);
     return false;
@@ -133,12 +133,12 @@ bool HostDriver::turn() {
   link_->advance(now);
   moved_ = now;
   if (!waiting_.empty() || link_->next_deadline() <= now) receive();
-  tell();
+  tell(now);
   send(now);
   // Packets to an address of the host's own bring events and leave no packet. Two sockets that
   // answer each other for ever must not keep the link waiting: what is left is told in time.
   for (std::size_t round = 0; round < kMostRounds && host_->events() > 0; ++round) {
-    tell();
+    tell(now);
     send(now);
   }
   link_->flush(now);
@@ -147,7 +147,7 @@ bool HostDriver::turn() {
 }
 
 void HostDriver::send(TimePoint now) {
-  while (!paused(Way::out) && send_one(now, Fate::passes)) tell();
+  while (!paused(Way::out) && send_one(now, Fate::passes)) tell(now);
 }
 
 bool HostDriver::send_one(TimePoint now, Fate fate) {

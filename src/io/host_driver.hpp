@@ -25,7 +25,7 @@ class HostDriver {
   HostDriver(host::Host& host, link::Link& link) : host_(&host), link_(&link) {}
 
   /// Called with each event of the host; may call the host's user side.
-  std::function<void(const host::HostEvent&)> on_event;
+  std::function<void(const host::HostEvent&, TimePoint now)> on_event;
 
   /// Receives whenever there is something to read from `descriptor`, the link's, which `loop` is
   /// asked to watch. What comes in streams is waited for with patience (EventLoop::expect_more()).
@@ -45,8 +45,8 @@ class HostDriver {
   /// Packets of others that were dropped, since they did not keep up.
   [[nodiscard]] std::uint64_t not_handed_over() const { return not_handed_over_; }
   /// Timers that are due, events to users, and all packets there are to send. Whether there is more
-  /// to do by now.
-  bool turn();
+  /// to do by now. `now`: no earlier than what the link was given.
+  bool turn(TimePoint now = monotonic_now());
   [[nodiscard]] TimePoint next_deadline() const;
   /// While a way is paused nothing is read from the link, or nothing is sent: packets wait. While
   /// both are, the host's time stands still. The link's goes on: what is under way arrives.
@@ -69,7 +69,7 @@ class HostDriver {
   Came receive_batch();
   [[nodiscard]] static std::size_t index(Way way) { return static_cast<std::size_t>(way); }
   [[nodiscard]] bool stands_still() const { return paused_[0] && paused_[1]; }
-  void tell();
+  void tell(TimePoint now);
   [[nodiscard]] bool is_idle(TimePoint now);
   void take_what_came();
   void move_link(TimePoint now);

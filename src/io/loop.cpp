@@ -65,7 +65,7 @@ struct Loop::Parts {
                std::uint64_t& news)
         : core(std::move(of)), link(std::move(on)), driver(core->host, *link) {
       core->clock = io::monotonic_now;
-      driver.on_event = [this, &news](const host::HostEvent& event) {
+      driver.on_event = [this, &news](const host::HostEvent& event, TimePoint) {
         ++news;
         core->sockets.heard(event);
         core->waiters.call_due();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "link/link.hpp"
 
@@ -25,7 +25,7 @@ class Loopback final : public Link {
  private:
   std::uint16_t mtu_;
   BufferPool pool_;
-  std::deque<Packet> inbox_;
+  std::vector<Packet> inbox_;
 };
 
 }  // namespace lastack::link

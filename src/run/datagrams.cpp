@@ -51,7 +51,7 @@ void Supervisor::act_datagrams(Guest& guest, TimePoint now) {
   if (guest.hung_up) return forget(guest, now);
   if ((guest.error_shown || !guest.lent.empty()) && guest.stand_in.was_read()) {
     if (std::exchange(guest.error_shown, false)) guest.error.reset();
-    guest.lent.clear();
+    guest.lent = {};
   }
   answer_waiting(guest, now, &Supervisor::receive_for);
   lend_datagrams(guest, now);
@@ -92,12 +92,12 @@ void Supervisor::forget_read(Guest& guest, int far) {
   int unread = 0;
   if (guest.lent.empty() || ::ioctl(far, FIONREAD, &unread) != 0) return;
   std::size_t all = 0;
-  for (const Guest::Lent& one : guest.lent) all += one.octets;
+  for (std::size_t i = 0; i < guest.lent.size(); ++i) all += guest.lent[i].octets;
   while (!guest.lent.empty() && all > static_cast<std::size_t>(unread)) {
     all -= guest.lent.front().octets;
-    guest.lent.pop_front();
+    (void)guest.lent.pop_front();
   }
-  if (all == 0 && guest.stand_in.was_read()) guest.lent.clear();
+  if (all == 0 && guest.stand_in.was_read()) guest.lent = {};
 }
 
 /// Whether another one may lie there, of so many octets.
@@ -105,7 +105,7 @@ bool Supervisor::may_lend(Guest& guest, std::size_t octets) {
   const auto fits = [&] {
     if (guest.lent.empty()) return true;
     std::size_t all = 0;
-    for (const Guest::Lent& one : guest.lent) all += one.octets;
+    for (std::size_t i = 0; i < guest.lent.size(); ++i) all += guest.lent[i].octets;
     return octets > 0 && all > 0 && all < kMostLentOctets && guest.lent.size() < kMostLent;
   };
   if (fits()) return true;
@@ -130,7 +130,7 @@ void Supervisor::lend_datagrams(Guest& guest, TimePoint now) {
     const std::span<std::byte> into = scratch_;
     const auto received = sockets_->recvmsg(guest.fd, std::span(&into, 1), now);
     if (!received || !guest.stand_in.give_message(into.first(received->octets))) return;
-    guest.lent.push_back({received->from, received->octets});
+    guest.lent.push_back(Guest::Lent{received->from, received->octets});
   }
 }
 
@@ -271,7 +271,7 @@ std::int64_t Supervisor::next_datagram(Guest& guest, int far, bool peek, host::E
     const int flags = MSG_DONTWAIT | (peek ? MSG_PEEK : 0);
     const ssize_t size = ::recv(far, scratch_.data(), scratch_.size(), flags);
     from = guest.lent.front().from;
-    if (!peek || size < 0) guest.lent.pop_front();
+    if (!peek || size < 0) (void)guest.lent.pop_front();
     if (size >= 0) return size;
   }
   const std::span<std::byte> into = scratch_;

@@ -73,9 +73,9 @@ Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Rand
       driver_(host_, gate_),
       around_(std::move(around)) {
   gate_.knocked = [this](const link::Knock& knock, TimePoint) { return knocked(knock); };
-  driver_.on_event = [this](const host::HostEvent& event) {
+  driver_.on_event = [this](const host::HostEvent& event, TimePoint now) {
     sockets_.heard(event);
-    act_on_wakes(io::monotonic_now());
+    act_on_wakes(now);
   };
   outsides_ = loop_->add({.note = [this](Id id, std::uint32_t events) { note_news(id, events); },
                           .act = [this] { act_on_due(io::monotonic_now()); }});
@@ -88,7 +88,7 @@ Gateway::~Gateway() {
 
 void Gateway::turn(TimePoint now) {
   act_on_due(now);
-  driver_.turn();
+  driver_.turn(now);
   act_on_wakes(now);
   if (!failing_.empty()) {
     for (const Id id : std::exchange(failing_, {})) act(id, now);

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <vector>
 
+#include "base/ring.hpp"
 #include "run/caller.hpp"
 #include "run/notifier.hpp"
 #include "run/octets.hpp"
@@ -54,10 +55,10 @@ struct Guest {
   int low_at = 1;                ///< SO_RCVLOWAT, which is its stand-in's to mind
   bool due = false;              ///< stands among those to look at
   Backlog backlog;               ///< of what it wrote
-  std::deque<WaitingCall> calls;
+  std::vector<WaitingCall> calls;
   /// Accepted for a caller who had gone by then: the next one gets it.
-  std::deque<socket::Fd> returned;
-  std::deque<Lent> lent;               ///< some at their front may have been read already
+  std::vector<socket::Fd> returned;
+  Ring<Lent> lent;                     ///< some at their front may have been read already
   bool error_shown = false;            ///< an empty datagram lies there for it, and nothing else
   std::optional<socket::Errno> error;  ///< of a datagram socket, not told yet
 };

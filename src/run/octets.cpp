@@ -30,7 +30,7 @@ Slice Room::filled(std::size_t octets) && {
 
 void Backlog::add(Slice octets, bool urgent) {
   octets_ += octets.size();
-  waiting_.push_back({std::move(octets), urgent});
+  waiting_.push_back(Piece{std::move(octets), urgent});
 }
 
 socket::Result<void> Backlog::send(socket::Sockets& sockets, socket::Fd fd, TimePoint now) {
@@ -43,13 +43,13 @@ socket::Result<void> Backlog::send(socket::Sockets& sockets, socket::Fd fd, Time
     octets_ -= *sent;
     octets.drop_front(*sent);
     if (!octets.empty()) return {};
-    waiting_.pop_front();
+    (void)waiting_.pop_front();
   }
   return {};
 }
 
 void Backlog::clear() {
-  waiting_.clear();
+  waiting_ = {};
   octets_ = 0;
 }
 

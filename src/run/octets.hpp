@@ -5,10 +5,10 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
 #include <span>
 
 #include "base/buffer.hpp"
+#include "base/ring.hpp"
 #include "base/time.hpp"
 #include "socket/sockets.hpp"
 
@@ -42,9 +42,9 @@ class Backlog {
  private:
   struct Piece {
     Slice octets;
-    bool urgent;
+    bool urgent = false;
   };
-  std::deque<Piece> waiting_;
+  Ring<Piece> waiting_;
   std::size_t octets_ = 0;
 };
 

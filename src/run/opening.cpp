@@ -271,7 +271,7 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   socket::Fd fd = -1;
   if (!guest.returned.empty()) {
     fd = guest.returned.front();
-    guest.returned.pop_front();
+    guest.returned.erase(guest.returned.begin());
   } else {
     const auto accepted = sockets_->accept(guest.fd);
     if (!accepted) {
@@ -328,7 +328,7 @@ Supervisor::Answer Supervisor::accept_now(Guest& guest, const Call& call, int li
   show_waiting(guest, listeners_far);
   const int number = notifier_->give(call, far.get(), (flags & SOCK_CLOEXEC) != 0);
   if (number < 0) {
-    guest.returned.push_front(child->fd);
+    guest.returned.insert(guest.returned.begin(), child->fd);
     show_waiting(guest, listeners_far);
     return number == -ENOENT ? Answer() : Answer(number);
   }

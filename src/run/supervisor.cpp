@@ -115,7 +115,7 @@ void Supervisor::answer_waiting(Guest& guest, TimePoint now,
     const Answer given = (this->*answer)(guest, guest.calls.front(), now);
     if (given == failed(Errno::eagain) && guest.calls.front().until > now) return;
     const Call call = guest.calls.front().call;
-    guest.calls.pop_front();
+    guest.calls.erase(guest.calls.begin());
     if (given) give_answer(call, *given, now);
   }
 }

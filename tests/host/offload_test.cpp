@@ -59,6 +59,7 @@ class Blocks : public Alone {
   static Config keeping(bool keeps) {
     Config c = config();
     c.keeps_blocks = keeps;
+    c.mtu = 65535;
     return c;
   }
   explicit Blocks(bool keeps = true) : Alone(keeping(keeps)) {}
@@ -71,7 +72,11 @@ class Blocks : public Alone {
   /// The sizes of the segments that these make, all handed over before the first is sent.
   std::vector<std::size_t> segments_of(const std::vector<std::size_t>& blocks) {
     const ListenerId listener = listen();
-    open(Seq(1));
+    wire::TcpOptions options{.present = wire::TcpOptions::kMss, .mss = 60000};
+    arrives({.flags = Flag::syn, .seq = Seq(1), .options = options});
+    const Seq ours = sent().at(0).header.seq;
+    arrives({.flags = Flag::ack, .seq = Seq(2), .ack = ours + 1});
+    (void)sent();
     const FlowId flow = host.accept(listener).value();
     for (const std::size_t octets : blocks) EXPECT_TRUE(host.send(flow, block(octets), now));
     std::vector<std::size_t> sizes;
@@ -86,15 +91,15 @@ class BlocksOfNoAccount : public Blocks {
 };
 
 TEST_F(Blocks, LeaveInSegmentsOfTheirOwn) {
-  EXPECT_EQ(segments_of({300, 536, 200}), (std::vector<std::size_t>{300, 536, 200}));
+  EXPECT_EQ(segments_of({30000, 18000, 17000}), (std::vector<std::size_t>{30000, 18000, 17000}));
 }
 
 TEST_F(Blocks, OnesTooSmallForThatGoWithOthers) {
-  EXPECT_EQ(segments_of({60, 536, 476}), (std::vector<std::size_t>{536, 536}));
+  EXPECT_EQ(segments_of({6000, 17000}), (std::vector<std::size_t>{23000}));
 }
 
 TEST_F(BlocksOfNoAccount, MakeWholeSegments) {
-  EXPECT_EQ(segments_of({300, 536, 236}), (std::vector<std::size_t>{536, 536}));
+  EXPECT_EQ(segments_of({30000, 18000, 17000}), (std::vector<std::size_t>{60000, 5000}));
 }
 
 }  // namespace

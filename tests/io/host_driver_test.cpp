@@ -23,7 +23,7 @@ class Driver : public testing::Test {
     listener = *sockets.socket();
     EXPECT_TRUE(sockets.bind(listener, own));
     EXPECT_TRUE(sockets.listen(listener, 5, monotonic_now()));
-    driver.on_event = [this](const host::HostEvent& event) {
+    driver.on_event = [this](const host::HostEvent& event, TimePoint) {
       ++events;
       if (act) act(event);
     };
@@ -241,7 +241,7 @@ TEST_F(Driver, UsersReadBetweenLargePacketsAndAllAreAcknowledgedOnce) {
   std::vector<std::byte> octets(1'000'000);
   socket::Fd accepted = -1;
   std::size_t reads = 0;
-  driver.on_event = [&](const host::HostEvent&) {
+  driver.on_event = [&](const host::HostEvent&, TimePoint) {
     if (const auto fd = sockets.accept(listener)) accepted = *fd;
     while (sockets.recv(accepted, octets, monotonic_now())) ++reads;
   };
