@@ -59,6 +59,8 @@ class RealHost {
   [[nodiscard]] TimePoint next_deadline() const { return driver_.next_deadline(); }
   /// Until packets that it has sent to itself have arrived, and timers that are due have expired.
   void settle();
+  /// What waits at the device arrives, before the loop says that there is something.
+  void receive() { driver_.receive(); }
   /// Sends what there is to send, and waits for nothing but a bad wire of our own.
   void flush();
   /// What was written before the end still goes out, unless the peers take longer than `most` or

@@ -60,6 +60,7 @@ class Running {
         notifier_(listener_of(program_, options.program)),
         supervisor_(host_.sockets(), host_.loop(), notifier_, ledger,
                     {.settle = [this] { network_.settle(); },
+                     .settle_device = [this] { network_.settle_device(); },
                      .within = [this](const auto& to) { return network_.within(to); },
                      .has_way = [this](const auto& to) { return network_.has_way(to); },
                      .goes_out = [this](const auto& to) { return network_.goes_out(to); }}) {

@@ -311,6 +311,13 @@ void RunNetwork::settle() {
   }
 }
 
+void RunNetwork::settle_device() {
+  settle();
+  if (!tun_) return;
+  host_->receive();
+  settle();
+}
+
 TimePoint RunNetwork::next_deadline() const {
   if (gateway_) return gateway_->next_deadline();
   return neighbours_ ? neighbours_->next_deadline() : kNever;

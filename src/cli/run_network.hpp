@@ -40,6 +40,7 @@ class RunNetwork {
   [[nodiscard]] std::expected<void, int> has_way(const host::Endpoint& to);
   [[nodiscard]] std::expected<void, int> goes_out(const host::Endpoint& to);
   void settle();
+  void settle_device();
 
   [[nodiscard]] TimePoint next_deadline() const;
   [[nodiscard]] std::vector<run::ShownLeg> shown() const;

@@ -179,7 +179,7 @@ Supervisor::Answer Supervisor::connect(const Asked& asked) {
   if (asked.non_blocking()) {
     if (done.error() != Errno::einprogress) return answer_of(done);
     const int far = anew ? anew.get() : asked.far;
-    network_.settle();
+    network_.settle_device();
     const bool there =
         tcp::traits(sockets_->state(guest.fd).value_or(tcp::State::closed)).synchronized;
     there ? StandIn::touch(far) : guest.stand_in.stuff(far);

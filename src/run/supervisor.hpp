@@ -32,6 +32,9 @@ struct Message;
 struct Network {
   /// Lets happen what happens without time passing: packets that are there arrive.
   std::function<void()> settle;
+  /// The same, and what the device has by now arrives, too: where the other end is this machine's
+  /// kernel, its answer to what was sent.
+  std::function<void()> settle_device;
   /// Whether somebody at that end is of the run.
   std::function<bool(const host::Endpoint&)> within;
   /// Whether datagrams find a way to something beyond. errno where they don't.
