@@ -61,8 +61,7 @@ bool Host::transmit_connection(ConnectionEntry& entry, PacketOut& out, TimePoint
       std::max<std::uint32_t>(config_.super_segment, entry.connection.tcb().snd.mss);
   if (config_.keeps_blocks) {
     const std::size_t block = entry.out.block_at(entry.connection.tcb().snd.nxt);
-    if (block >= most / kPartsWorth)
-      most = static_cast<std::uint32_t>(std::min<std::size_t>(block, most));
+    if (block >= most / kPartsWorth) most = std::min(most, static_cast<std::uint32_t>(block));
   }
   tcp::Outgoing segment;
   if (!entry.connection.transmit(now, most, segment)) return false;
@@ -257,10 +256,9 @@ void Host::reply_reset(const Flow& flow, const tcp::Reset& reset) {
 void Host::reply(const Flow& flow, tcp::Outgoing segment) {
   PacketOut out;
   build(flow, segment, nullptr, out);
-  if (std::exchange(out.checksum_partial, false)) {
+  if (std::exchange(out.checksum_partial, false)) {  // it waits in one piece, with no word of that
     wire::set_tcp_checksum(out.header_room().subspan(out.tcp_at), 0);
-    finish_checksum(flow, false, true,
-                    out);  // it waits in one piece, which says nothing of its checksum
+    finish_checksum(flow, false, true, out);
   }
   Slice packet = Slice::allocate(out.size(), &pool_);
   packet.grow(out.copy_to(packet.tail_room()));
