@@ -236,7 +236,7 @@ OwnedFd Supervisor::renew(const Asked& asked) {
     const int done = notifier_->replace(asked.call, pair->far.get(), copy, closes);
     if (done < 0 && copy == asked.call.descriptor()) return OwnedFd();
   }
-  (void)::setsockopt(pair->far.get(), SOL_SOCKET, SO_RCVLOWAT, &guest.low_at, sizeof guest.low_at);
+  pass_options_on(guest, pair->far.get(), asked.now);
   auto kept = std::move(by_inode_.at(guest.stand_in.inode()));
   by_inode_.erase(guest.stand_in.inode());
   kept->stand_in = std::move(pair->near);
@@ -267,7 +267,7 @@ Supervisor::Answer Supervisor::accept_for(Guest& guest, WaitingCall& waiting, Ti
 
 /// The next connection with its stand-in, which is not the caller's yet.
 std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool non_blocking,
-                                              std::int64_t& error) {
+                                              std::int64_t& error, TimePoint now) {
   socket::Fd fd = -1;
   if (!guest.returned.empty()) {
     fd = guest.returned.front();
@@ -290,15 +290,10 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
   auto child = std::make_unique<Guest>(fd, std::move(pair->near), guest.inet6);
   child->urgent_in_place = guest.urgent_in_place;
   child->low_at = guest.low_at;
+  child->limited = guest.limited;
   if (sockets_->find(fd)->shut_write) child->stand_in.end_writing(far.get());
   if (sockets_->find(fd)->shut_read) child->stand_in.end_reading();
-  const int on = 1;
-  if (guest.urgent_in_place) {
-    (void)::setsockopt(far.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-  }
-  if (guest.low_at != 1) {
-    (void)::setsockopt(far.get(), SOL_SOCKET, SO_RCVLOWAT, &guest.low_at, sizeof guest.low_at);
-  }
+  pass_options_on(*child, far.get(), now);
   return child;
 }
 
@@ -316,7 +311,7 @@ Supervisor::Answer Supervisor::accept_now(Guest& guest, const Call& call, int li
   if (any && !notifier_->waits(call)) return std::nullopt;
   OwnedFd far;
   std::int64_t error = 0;
-  auto child = next_child(guest, far, (flags & SOCK_NONBLOCK) != 0, error);
+  auto child = next_child(guest, far, (flags & SOCK_NONBLOCK) != 0, error, now);
   if (!child) return error;
   const auto peer = sockets_->peer_name(child->fd);
   const auto [at, size_at] = std::pair(call.arguments[1], call.arguments[2]);

@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -122,19 +123,38 @@ Supervisor::Answer Supervisor::set_option(const Asked& asked) {
   if (done && is_of_waiting(level, name)) {
     (void)::setsockopt(asked.far, level, name, value.data(), size);
   }
-  if (done && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT) limit(asked, used);
+  if (done && level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT) {
+    limit(asked.guest, asked.far, asked.now);
+  }
   return answer_of(done);
 }
 
 /// What is written and not sent lies with TCP, and then in the stand-in: that has less room.
-void Supervisor::limit(const Asked& asked, std::span<const std::byte> value) {
+void Supervisor::limit(Guest& guest, int far, TimePoint now) {
   constexpr int kUsual = 212992 / 2;  // net.core.wmem_default; the kernel doubles what it is told
-  int low_at = 0;
-  if (asked.guest.datagrams || value.size() < sizeof low_at) return;
-  std::memcpy(&low_at, value.data(), sizeof low_at);
-  asked.guest.limited = low_at > 0;
-  const int room = asked.guest.limited ? std::min(low_at / 2, kUsual) : kUsual;
-  (void)::setsockopt(asked.far, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  if (guest.datagrams) return;
+  const int low_at =
+      sockets_->get_option(guest.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, now).value_or(0);
+  guest.limited = low_at > 0;
+  const int room = guest.limited ? std::min(low_at / 2, kUsual) : kUsual;
+  (void)::setsockopt(far, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+}
+
+/// What the socket has of options that its stand-in has to mind, for one that is new.
+void Supervisor::pass_options_on(Guest& guest, int far, TimePoint now) {
+  const int on = 1;
+  if (guest.urgent_in_place) (void)::setsockopt(far, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  if (guest.low_at != 1) {
+    (void)::setsockopt(far, SOL_SOCKET, SO_RCVLOWAT, &guest.low_at, sizeof guest.low_at);
+  }
+  if (guest.limited) limit(guest, far, now);
+  for (const int name : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    timeval time{};
+    const auto into = std::as_writable_bytes(std::span(&time, 1));
+    (void)sockets_->get_option(guest.fd, SOL_SOCKET, name, into, now);
+    const bool any = time.tv_sec != 0 || time.tv_usec != 0;
+    if (any) (void)::setsockopt(far, SOL_SOCKET, name, &time, sizeof time);
+  }
 }
 
 Supervisor::Answer Supervisor::get_option(const Asked& asked) {

@@ -138,7 +138,7 @@ class Supervisor {
   [[nodiscard]] Answer accept_now(Guest& guest, const Call& call, int listeners_far, TimePoint now);
   void show_waiting(Guest& guest, int far);
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
-                                                  std::int64_t& error);
+                                                  std::int64_t& error, TimePoint now);
   [[nodiscard]] OwnedFd renew(const Asked& asked);
   [[nodiscard]] bool is_spent(const Guest& guest) const;
   [[nodiscard]] static bool is_callers_only(const Asked& asked);
@@ -168,7 +168,8 @@ class Supervisor {
   [[nodiscard]] Answer set_option(const Asked& asked);
   [[nodiscard]] static Answer set_in_place(const Asked& asked, std::span<const std::byte> value);
   [[nodiscard]] Answer set_low_at(const Asked& asked, std::span<const std::byte> value);
-  static void limit(const Asked& asked, std::span<const std::byte> value);
+  void limit(Guest& guest, int far, TimePoint now);
+  void pass_options_on(Guest& guest, int far, TimePoint now);
   void hear_error_told(const Asked& asked);
   static void hear_error(const Asked& asked);
   [[nodiscard]] Answer get_option(const Asked& asked);

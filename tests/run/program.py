@@ -328,6 +328,16 @@ def time_is_over():
     client, server = connected()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 20_000))
     say(attempt(client.recv, 1))
+    other = socket.create_connection(at.getsockname())
+    say("what was accepted has its listener's", attempt(at.accept()[0].recv, 1))
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    until(client, select.POLLERR)
+    unspecified = struct.pack("H14x", socket.AF_UNSPEC)
+    say(attempt(client.recv, 1), ctypes.CDLL(None).connect(client.fileno(), unspecified, len(unspecified)))
+    client.connect(at.getsockname())
+    say("connected again it has its own", attempt(client.recv, 1))
+    other.close()
 
 
 def many_wait():
