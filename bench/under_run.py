@@ -214,8 +214,9 @@ def measurements(args, tmp):
         "answered": ("a call that lastack answers", US, each([*RUNS, "kernel"], an_answer)),
         "answered_one_core": ("the same on one core", US,
                               each([*RUNS, "kernel"], lambda a, who: an_answer(a, who, a.core))),
-        "compilation": ("a compilation of four files", SECONDS, {"lastack": lambda: compilation(args, True, tmp),
-                                                   "kernel": lambda: compilation(args, False, tmp)}),
+        "compilation": ("a compilation of four files", SECONDS,
+                        {"lastack": lambda: compilation(args, True, tmp),
+                         "kernel": lambda: compilation(args, False, tmp)}),
     }
 
 

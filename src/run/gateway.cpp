@@ -58,6 +58,7 @@ host::Endpoint name_of(int descriptor, NameOf& ask) {
 OwnedFd machine_stream(const host::Endpoint& end) {
   constexpr int kHow = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   OwnedFd stream(::socket(end.address.is_v4() ? AF_INET : AF_INET6, kHow, 0));
+  if (!stream) return stream;  // errno says why
   const int on = 1;
   (void)::setsockopt(stream.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return stream;
