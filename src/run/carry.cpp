@@ -129,8 +129,7 @@ bool Supervisor::has_unread(const Guest& guest) const {
 
 /// Whether there is room for what stands next, should that be urgent.
 bool Supervisor::give_urgent(Guest& guest, TimePoint now) {
-  const bool any = (sockets_->poll(guest.fd).value_or(0) & socket::kPollPri) != 0;
-  if (!any || sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0) return true;
+  if (sockets_->ioctl(guest.fd, socket::kSiocInq).value_or(0) > 0) return true;
   std::byte octet{};
   const std::span into(&octet, 1);
   if (!sockets_->recv(guest.fd, into, now, socket::kMsgOob | socket::kMsgPeek)) return true;
@@ -141,10 +140,13 @@ bool Supervisor::give_urgent(Guest& guest, TimePoint now) {
 
 /// What TCP has stays there until the program has room for it: so it counts as unread.
 void Supervisor::give_to_program(Guest& guest, TimePoint now) {
+  constexpr unsigned kAnything =
+      socket::kPollIn | socket::kPollPri | socket::kPollRdHup | socket::kPollErr;
   while (guest.writable && !guest.stand_in.reading_ended()) {
-    if (!give_urgent(guest, now)) return has_no_room(guest);
+    const unsigned bits = sockets_->poll(guest.fd).value_or(0);
+    if ((bits & kAnything) == 0) return;
+    if ((bits & socket::kPollPri) != 0 && !give_urgent(guest, now)) return has_no_room(guest);
     if (!has_unread(guest)) {  // an error is for the program: a read of ours would take it
-      const unsigned bits = sockets_->poll(guest.fd).value_or(0);
       const bool over = (bits & socket::kPollRdHup) != 0 && (bits & socket::kPollErr) == 0;
       if (over && is_connected(guest)) end_reading(guest);
       return;
@@ -152,7 +154,7 @@ void Supervisor::give_to_program(Guest& guest, TimePoint now) {
     const auto ready = look(*sockets_, guest.fd, scratch_, now);
     if (!ready || ready->count == 0) return;
     const std::size_t given = guest.stand_in.give(*ready);
-    if (given > 0) consume(*sockets_, guest.fd, given, now);
+    if (given > 0) (void)sockets_->discard(guest.fd, given, now);
     if (given < ready->octets()) has_no_room(guest);
   }
 }

@@ -14,6 +14,7 @@ namespace lastack::run {
 using socket::Errno;
 
 void Leg::has_news(std::uint32_t events) {
+  writable_ = writable_ || (events & EPOLLOUT) != 0;
   readable_ = readable_ || (events & (EPOLLIN | kStops)) != 0;
   has_stops_ = has_stops_ || (events & (EPOLLERR | EPOLLPRI)) != 0;
   has_end_ = has_end_ || (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
@@ -47,9 +48,10 @@ bool Leg::on_its_way(const socket::Sockets& sockets) const {
 
 /// To the world. What it does not take stays with TCP.
 void Leg::outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now) {
-  while (!out_ended_ && !inside_failed_ && !outside_failed_) {
+  while (inside_readable_ && writable_ && !out_ended_ && !inside_failed_ && !outside_failed_) {
     const auto ready = look(sockets, *inside_, scratch, now);
     if (!ready) {
+      inside_readable_ = false;
       inside_failed_ = ready.error() != Errno::eagain;
       return;
     }
@@ -59,11 +61,12 @@ void Leg::outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePo
     }
     const ssize_t sent = ready->send_to(outside_.get());
     if (sent < 0) {
+      writable_ = false;
       outside_failed_ = errno != EAGAIN;
       return;
     }
     carried_ += static_cast<std::uint64_t>(sent);
-    consume(sockets, *inside_, static_cast<std::size_t>(sent), now);
+    (void)sockets.discard(*inside_, static_cast<std::size_t>(sent), now);
   }
 }
 
@@ -100,7 +103,7 @@ bool Leg::read_some(socket::Sockets& sockets) {
   return true;
 }
 
-void Leg::close(socket::Sockets& sockets, Fate fate, TimePoint now) {
+void Leg::close(socket::Sockets& sockets, Errands& errands, Fate fate, TimePoint now) {
   const bool reset = fate != Fate::complete;
   if (inside_) {
     if (reset) (void)sockets.set_linger_zero(*inside_, true);
@@ -109,7 +112,7 @@ void Leg::close(socket::Sockets& sockets, Fate fate, TimePoint now) {
   }
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   if (reset) (void)::setsockopt(outside_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  outside_.close();
+  errands.close(std::move(outside_));
 }
 
 int error_of(int descriptor) {

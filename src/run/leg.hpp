@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "link/gate.hpp"
 #include "run/descriptor.hpp"
+#include "run/errands.hpp"
 #include "run/octets.hpp"
 #include "socket/sockets.hpp"
 
@@ -28,8 +29,10 @@ class Leg {
   void open(socket::Fd inside) { inside_ = inside; }
   [[nodiscard]] std::optional<socket::Fd> inside() const { return inside_; }
   [[nodiscard]] int outside() const { return outside_.get(); }
-  /// What epoll says of it.
+  /// What epoll says of the machine's end.
   void has_news(std::uint32_t events);
+  /// Something has happened to the end inside.
+  void has_news_inside() { inside_readable_ = true; }
 
   /// Whether the machine has everything that the program will ever have sent.
   [[nodiscard]] bool out_ended() const { return out_ended_; }
@@ -39,7 +42,7 @@ class Leg {
   /// All that can be carried now. `scratch` is for a while.
   [[nodiscard]] Fate carry(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
   /// Ends both sides: where it is not complete with a RST.
-  void close(socket::Sockets& sockets, Fate fate, TimePoint now);
+  void close(socket::Sockets& sockets, Errands& errands, Fate fate, TimePoint now);
 
  private:
   void outward(socket::Sockets& sockets, std::span<std::byte> scratch, TimePoint now);
@@ -51,11 +54,13 @@ class Leg {
   std::optional<socket::Fd> inside_;
   Backlog left_;  ///< read outside; there is no room inside yet
   std::uint64_t carried_ = 0;
-  bool readable_ = false;   ///< outside, it may be
-  bool has_stops_ = false;  ///< a read may end before all of that
-  bool has_end_ = false;    ///< outside, no more comes
-  bool read_all_ = false;   ///< of it
-  bool has_error_ = false;  ///< outside, it may have
+  bool inside_readable_ = true;  ///< it may be
+  bool writable_ = true;         ///< outside, it may be
+  bool readable_ = false;        ///< the same
+  bool has_stops_ = false;       ///< a read may end before all of that
+  bool has_end_ = false;         ///< outside, no more comes
+  bool read_all_ = false;        ///< of it
+  bool has_error_ = false;       ///< outside, it may have
   bool out_ended_ = false;
   bool owes_end_ = false;  ///< which the machine was not told yet
   bool in_ended_ = false;

@@ -84,10 +84,4 @@ socket::Result<Readable> look(socket::Sockets& sockets, socket::Fd fd, std::span
   return readable;
 }
 
-void consume(socket::Sockets& sockets, socket::Fd fd, std::size_t octets, TimePoint now) {
-  // They are thrown away: nothing is written to where they would go.
-  const std::span<std::byte> nowhere(static_cast<std::byte*>(nullptr), octets);
-  (void)sockets.recv(fd, nowhere, now, socket::kMsgTrunc);
-}
-
 }  // namespace lastack::run

@@ -62,7 +62,5 @@ struct Readable {
 /// As recv() with MSG_PEEK: nothing at the end of the stream.
 [[nodiscard]] socket::Result<Readable> look(socket::Sockets& sockets, socket::Fd fd,
                                             std::span<std::byte> scratch, TimePoint now);
-/// The first `octets` of them were read.
-void consume(socket::Sockets& sockets, socket::Fd fd, std::size_t octets, TimePoint now);
 
 }  // namespace lastack::run

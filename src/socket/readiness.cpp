@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/flat.hpp"
 #include "socket/sockets.hpp"
 #include "tcp/mutant.hpp"
 
@@ -28,8 +29,22 @@ bool Sockets::has_room(const OpenSocket& s) const {
   return room > 0 && room >= queued / 2;
 }
 
+/// The usual answer, and the quick one: one look says that both directions are open, and nothing is
+/// urgent.
+LASTACK_FLAT std::optional<std::uint16_t> Sockets::poll_open(const OpenSocket& s) const {
+  const tcp::Connection* c = connection(s);
+  const bool usual = c != nullptr && c->state() == tcp::State::established && !c->tcb().urgent &&
+                     !s.shut_read && !s.shut_write && s.error == Errno::none;
+  if (!usual) return std::nullopt;
+  const bool writable = has_room(s);
+  s.no_room |= !writable;
+  const unsigned in = readable(s) >= c->settings().receive_low_at ? kPollIn : 0;
+  return static_cast<std::uint16_t>(in | (writable ? kPollOut : 0));
+}
+
 /// Bit by bit what Linux's tcp_poll() says.
 std::uint16_t Sockets::poll_stream(const OpenSocket& s) const {
+  if (const auto bits = poll_open(s)) return *bits;
   const tcp::State state = state_of(s);
   const bool over = is_over(s);
   const bool no_more_in = no_more_to_read(s) && !tcp::mutated(tcp::Mutant::fin_not_polled);

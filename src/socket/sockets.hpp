@@ -124,6 +124,8 @@ class Sockets {
   /// What recv() would bring, as it lies: as many pieces as `to` has room for, good until the next
   /// call for this socket. None where recv() does anything else than bring the next octets.
   std::size_t lend(Fd fd, std::span<std::span<const std::byte>> to) const;
+  /// As if so many octets were read, and thrown away; how many there were.
+  std::size_t discard(Fd fd, std::size_t octets, TimePoint now);
   Result<std::size_t> send_urgent(Fd fd, std::span<const std::byte> octets, TimePoint now) {
     return send(fd, octets, now, kMsgOob);
   }
@@ -261,6 +263,7 @@ class Sockets {
 
   // readiness.cpp
   [[nodiscard]] bool has_room(const OpenSocket& s) const;
+  [[nodiscard]] std::optional<std::uint16_t> poll_open(const OpenSocket& s) const;
   [[nodiscard]] std::uint16_t poll_stream(const OpenSocket& s) const;
   [[nodiscard]] std::size_t low_at(const OpenSocket& s) const;
   void wake(std::uint32_t open, unsigned wakes);

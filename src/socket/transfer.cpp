@@ -276,6 +276,16 @@ std::size_t Sockets::lend(Fd fd, std::span<std::span<const std::byte>> to) const
   return c != nullptr && !c->tcb().urgent ? host_->lend(s->flow(), to) : 0;
 }
 
+std::size_t Sockets::discard(Fd fd, std::size_t octets, TimePoint now) {
+  const OpenSocket* s = find(fd);
+  const tcp::Connection* c = s != nullptr ? connection(*s) : nullptr;
+  if (c == nullptr) return 0;
+  if (!c->tcb().urgent) return host_->discard(s->flow(), octets, now);
+  // Nothing is written to where they would go.
+  const std::span<std::byte> nowhere(static_cast<std::byte*>(nullptr), octets);
+  return recv(fd, nowhere, now, kMsgTrunc).value_or(0);
+}
+
 /// Up to `most` octets into the buffers.
 std::size_t Sockets::take_stream(OpenSocket& s, PartsOut parts, std::size_t most, TimePoint now,
                                  int flags) {
