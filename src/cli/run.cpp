@@ -58,7 +58,7 @@ class Running {
         network_(options),
         host_(options.device, network_.place()),
         notifier_(listener_of(program_, options.program)),
-        supervisor_(host_.sockets(), host_.loop(), notifier_, ledger,
+        supervisor_(host_.sockets(), host_.loop(), notifier_, ledger, errands_,
                     {.settle = [this] { network_.settle(); },
                      .settle_device = [this] { network_.settle_device(); },
                      .within = [this](const auto& to) { return network_.within(to); },
@@ -67,7 +67,7 @@ class Running {
     if (const int error = notifier_.try_giving(); error != 0) {
       throw not_started({"hand descriptors to a program", error}, options.program);
     }
-    network_.begin(host_, options);
+    network_.begin(host_, errands_, options);
     host_.describe_rows = [this] { return describe_rows(); };
     host_.on_event = [this](const host::HostEvent& event, TimePoint now) {
       supervisor_.on_event(event, now);
@@ -94,6 +94,7 @@ class Running {
   [[nodiscard]] std::function<void(nlohmann::json&)> describe_rows() const;
 
   run::Program program_;
+  run::Errands errands_;
   RunNetwork network_;
   RealHost host_;
   run::Notifier notifier_;

@@ -149,11 +149,11 @@ link::Link& RunNetwork::around(link::Link& inner) {
                             const auto& server) { return name_goes_on(question, server); }});
 }
 
-void RunNetwork::begin(RealHost& host, const RunOptions& options) {
+void RunNetwork::begin(RealHost& host, run::Errands& errands, const RunOptions& options) {
   host_ = &host;
   try {
     if (options.has_neighbours()) begin_neighbours(options);
-    if (options.has_gateway()) begin_gateway(options);
+    if (options.has_gateway()) begin_gateway(errands, options);
   } catch (...) {
     end();
     throw;
@@ -192,7 +192,7 @@ void RunNetwork::begin_neighbours(const RunOptions& options) {
                   path_of_run(options.name), std::strerror(open.error()))};
 }
 
-void RunNetwork::begin_gateway(const RunOptions& options) {
+void RunNetwork::begin_gateway(run::Errands& errands, const RunOptions& options) {
   host::Config config = host_->host().config();
   config.addresses = {{usual_surroundings().machine.v4, 24}, {usual_surroundings().machine.v6, 64}};
   config.transmit_checksum |= neighbours_.has_value();  // whose wires may be bad
@@ -200,7 +200,8 @@ void RunNetwork::begin_gateway(const RunOptions& options) {
   around.run = run_;
   for (const run::HostName& one : host_names_of(options, run_)) around.hosts.push_back(one.address);
   link::Link& far = neighbours_ ? static_cast<link::Link&>(*neighbours_) : junction_->far();
-  gateway_.emplace(far, host_->loop(), std::move(config), system_random(), std::move(around));
+  gateway_.emplace(far, host_->loop(), errands, std::move(config), system_random(),
+                   std::move(around));
   for (const std::string& text : options.publish) {
     const PublishedPort published = published_of(text);
     const auto done = gateway_->publish(published.outside, published.port);

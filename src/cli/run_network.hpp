@@ -31,7 +31,7 @@ class RunNetwork {
   /// Where the host of the run stands; this outlives it.
   [[nodiscard]] Place place();
   /// Once there is a host. Throws Failure.
-  void begin(RealHost& host, const RunOptions& options);
+  void begin(RealHost& host, run::Errands& errands, const RunOptions& options);
   /// Before the host goes.
   void end();
 
@@ -60,7 +60,7 @@ class RunNetwork {
   [[nodiscard]] bool name_goes_on(const run::DnsQuestion& question, const host::Endpoint& server);
   void tell_outside(const std::string& what);
   void begin_neighbours(const RunOptions& options);
-  void begin_gateway(const RunOptions& options);
+  void begin_gateway(run::Errands& errands, const RunOptions& options);
   [[nodiscard]] bool is_near(const host::Endpoint& to) const;
   void neighbours_gone(const std::vector<wire::IpAddress>& gone, bool joined);
   void reset_connections_with(const std::vector<wire::IpAddress>& gone);

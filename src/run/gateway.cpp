@@ -64,9 +64,10 @@ OwnedFd machine_stream(const host::Endpoint& end) {
   return stream;
 }
 
-Gateway::Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
-                 Surroundings around)
+Gateway::Gateway(link::Link& far, io::EventLoop& loop, Errands& errands, host::Config config,
+                 Random random, Surroundings around)
     : loop_(&loop),
+      errands_(&errands),
       nat_(far, loop, [this](const host::Endpoint& to) { return in_the_machine(to); }),
       gate_(nat_),
       host_(gateway_config(std::move(config)), random),
@@ -128,7 +129,7 @@ void Gateway::have_end(Id id, Passage& passage, socket::Fd fd) {
 }
 
 void Gateway::end(Id id, Leg::Fate fate, TimePoint now) {
-  passages_.at(id).leg.close(sockets_, fate, now);
+  passages_.at(id).leg.close(sockets_, *errands_, fate, now);
   forget(id);
 }
 
@@ -162,6 +163,7 @@ void Gateway::act_on_wakes(TimePoint now) {
     if (const auto door = doors_by_open_.find(wake->open); door != doors_by_open_.end()) {
       accept_inside(host::Endpoint(door->second), now);
     } else if (const auto found = by_open_.find(wake->open); found != by_open_.end()) {
+      passages_.at(found->second).leg.has_news_inside();
       act(found->second, now);
     }
   }

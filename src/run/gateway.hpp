@@ -39,9 +39,9 @@ struct ShownLeg {
 class Gateway {
  public:
   /// `far` is where packets come out that are not the run's own; it outlives the gateway, as `loop`
-  /// does.
-  Gateway(link::Link& far, io::EventLoop& loop, host::Config config, Random random,
-          Surroundings around);
+  /// and `errands` do.
+  Gateway(link::Link& far, io::EventLoop& loop, Errands& errands, host::Config config,
+          Random random, Surroundings around);
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
   ~Gateway();
@@ -121,6 +121,7 @@ class Gateway {
   void program_answers(Id id, Passage& passage, TimePoint now);
 
   io::EventLoop* loop_;
+  Errands* errands_;
   DatagramNat nat_;
   link::Gate gate_;
   host::Host host_;

@@ -89,7 +89,7 @@ Supervisor::Answer Supervisor::socket(const Call& call) {
   if (type == SOCK_RAW) return -EPERM;
   const auto fd = sockets_->socket(domain, type, protocol);
   if (!fd) return failed(fd.error());
-  auto pair = StandIn::make((call.integer(1) & SOCK_NONBLOCK) != 0, type == SOCK_DGRAM);
+  auto pair = make_stand_in((call.integer(1) & SOCK_NONBLOCK) != 0, type == SOCK_DGRAM);
   if (!pair) {
     (void)sockets_->close(*fd, io::monotonic_now());
     return -pair.error();
@@ -225,11 +225,19 @@ bool Supervisor::is_spent(const Guest& guest) const {
                                 (guest.stand_in.writing_ended() && !open->shut_write)));
 }
 
+/// Those that lack may be about to be closed.
+std::expected<StandIn::Pair, int> Supervisor::make_stand_in(bool non_blocking, bool datagrams) {
+  auto pair = StandIn::make(non_blocking, datagrams);
+  if (pair || (pair.error() != ENFILE && pair.error() != EMFILE)) return pair;
+  errands_->finish();
+  return StandIn::make(non_blocking, datagrams);
+}
+
 /// A stand-in whose ends have hung up can't be opened again: the caller's descriptors get another
 /// one.
 OwnedFd Supervisor::renew(const Asked& asked) {
   Guest& guest = asked.guest;
-  auto pair = StandIn::make(asked.non_blocking());
+  auto pair = make_stand_in(asked.non_blocking());
   if (!pair) return OwnedFd();
   for (const int copy : descriptors_of(asked.call.thread, guest.stand_in.inode())) {
     const bool closes = closes_on_exec(asked.call.thread, copy);
@@ -280,7 +288,7 @@ std::unique_ptr<Guest> Supervisor::next_child(Guest& guest, OwnedFd& far, bool n
     }
     fd = *accepted;
   }
-  auto pair = StandIn::make(non_blocking);
+  auto pair = make_stand_in(non_blocking);
   if (!pair) {
     error = -pair.error();
     (void)sockets_->close(fd, io::monotonic_now());

@@ -25,6 +25,10 @@ bool is_connected(int descriptor) {
 std::expected<void, int> Gateway::begin(const host::Endpoint& to) {
   const host::Endpoint there = in_the_machine(to);
   OwnedFd machines = machine_stream(there);
+  if (!machines && errno == EMFILE) {  // those that lack may be about to be closed
+    errands_->finish();
+    machines = machine_stream(there);
+  }
   if (!machines) return std::unexpected(errno);
   const auto address = io::socket_address(there, !there.address.is_v4());
   const auto* const octets = reinterpret_cast<const sockaddr*>(&address.octets);

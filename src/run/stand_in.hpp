@@ -11,6 +11,7 @@
 #include <expected>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "run/descriptor.hpp"
 #include "run/octets.hpp"
@@ -31,6 +32,8 @@ class StandIn {
   [[nodiscard]] static std::expected<Pair, int> make(bool non_blocking, bool datagrams = false);
 
   [[nodiscard]] int descriptor() const { return near_.get(); }
+  /// For who closes it.
+  [[nodiscard]] OwnedFd near() && { return std::move(near_); }
   /// The far end's.
   [[nodiscard]] std::uint64_t inode() const { return inode_; }
   /// False once it was reset: who holds the far end is not known any more.

@@ -29,11 +29,12 @@ bool reads_error_queue(const Call& call) {
 }  // namespace
 
 Supervisor::Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
-                       Ledger& ledger, Network network)
+                       Ledger& ledger, Errands& errands, Network network)
     : sockets_(&sockets),
       loop_(&loop),
       notifier_(&notifier),
       ledger_(&ledger),
+      errands_(&errands),
       network_(std::move(network)),
       callers_(loop) {
   ends_ = loop_->add(
@@ -266,7 +267,9 @@ void Supervisor::forget(Guest& guest, TimePoint now) {
   }
   by_open_.erase(*sockets_->open_of(guest.fd));
   (void)sockets_->close(guest.fd, now);
-  by_inode_.erase(guest.stand_in.inode());  // and with it the guest
+  const std::uint64_t inode = guest.stand_in.inode();
+  if (guest.hung_up) errands_->close(std::move(guest.stand_in).near());  // nobody sees when
+  by_inode_.erase(inode);                                                // and with it the guest
 }
 
 /// Nothing tells when the last holder closes what was reset. So when there are many of them it is

@@ -18,6 +18,7 @@
 
 #include "io/event_loop.hpp"
 #include "io/socket_address.hpp"
+#include "run/errands.hpp"
 #include "run/guardian.hpp"
 #include "run/guest.hpp"
 #include "run/notifier.hpp"
@@ -55,7 +56,7 @@ class Supervisor {
  public:
   /// All of them outlive it.
   Supervisor(socket::Sockets& sockets, io::EventLoop& loop, const Notifier& notifier,
-             Ledger& ledger, Network network);
+             Ledger& ledger, Errands& errands, Network network);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -139,6 +140,8 @@ class Supervisor {
   void show_waiting(Guest& guest, int far);
   [[nodiscard]] std::unique_ptr<Guest> next_child(Guest& guest, OwnedFd& far, bool non_blocking,
                                                   std::int64_t& error, TimePoint now);
+  [[nodiscard]] std::expected<StandIn::Pair, int> make_stand_in(bool non_blocking,
+                                                                bool datagrams = false);
   [[nodiscard]] OwnedFd renew(const Asked& asked);
   [[nodiscard]] bool is_spent(const Guest& guest) const;
   [[nodiscard]] static bool is_callers_only(const Asked& asked);
@@ -193,6 +196,7 @@ class Supervisor {
   io::EventLoop* loop_;
   const Notifier* notifier_;
   Ledger* ledger_;
+  Errands* errands_;
   Network network_;
   Callers callers_;
   Undelivered undelivered_;
