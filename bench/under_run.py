@@ -4,7 +4,9 @@
              what no run can be faster than: two pairs of stand-ins with a relay between them. In Gbit/s
              and round trips a second, on all cores and on one
   out        a program talks to a server of the machine: by itself, through lastack's gateway and over its
-             TUN device, through slirp4netns and through pasta. iperf3 both ways, wrk against nginx
+             TUN device, through slirp4netns and through pasta. iperf3 both ways, wrk against nginx over a
+             few connections, over a thousand, and with one for each request: for a second, and until the
+             ports of a kernel's client have come round
   web        nginx and wrk, both inside: keep-alive, and a connection for each request
   call       what the filter costs a system call that it lets pass, beside one that lets everything pass
   answered   what a call costs that lastack answers. `no wake-up` is as on Linux before 6.6, by a filter that
@@ -26,6 +28,8 @@ import tempfile
 import tools
 
 IDLE = 10000
+MANY = 1000  # connections
+LONGER = 10  # times: so long that a kernel's client has had all its ports
 COMPILED = ("connection", "transmit", "arrive", "acknowledge")
 RUN = [tools.COMMAND, "run", "--"]
 SET_FLAGS = "ioctl:0x40082104=EINVAL"  # SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -127,14 +131,14 @@ def requests_of(output):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
 
 
-def wrk_words(args, close):
+def wrk_words(args, close, connections=16, longer=1):
     header = ' -H "Connection: close"' if close else ""
-    return f"-t1 -c16 -d{max(1, round(args.seconds))}s{header}"
+    return f"-t1 -c{connections} -d{max(1, round(args.seconds * longer))}s{header}"
 
 
-def requests_out(args, way, tmp, close):
+def requests_out(args, way, tmp, *how):
     address, around = WAYS[way]
-    command = f"wrk {wrk_words(args, close)} http://{address}:8080/"
+    command = f"wrk {wrk_words(args, *how)} http://{address}:8080/"
     script = (f"nginx -c {tmp}/nginx.conf -p {tmp} & nginx=$!\n" + LISTENS.format(port=8080) +
               around.replace("{command}", command))
     return requests_of(in_machine(script, tmp))
@@ -205,7 +209,11 @@ def measurements(args, tmp):
         "out": ("iperf3 to a server of the machine", GBIT, each(outside, stream, tmp, False)),
         "in": ("iperf3 from a server of the machine", GBIT, each(outside, stream, tmp, True)),
         "requests": ("wrk to nginx of the machine", REQUESTS, each(outside, requests_out, tmp, False)),
-        "requests_close": ("the same, a connection for each", REQUESTS, each(outside, requests_out, tmp, True)),
+        "requests_many": (f"the same over {MANY:,} connections", REQUESTS,
+                          each(outside, requests_out, tmp, False, MANY)),
+        "requests_close": ("a connection for each", REQUESTS, each(outside, requests_out, tmp, True)),
+        "requests_close_long": (f"the same, {LONGER} times as long", REQUESTS,
+                                each(outside, requests_out, tmp, True, 16, LONGER)),
         "web": ("nginx and wrk inside", REQUESTS, each(["lastack", "kernel"], requests_inside, tmp, False)),
         "web_close": ("the same, a connection for each", REQUESTS,
                       each([*RUNS, "kernel"], requests_inside, tmp, True)),
@@ -297,6 +305,8 @@ def work(arguments):
     tools.install()
     tools.build_command()
     tools.build_cpp("stand_in")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # wrk and nginx hold MANY
     with tempfile.TemporaryDirectory() as tmp:
         pathlib.Path(tmp, "nginx.conf").write_text(NGINX.format(tmp=tmp))
         all_of_them = measurements(args, pathlib.Path(tmp))
