@@ -24,6 +24,7 @@ host::Config bench_config(std::uint32_t buffer) {
   config.transmit_checksum = config.verify_checksum = false;
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = buffer > 0 ? buffer : kDeviceBuffer;
+  settings.fits_send_buffer = buffer == 0;
   config.settings = tcp::SettingsPtr(settings);
   config.trace = kBenchTrace;
   return config;

@@ -56,6 +56,7 @@ void set_keepalive(tcp::Settings& settings, const std::string& text) {
 tcp::Settings settings_of(const DeviceOptions& options) {
   tcp::Settings settings;
   settings.receive_buffer = settings.send_buffer = kDeviceBuffer;
+  settings.fits_send_buffer = true;
   settings.msl = in_seconds(options.msl);
   settings.user_timeout = in_seconds(options.user_timeout);
   settings.retries = static_cast<std::uint8_t>(options.retries);

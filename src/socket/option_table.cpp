@@ -58,6 +58,7 @@ Errno set_buffer(std::uint32_t& buffer, std::int64_t value, std::int64_t least) 
 }
 Errno set_send_buffer(Context& c, std::int64_t value) {
   c.wake_writer();
+  c.settings.fits_send_buffer = false;  // who says how much it is has all of it
   return set_buffer(c.settings.send_buffer, value, kLeastSendBuffer);
 }
 Errno set_receive_buffer(Context& c, std::int64_t value) {

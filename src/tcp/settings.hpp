@@ -12,6 +12,7 @@ namespace lastack::tcp {
 struct Settings {
   std::uint32_t receive_buffer = 256 * 1024;  ///< octets; the largest window we offer
   std::uint32_t send_buffer = 256 * 1024;     ///< octets; kept by those who hold the bytes
+  bool fits_send_buffer = false;              ///< no more of it is used than the way there asks for
 
   bool nagle = true;        ///< RFC 9293 §3.7.4
   bool cork = false;        ///< no segment that is not full, for as long as nobody has to be probed
