@@ -260,6 +260,8 @@ Guest& Supervisor::take_in(std::unique_ptr<Guest> guest) {
   return taken;
 }
 
+/// The guest is gone then. Where nobody has the far end any more nobody sees when the near one
+/// goes.
 void Supervisor::forget(Guest& guest, TimePoint now) {
   for (const socket::Fd child : guest.returned) {
     (void)sockets_->set_linger_zero(child, true);
@@ -268,8 +270,8 @@ void Supervisor::forget(Guest& guest, TimePoint now) {
   by_open_.erase(*sockets_->open_of(guest.fd));
   (void)sockets_->close(guest.fd, now);
   const std::uint64_t inode = guest.stand_in.inode();
-  if (guest.hung_up) errands_->close(std::move(guest.stand_in).near());  // nobody sees when
-  by_inode_.erase(inode);                                                // and with it the guest
+  if (guest.hung_up) errands_->close(std::move(guest.stand_in).near());
+  by_inode_.erase(inode);
 }
 
 /// Nothing tells when the last holder closes what was reset. So when there are many of them it is
