@@ -23,10 +23,11 @@ std::size_t fitting(const tcp::Connection& connection) {
   constexpr std::uint64_t kPace = 5000;  // octets a microsecond: 40 Gbit/s
   constexpr std::uint64_t kTimes = 4;
   constexpr std::uint64_t kLeast = std::uint64_t{512} << 10U;
-  const std::uint64_t most = connection.settings().send_buffer;
+  const std::uint32_t most = connection.settings().send_buffer;
   const std::uint64_t shortest = connection.tcb().least_rtt.value();
   if (shortest == 0) return most;
-  return std::min(most, std::max(kLeast, shortest * kPace * kTimes));
+  const std::uint64_t enough = std::max(kLeast, shortest * kPace * kTimes);
+  return static_cast<std::size_t>(std::min<std::uint64_t>(most, enough));
 }
 
 std::size_t room_in(const ConnectionEntry& entry) {

@@ -11,13 +11,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t kBuffer = 4U << 20U;
-constexpr auto kSenderAt = wire::IpAddress::v4(10, 0, 0, 1);
-constexpr auto kPeerAt = wire::IpAddress::v4(10, 0, 0, 2);
+constexpr std::uint32_t kWhole = 4U << 20U;
 
-Config config_at(const wire::IpAddress& address, bool fits) {
+Config with_buffer(const wire::IpAddress& address, bool fits) {
   tcp::Settings settings;
-  settings.send_buffer = kBuffer;
+  settings.send_buffer = kWhole;
   settings.fits_send_buffer = fits;
   Config config;
   config.addresses = {{address, 24}};
@@ -25,7 +23,7 @@ Config config_at(const wire::IpAddress& address, bool fits) {
   return config;
 }
 
-void carry(Host& from, Host& to, TimePoint now) {
+void carry_all(Host& from, Host& to, TimePoint now) {
   PacketOut out;
   while (from.transmit(out, now)) {
     Slice packet = Slice::allocate(out.size());
@@ -36,18 +34,20 @@ void carry(Host& from, Host& to, TimePoint now) {
 
 /// Octets that there is room for, once the handshake has taken `round_trip`.
 std::size_t room_after(Duration round_trip, bool fits = true) {
+  const auto at = wire::IpAddress::v4(10, 0, 0, 1);
+  const auto peer_at = wire::IpAddress::v4(10, 0, 0, 2);
   TimePoint now{1h};
-  Host sender(config_at(kSenderAt, fits), Random(1));
-  Host peer(config_at(kPeerAt, false), Random(2));
+  Host sender(with_buffer(at, fits), Random(1));
+  Host peer(with_buffer(peer_at, false), Random(2));
   const ListenerId listener = *peer.listen({{}, 80}, 5, {}, now);
-  const FlowId flow = *sender.connect({}, {kPeerAt, 80}, {}, now);
-  EXPECT_EQ(sender.writable(flow), kBuffer) << "nothing is known yet";
-  carry(sender, peer, now);
+  const FlowId flow = *sender.connect({}, {peer_at, 80}, {}, now);
+  EXPECT_EQ(sender.writable(flow), kWhole) << "nothing is known yet";
+  carry_all(sender, peer, now);
   now += round_trip;
-  carry(peer, sender, now);
-  carry(sender, peer, now);
+  carry_all(peer, sender, now);
+  carry_all(sender, peer, now);
   EXPECT_TRUE(peer.accept(listener));
-  const std::vector<std::byte> octets(2 * kBuffer);
+  const std::vector<std::byte> octets(2 * kWhole);
   const std::size_t room = sender.writable(flow);
   EXPECT_EQ(sender.send(flow, octets, now), room);
   EXPECT_EQ(sender.writable(flow), 0U);
@@ -57,11 +57,11 @@ std::size_t room_after(Duration round_trip, bool fits = true) {
 TEST(SendBuffer, IsUsedAsFarAsTheWayMayAskForIt) {
   EXPECT_EQ(room_after(1us), 512U << 10U) << "some of it always";
   EXPECT_EQ(room_after(40us), 800'000U);
-  EXPECT_EQ(room_after(1ms), kBuffer) << "and no more than there is";
-  EXPECT_EQ(room_after(100ms), kBuffer);
+  EXPECT_EQ(room_after(1ms), kWhole) << "and no more than there is";
+  EXPECT_EQ(room_after(100ms), kWhole);
 }
 
-TEST(SendBuffer, IsUsedAsAWholeWhereItIsNotToFit) { EXPECT_EQ(room_after(40us, false), kBuffer); }
+TEST(SendBuffer, IsUsedAsAWholeWhereItIsNotToFit) { EXPECT_EQ(room_after(40us, false), kWhole); }
 
 }  // namespace
 }  // namespace lastack::host
