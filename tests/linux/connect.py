@@ -291,9 +291,10 @@ def held_up():
     written = []
 
     def push():
-        for _ in range(64):
-            process.stdin.write(bytes(MIB))
-            written.append(MIB)
+        piece = MIB // 16  # on a way this short less than a MiB may wait to be sent
+        for _ in range(64 * 16):
+            process.stdin.write(bytes(piece))
+            written.append(piece)
         process.stdin.close()
 
     thread = threading.Thread(target=push)
