@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, V4, V6, Served, check, connect, end_of, in_namespace,
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, MIB, QUEUED, V4, V6, Served, check, connect, end_of, in_namespace,
                  is_refused, kernel_states, pattern, quiet_tun, read_all, run, until)
 
 
@@ -84,7 +84,7 @@ def agree(served, name, port, end, ours, theirs):
 
 def states_agree(folder):
     (folder / "index.html").write_text("hello\n")
-    services = ("echo", "7", "forget", "8", "http", f"80={folder}", "turn", f"90={3 * MIB}")
+    services = ("echo", "7", "forget", "8", "http", f"80={folder}", "turn", f"90={QUEUED}")
     for host in (V4, V6):
         with Served(*services) as served:
             sock = connect(host, 7)
@@ -118,7 +118,7 @@ def states_agree(folder):
             agree(served, f"{host}: LAST_ACK / FIN_WAIT_2", 90, end_of(sock), "LAST_ACK", "FIN_WAIT_2")
             sock.settimeout(30)
             size, _ = read_all(sock)
-            check(f"{host}: and what was queued arrives whole before the FIN", size == 3 * MIB)
+            check(f"{host}: and what was queued arrives whole before the FIN", size == QUEUED)
             sock.close()
 
 
@@ -169,7 +169,7 @@ def refused():
 def ends_well():
     """What was written before the end arrives, although the process goes."""
     for host in (V4, V6):
-        served = Served("turn", f"90={3 * MIB}")
+        served = Served("turn", f"90={QUEUED}")
         with served:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -183,7 +183,7 @@ def ends_well():
             except OSError as error:
                 size = error
             sock.close()
-        check(f"{host}: what was queued when the signal came arrives whole", size == 3 * MIB, size)
+        check(f"{host}: what was queued when the signal came arrives whole", size == QUEUED, size)
         check(f"{host}: and the exit code is 0", served.code == 0, served.code)
 
 

@@ -24,6 +24,7 @@ from checks import check
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = os.environ.get("LASTACK_COMMAND", str(ROOT / "build" / "release" / "lastack"))
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+QUEUED = 400 * KIB  # octets that a send buffer always has room for, and no receiver who has 4096
 V4, V6 = "10.9.0.2", "fd00:9::2"  # lastack's end of the wire
 KERNEL_V4, KERNEL_V6 = "10.9.0.1", "fd00:9::1"
 QUEUE = "8192"  # packets, as on a device that lastack makes itself

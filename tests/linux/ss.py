@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from lab import (COMMAND, KERNEL_V4, KERNEL_V6, V4, V6, Control, Served, check, in_namespace, run, sockets_of,
+from lab import (COMMAND, KERNEL_V4, KERNEL_V6, QUEUED, V4, V6, Control, Served, check, in_namespace, run, sockets_of,
                  syn_from_nobody, until)
 
 # What the kernel is in where lastack is in that: the connections below are made so.
@@ -146,11 +146,10 @@ def check_queues():
     check("there are connections that wait for the kernel's window", len(found) == 4, *found)
     for name, port, queued, acked, kept in found:
         check(f"{name}: the kernel keeps as many octets as it acknowledged", acked == kept, acked, kept)
-        total = 3 << 20  # of the service `turn`
         if port == 90:
-            check(f"{name}: Send-Q is the rest and a FIN", queued == total - kept + 1, queued, kept)
+            check(f"{name}: Send-Q is the rest and a FIN", queued == QUEUED - kept + 1, queued, kept)
         else:
-            check(f"{name}: Send-Q is full", queued > 1 << 20, queued)
+            check(f"{name}: Send-Q is full", queued > QUEUED, queued)
 
 
 def check_listeners():
@@ -349,7 +348,7 @@ def check_control(served):
 
 def main(folder):
     (folder / "index.html").write_text("hello\n")
-    with Served("echo", "7", "forget", "8", "source", "19", "turn", f"90={3 << 20}", "http",
+    with Served("echo", "7", "forget", "8", "source", "19", "turn", f"90={QUEUED}", "http",
                 f"80={folder}") as served:
         held = make_connections()
         check("the connections are in the states they were made for",
