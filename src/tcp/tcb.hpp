@@ -89,8 +89,8 @@ struct TimedSegment {
 
 /// The order is for size, not for reading: what is small stands in the gap that the group before it
 /// leaves at its end ([[no_unique_address]]). What a connection costs is in
-/// tests/socket/cost_test.cpp. `sent_again` and `least_rtt` are told and nothing more: to a
-/// connection nothing follows from them, so they do not count where two are compared.
+/// tests/socket/cost_test.cpp. From `sent_again` and `least_rtt` nothing follows for the
+/// connection itself, so they do not count where two are compared.
 struct Tcb {
   [[no_unique_address]] SendVariables snd;
   State state = State::closed;
